@@ -1,0 +1,3 @@
+//! belay: an on-call agent on a rope. See `ARCHITECTURE.md` for the map of rooms and their rules.
+
+pub mod ports;

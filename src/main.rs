@@ -1,0 +1,2 @@
+//! The `belay` program.
+fn main() {}
