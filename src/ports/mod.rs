@@ -1,3 +1,8 @@
 //! The traits at process boundaries: what belay needs from the world, and nothing about who provides it.
 
+pub mod actions;
 pub mod clock;
+pub mod messenger;
+pub mod model;
+pub mod reads;
+pub mod store;

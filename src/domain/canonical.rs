@@ -1,0 +1,121 @@
+//! Canonical bytes and their hash: the JSON Canonicalization Scheme (RFC 8785) under SHA-256, so that
+//! whoever holds the same value computes the same name for it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// A SHA-256, written as 64 lower-case hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Hash([u8; 32]);
+
+/// The text was not 64 hex digits.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not a hash: expected 64 hex digits")]
+pub struct NotAHash(String);
+
+impl Hash {
+    /// What a chain starts from.
+    pub const ZERO: Self = Self([0; 32]);
+
+    /// The hash of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The hash of these parts, each preceded by its length, so that no two lists of parts collide.
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
+
+    /// The raw 32 bytes.
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The hash with these raw bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The first 8 hex digits: for people, never for comparing.
+    pub fn short(&self) -> String {
+        let mut text = self.to_string();
+        text.truncate(8);
+        text
+    }
+
+    /// Eight Crockford base-32 digits (40 bits) of the hash: what people type.
+    pub fn code(&self) -> String {
+        const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+        let head = self.0.iter().take(5).fold(0u64, |n, b| (n << 8) | u64::from(*b));
+        (0..8u32)
+            .rev()
+            .filter_map(|i| DIGITS.get(((head >> (5 * i)) & 31) as usize))
+            .map(|d| char::from(*d))
+            .collect()
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for Hash {
+    type Err = NotAHash;
+
+    fn from_str(text: &str) -> Result<Self, NotAHash> {
+        let wrong = || NotAHash(text.chars().take(80).collect());
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(wrong());
+        }
+        let mut bytes = [0; 32];
+        for (byte, i) in bytes.iter_mut().zip((0..64).step_by(2)) {
+            let digits = text.get(i..i + 2).ok_or_else(wrong)?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+impl Serialize for Hash {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Hash {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A value that has no canonical form: a map with keys that are not text, or a number that is not finite.
+#[derive(Debug, thiserror::Error)]
+#[error("a value cannot be written canonically")]
+pub struct NotCanonical(#[source] serde_json::Error);
+
+/// The canonical JSON of a value (RFC 8785).
+pub fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, NotCanonical> {
+    serde_json_canonicalizer::to_vec(value).map_err(NotCanonical)
+}
+
+/// The hash of the canonical JSON of a value.
+pub fn hash<T: Serialize>(value: &T) -> Result<Hash, NotCanonical> {
+    canonical(value).map(|bytes| Hash::of(&bytes))
+}

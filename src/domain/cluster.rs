@@ -1,0 +1,272 @@
+//! The cluster as it was read: typed views of objects, with just the fields that belay decides on.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::alert::Labels;
+use super::target::{Kind, Object, RootOwner};
+
+/// One container of a pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// The image as written in the spec.
+    pub image: String,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// How often it restarted.
+    pub restarts: u32,
+    /// What it is doing.
+    pub state: ContainerState,
+    /// How its previous instance ended.
+    pub last_end: Option<Ended>,
+    /// `resources.limits.memory` as written.
+    pub memory_limit: Option<String>,
+    /// `resources.limits.cpu` in millicores.
+    pub cpu_limit_millis: Option<u32>,
+}
+
+/// What a container is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum ContainerState {
+    /// It runs.
+    Running {
+        /// Since when.
+        since: Option<Timestamp>,
+    },
+    /// It waits, and why (`CrashLoopBackOff`, `ImagePullBackOff`, …).
+    Waiting {
+        /// `reason`.
+        reason: String,
+        /// `message`: text.
+        message: String,
+    },
+    /// It ended.
+    Ended(Ended),
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    /// `OOMKilled`, `Error`, `Completed`, ….
+    pub reason: String,
+    /// Its exit code.
+    pub exit_code: i32,
+    /// When.
+    pub at: Option<Timestamp>,
+}
+
+/// A pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pod {
+    /// Which one.
+    pub object: Object,
+    /// `status.phase`.
+    pub phase: String,
+    /// Its `Ready` condition.
+    pub ready: bool,
+    /// It has a deletion timestamp.
+    pub terminating: bool,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// Where it runs.
+    pub node: Option<String>,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its annotations.
+    pub annotations: Labels,
+    /// Its controller, one step up.
+    pub controller: Option<Object>,
+    /// It mounts persistent volume claims.
+    pub has_claims: bool,
+    /// Its containers.
+    pub containers: Vec<Container>,
+}
+
+/// A workload: Deployment, StatefulSet, DaemonSet, ReplicaSet, Job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workload {
+    /// Which one.
+    pub object: Object,
+    /// `metadata.generation`.
+    pub generation: i64,
+    /// `status.observedGeneration`.
+    pub observed_generation: i64,
+    /// Replicas it wants.
+    pub desired: u32,
+    /// Replicas that exist.
+    pub current: u32,
+    /// Replicas that are ready.
+    pub ready: u32,
+    /// Replicas of the current template.
+    pub updated: u32,
+    /// Replicas that are available.
+    pub available: u32,
+    /// Its labels.
+    pub labels: Labels,
+    /// Its annotations.
+    pub annotations: Labels,
+    /// `deployment.kubernetes.io/revision`.
+    pub revision: Option<u64>,
+    /// Conditions with status and reason: `Progressing`, `Available`.
+    pub conditions: Vec<Condition>,
+    /// When its template last changed (the youngest ReplicaSet's creation), where that is known.
+    pub template_changed: Option<Timestamp>,
+    /// Writers of its spec, newest last: `metadata.managedFields`.
+    pub writers: Vec<Writer>,
+}
+
+/// A condition of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// `type`.
+    pub name: String,
+    /// `True`, `False`, `Unknown`.
+    pub status: String,
+    /// `reason`.
+    pub reason: String,
+    /// `message`: text.
+    pub message: String,
+}
+
+/// Somebody who wrote an object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Writer {
+    /// The field manager's name.
+    pub manager: String,
+    /// When.
+    pub at: Option<Timestamp>,
+}
+
+/// A ReplicaSet of a Deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revision {
+    /// The ReplicaSet.
+    pub object: Object,
+    /// Its number.
+    pub revision: u64,
+    /// `pod-template-hash`.
+    pub template_hash: String,
+    /// Its images, as written.
+    pub images: Vec<String>,
+    /// Replicas it wants.
+    pub desired: u32,
+    /// Replicas that are ready.
+    pub ready: u32,
+    /// When it was created.
+    pub created: Option<Timestamp>,
+    /// `kubernetes.io/change-cause`, where it is set.
+    pub change_cause: Option<String>,
+}
+
+/// An event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// What it is about.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// `Normal` or `Warning`.
+    pub severity: String,
+    /// `reason`.
+    pub reason: String,
+    /// `message`: text.
+    pub message: String,
+    /// How often.
+    pub count: u32,
+    /// Last seen.
+    pub last: Option<Timestamp>,
+}
+
+/// A disruption budget that selects pods of the owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Its name.
+    pub name: String,
+    /// `status.disruptionsAllowed`.
+    pub allowed: u32,
+}
+
+/// An autoscaler over the owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Autoscaler {
+    /// Its name.
+    pub name: String,
+    /// Its bounds.
+    pub min: u32,
+    /// Its bounds.
+    pub max: u32,
+}
+
+/// Measured use of one pod.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// The pod's name.
+    pub pod: String,
+    /// CPU in millicores, summed over its containers.
+    pub cpu_millis: u32,
+    /// Memory in bytes, summed over its containers.
+    pub memory_bytes: u64,
+}
+
+/// A part of the cluster that was read, or why it could not be.
+pub type Part<T> = Result<T, String>;
+
+/// Everything that diagnosis and the facts are computed from: one moment, one root owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When it was read.
+    pub at: Timestamp,
+    /// The object that the alert names, as it was found.
+    pub target: Object,
+    /// Its root owner.
+    pub owner: RootOwner,
+    /// The pod that the alert names, if it names one; `Ok(None)`: it is gone.
+    pub pod: Part<Option<Pod>>,
+    /// The root owner as a workload; `Ok(None)`: it is gone, or no workload.
+    pub workload: Part<Option<Workload>>,
+    /// All pods of the root owner.
+    pub pods: Part<Vec<Pod>>,
+    /// Its revisions, newest first (Deployments only).
+    pub revisions: Part<Vec<Revision>>,
+    /// Events about the owner and its pods, newest first, at most 100.
+    pub events: Part<Vec<Event>>,
+    /// Budgets that select its pods.
+    pub budgets: Part<Vec<Budget>>,
+    /// Autoscalers over it.
+    pub autoscalers: Part<Vec<Autoscaler>>,
+    /// Measured use of its pods.
+    pub usage: Part<Vec<Usage>>,
+    /// The last lines of the previous and current instance of the worst container: text, redacted.
+    pub logs: Part<Vec<LogTail>>,
+    /// Names of all workloads of the owner's kind in its namespace, to find look-alikes.
+    pub neighbours: Part<Vec<String>>,
+}
+
+/// The end of one container's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogTail {
+    /// The pod.
+    pub pod: String,
+    /// The container.
+    pub container: String,
+    /// Whether of the instance before the present one.
+    pub previous: bool,
+    /// The lines, oldest first.
+    pub lines: Vec<String>,
+}
+
+/// An alert as Alertmanager's own list has it (`GET /api/v2/alerts`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActiveAlert {
+    /// Its fingerprint.
+    pub fingerprint: super::ids::Fingerprint,
+    /// Its labels.
+    pub labels: Labels,
+    /// Since when.
+    pub starts_at: Timestamp,
+    /// It is silenced or inhibited: it fires all the same.
+    pub suppressed: bool,
+}

@@ -1,0 +1,432 @@
+//! What policy is asked and what it answers. The whole input is kept with the answer, so that replay
+//! needs nothing else. No field of it holds anything a model wrote.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::action::Action;
+use super::alert::{Labels, Severity};
+use super::canonical::Hash;
+use super::ids::{GrantId, IncidentId};
+use super::plan::Plan;
+use super::target::{Object, RootOwner};
+
+/// A fact as far as it is known. Guards fire on what is unknown; grants do not match on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact<T> {
+    /// It was read.
+    Known(T),
+    /// It could not be read, and why.
+    Unknown(String),
+    /// The target's kind has no such thing.
+    NotApplicable,
+}
+
+impl<T> Fact<T> {
+    /// The value, if it is known.
+    pub const fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Unknown(_) | Self::NotApplicable => None,
+        }
+    }
+}
+
+/// The alert that the incident is about (the loudest, then the oldest of its firing ones).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlertFacts {
+    /// All labels.
+    pub labels: Labels,
+    /// Its severity.
+    pub severity: Severity,
+    /// Since when it fires.
+    pub starts_at: Timestamp,
+    /// How often it began anew within the incident.
+    pub flaps: u32,
+}
+
+/// The finding that suggests the action.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingFacts {
+    /// `Cause::name()`.
+    pub cause: String,
+    /// The analyser's own certainty, as its name.
+    pub certainty: super::finding::Certainty,
+}
+
+/// The object that would be changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetFacts {
+    /// Which one.
+    pub object: Object,
+    /// Its labels.
+    pub labels: Fact<Labels>,
+    /// Its annotations.
+    pub annotations: Fact<Labels>,
+    /// It was reached from the alert's labels by API reads alone.
+    pub grounded: bool,
+    /// The alert's own labels name it.
+    pub named_by_alert: bool,
+    /// How many other objects of its namespace and kind have nearly its name.
+    pub lookalikes: Fact<u32>,
+}
+
+/// The root owner of the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerFacts {
+    /// Which one.
+    pub owner: RootOwner,
+    /// Replicas it wants.
+    pub replicas: Fact<u32>,
+    /// Replicas that are ready.
+    pub ready: Fact<u32>,
+    /// It keeps state (StatefulSet, or pods with volume claims).
+    pub stateful: Fact<bool>,
+    /// Work is running that must not be interrupted.
+    pub busy: Fact<bool>,
+    /// A GitOps controller that would undo a change owns it.
+    pub gitops_self_heal: Fact<bool>,
+    /// A HorizontalPodAutoscaler sets its replicas.
+    pub hpa: Fact<bool>,
+    /// Minutes since its template last changed.
+    pub minutes_since_rollout: Fact<i64>,
+    /// Minutes since a person changed it; a large number where nobody did.
+    pub changed_by_person_minutes: Fact<i64>,
+}
+
+/// What was done before, by root owner.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryFacts {
+    /// Moments at which limits were drawn upon, by the limit's key. Sliding windows are counted from
+    /// these, so that the record alone decides again what was decided then.
+    pub taken: BTreeMap<String, Vec<Timestamp>>,
+}
+
+/// The state of the cluster and of belay itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterFacts {
+    /// Alert groups that fire now.
+    pub firing_groups: Fact<u32>,
+    /// Intents that have no outcome yet.
+    pub actions_in_flight: u32,
+    /// Named holds that pause belay here, each with its reason.
+    pub holds: Vec<String>,
+    /// Objects carry intents that the journal does not know: it was lost, or somebody else runs here.
+    pub strange_intents: bool,
+}
+
+/// An approval that people gave for this very plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalFacts {
+    /// The plan they saw.
+    pub plan: Hash,
+    /// Who, each once.
+    pub by: Vec<Person>,
+    /// The last of them.
+    pub at: Timestamp,
+}
+
+/// Somebody who answered, as far as the channel can vouch for them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "via", rename_all = "snake_case")]
+pub enum Person {
+    /// A Slack user, by a signed click.
+    Slack {
+        /// `U…`; the only thing that authority is looked up by.
+        user: String,
+        /// The workspace, `T…`.
+        team: String,
+        /// For people to read.
+        name: String,
+    },
+    /// Somebody with access to the admin socket (the daemon's own user) or its terminal.
+    Operator {
+        /// The name of the operating system's user, or `terminal`.
+        name: String,
+    },
+}
+
+impl Person {
+    /// How people call them.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Slack { name, .. } | Self::Operator { name } => name,
+        }
+    }
+}
+
+/// Which of the three times policy is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Asked {
+    /// About a candidate, before anything was planned.
+    Candidate,
+    /// About the finished plan.
+    Plan,
+    /// At the write, with the facts of that moment.
+    Write,
+}
+
+/// The whole input of one decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// Which of the three times.
+    pub asked: Asked,
+    /// The incident.
+    pub incident: IncidentId,
+    /// What would be done.
+    pub action: Action,
+    /// The finished plan, from the second time on.
+    pub plan: Option<Plan>,
+    /// Whether a model chose it; a grant that is not a playbook needs one.
+    pub chosen_by_model: bool,
+    /// The facts.
+    pub alert: AlertFacts,
+    /// The finding.
+    pub finding: FindingFacts,
+    /// The target.
+    pub target: TargetFacts,
+    /// Its owner.
+    pub owner: OwnerFacts,
+    /// What was done before.
+    pub history: HistoryFacts,
+    /// The cluster and belay.
+    pub cluster: ClusterFacts,
+    /// What people approved, if anything.
+    pub approval: Option<ApprovalFacts>,
+    /// The moment.
+    pub now: Timestamp,
+}
+
+/// The five maturity levels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u8", into = "u8")]
+#[expect(missing_docs, reason = "named as in the documentation")]
+pub enum Level {
+    Observe = 1,
+    InTheLoop = 2,
+    OnTheLoop = 3,
+    Supervised = 4,
+    Autonomous = 5,
+}
+
+impl Level {
+    /// Every level, lowest first.
+    pub const ALL: [Self; 5] =
+        [Self::Observe, Self::InTheLoop, Self::OnTheLoop, Self::Supervised, Self::Autonomous];
+
+    /// Its name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Observe => "observability assistant",
+            Self::InTheLoop => "human-in-the-loop",
+            Self::OnTheLoop => "human-on-the-loop",
+            Self::Supervised => "supervised autonomy",
+            Self::Autonomous => "full autonomy",
+        }
+    }
+
+    /// Its number, 1 to 5.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+impl TryFrom<u8> for Level {
+    type Error = String;
+
+    fn try_from(n: u8) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|l| l.number() == n).ok_or_else(|| format!("`{n}` is not a level: 1 to 5"))
+    }
+}
+
+impl From<Level> for u8 {
+    fn from(level: Level) -> Self {
+        level.number()
+    }
+}
+
+/// What policy says. Authority grows downwards except for `Escalate`, which is loud and not authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Say nothing (advice only).
+    Drop,
+    /// Tell people; do nothing.
+    Notify,
+    /// Wait for people's approval of the plan.
+    Ask,
+    /// Do it.
+    Act,
+    /// Hand it to a person now.
+    Escalate,
+}
+
+impl Outcome {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Drop => "drop",
+            Self::Notify => "notify",
+            Self::Ask => "ask",
+            Self::Act => "act",
+            Self::Escalate => "escalate",
+        }
+    }
+}
+
+/// One reason, in a form that programs match and people read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// `grant/…`, `guard/…`, `limit/perTarget`, `freeze/…`, `environment/…`, `hold/…`, `no-grant`, ….
+    pub code: String,
+    /// One sentence.
+    pub text: String,
+}
+
+/// Who may approve or confirm, and how many of them it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRule {
+    /// The rule's name in the policy.
+    pub name: String,
+    /// The entitled Slack users, by id.
+    pub slack_users: Vec<String>,
+    /// Whether people at the admin socket or the terminal are entitled.
+    pub operators: bool,
+    /// How many distinct people.
+    pub count: u32,
+    /// After how long an open question expires; what then is always escalation.
+    pub expires: SignedDuration,
+}
+
+impl ApprovalRule {
+    /// Whether this person may answer under this rule.
+    pub fn entitles(&self, person: &Person) -> bool {
+        match person {
+            Person::Slack { user, .. } => self.slack_users.contains(user),
+            Person::Operator { .. } => self.operators,
+        }
+    }
+}
+
+/// What silence after an act means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnSilence {
+    /// It stays.
+    Keep,
+    /// A person is called.
+    Escalate,
+    /// It is undone, if it did not verify as helped.
+    Revert,
+}
+
+/// What a failed verification leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// A person is called.
+    Escalate,
+    /// It is undone and a person is told.
+    Revert,
+}
+
+/// What must hold for an act to have helped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expectation {
+    /// The owner has as many ready replicas as it wants, of the current generation.
+    WorkloadReady,
+    /// No container of any pod of the owner restarted or ended since the act.
+    NoNewRestarts,
+    /// No alert of that name fires for the owner or any of its pods, suppressed or not.
+    AlertGone,
+}
+
+/// How an act is judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyRule {
+    /// By when all of it must hold.
+    pub within: SignedDuration,
+    /// For how long it must hold without a break.
+    pub stabilise: SignedDuration,
+    /// What must hold.
+    pub expect: Vec<Expectation>,
+    /// What follows if it does not.
+    pub on_failure: OnFailure,
+}
+
+/// How an act is put before people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfirmRule {
+    /// Who may answer.
+    pub approval: ApprovalRule,
+    /// How long they have, from when a channel accepted the question.
+    pub within: SignedDuration,
+    /// What silence means.
+    pub on_silence: OnSilence,
+}
+
+/// One limit that an act draws upon: how the store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draw {
+    /// `perTarget/<grant>/<owner>`, `global`, …: who shares the limit.
+    pub key: String,
+    /// For people: `limit/perTarget`.
+    pub code: String,
+    /// How many within the window.
+    pub max: u32,
+    /// The sliding window; `None`: until released (in flight, locks).
+    pub window: Option<SignedDuration>,
+}
+
+/// Everything that a yes obliges the execution to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The grant that carries the decision.
+    pub grant: GrantId,
+    /// Limits it draws upon.
+    pub draws: Vec<Draw>,
+    /// Who may approve it.
+    pub approval: ApprovalRule,
+    /// How it is judged.
+    pub verify: VerifyRule,
+    /// Whether and how people are asked afterwards (levels 3; `None` at 4 and 5).
+    pub confirm: Option<ConfirmRule>,
+}
+
+/// The answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// What to do.
+    pub outcome: Outcome,
+    /// The effective level; `None` where no grant matched.
+    pub level: Option<Level>,
+    /// Every reason that mattered, the decisive first.
+    pub reasons: Vec<Reason>,
+    /// What a yes obliges to; `Some` whenever a grant matched.
+    pub terms: Option<Terms>,
+    /// Whether a person must be called whatever else happens (severity critical).
+    pub page: bool,
+    /// The policy set that decided.
+    pub set: Hash,
+}
+
+impl Decision {
+    /// The first reason, as text for people.
+    pub fn because(&self) -> &str {
+        self.reasons.first().map_or("no reason was given", |r| &r.text)
+    }
+}
+
+/// A decision together with what it was decided on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// The input.
+    pub question: Question,
+    /// The answer.
+    pub decision: Decision,
+}

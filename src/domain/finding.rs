@@ -1,0 +1,104 @@
+//! What diagnosis concluded: typed, with the evidence it rests on and what it rules out.
+
+use serde::{Deserialize, Serialize};
+
+use super::action::ActionKind;
+use super::ids::EvidenceId;
+use super::target::Object;
+
+/// The causes that the analysers can name. Policies match on `name()`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
+pub enum Cause {
+    /// A container was killed at its memory limit.
+    OomKilled {
+        /// Which container.
+        container: String,
+        /// Its limit as written (`256Mi`), where it has one.
+        limit: Option<String>,
+        /// How often its container restarted.
+        restarts: u32,
+    },
+    /// A container ends again and again.
+    CrashLoop {
+        /// Which container.
+        container: String,
+        /// How it ended last.
+        exit_code: i32,
+        /// How often it restarted.
+        restarts: u32,
+    },
+    /// An image cannot be had.
+    ImagePull {
+        /// Which container.
+        container: String,
+        /// The image as written.
+        image: String,
+    },
+    /// A new template does not become available while the old one still serves, or not.
+    FailedRollout {
+        /// The revision that does not come up.
+        revision: u64,
+        /// Pods of the revision before that still serve.
+        old_ready: u32,
+    },
+    /// All ready pods of the workload are at their limit of CPU.
+    Saturation {
+        /// Mean usage ÷ limit over the ready pods, in percent.
+        percent: u32,
+        /// Ready pods it was measured on.
+        pods: u32,
+    },
+    /// What the alert speaks of is no longer so.
+    NothingWrong,
+}
+
+impl Cause {
+    /// The name that policies and people use.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::OomKilled { .. } => "OOMKilled",
+            Self::CrashLoop { .. } => "CrashLoop",
+            Self::ImagePull { .. } => "ImagePull",
+            Self::FailedRollout { .. } => "FailedRollout",
+            Self::Saturation { .. } => "Saturation",
+            Self::NothingWrong => "NothingWrong",
+        }
+    }
+
+    /// The names of all causes, for the linter.
+    pub const NAMES: [&str; 6] =
+        ["OOMKilled", "CrashLoop", "ImagePull", "FailedRollout", "Saturation", "NothingWrong"];
+}
+
+/// How sure an analyser is. Ordered: the later, the surer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Certainty {
+    /// It fits, and so do other causes.
+    Possible,
+    /// It fits better than anything else that was looked at.
+    Likely,
+    /// The API server or a measurement states it.
+    Certain,
+}
+
+/// One conclusion about one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What is wrong.
+    #[serde(flatten)]
+    pub cause: Cause,
+    /// The object it is about.
+    pub subject: Object,
+    /// How sure.
+    pub certainty: Certainty,
+    /// One sentence for people.
+    pub summary: String,
+    /// What it rests on.
+    pub evidence: Vec<EvidenceId>,
+    /// What was considered and is not so, one short sentence each.
+    pub rules_out: Vec<String>,
+    /// Actions that make sense; policy decides whether any is taken.
+    pub suggests: Vec<ActionKind>,
+}

@@ -1,0 +1,15 @@
+//! The words belay thinks in: plain data and pure functions over it. Knows nothing of IO, clocks or vendors.
+
+pub mod action;
+pub mod alert;
+pub mod canonical;
+pub mod cluster;
+pub mod decision;
+pub mod evidence;
+pub mod finding;
+pub mod ids;
+pub mod message;
+pub mod plan;
+pub mod record;
+pub mod target;
+pub mod warrant;

@@ -1,0 +1,370 @@
+//! What is written down, for ever: version 1 of the journal's records. Each is self-contained; an
+//! incident's state is the fold of its records. Frozen samples in `tests/data/records/v1/` must decode
+//! in every later version.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::action::Candidate;
+use super::alert::{Alert, Delivery};
+use super::canonical::Hash;
+use super::decision::{ApprovalRule, Decided, Person, Terms};
+use super::evidence::Evidence;
+use super::finding::Finding;
+use super::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, IntentId, QuestionId};
+use super::plan::{Plan, Refusal};
+use super::target::{RootOwner, Targeted};
+use super::warrant::Applied;
+
+/// The version that this program writes.
+pub const VERSION: u32 = 1;
+
+/// One fact, as the journal keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Record {
+    // ---- streams of the daemon ----
+    /// A webhook body was taken in (stream `intake`).
+    Received {
+        /// Its readable content.
+        delivery: Delivery,
+        /// The SHA-256 of the body as it came.
+        body: Hash,
+    },
+    /// A body over the limit was drained and not read (stream `intake`); reconciliation makes up for it.
+    Oversize {
+        /// How many bytes came.
+        bytes: u64,
+    },
+    /// The daemon started (stream `daemon`).
+    Started {
+        /// The program's version.
+        version: String,
+        /// The policy set it loaded.
+        set: Hash,
+    },
+    /// Acting was paused (stream `daemon`).
+    Held {
+        /// The hold's name; two holders never lift each other's.
+        hold: String,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: Person,
+    },
+    /// A hold was lifted (stream `daemon`).
+    Lifted {
+        /// The hold's name.
+        hold: String,
+        /// Who.
+        by: Person,
+    },
+    /// A Merkle checkpoint over all stream heads was taken (stream `daemon`).
+    Checkpoint {
+        /// The root.
+        root: Hash,
+        /// Over how many streams.
+        streams: u64,
+    },
+    // ---- streams of incidents ----
+    /// An alert opened this incident.
+    Opened {
+        /// Its name.
+        incident: IncidentId,
+        /// Which cluster.
+        cluster: Cluster,
+        /// The alert.
+        alert: Alert,
+        /// What its labels name.
+        target: Targeted,
+        /// Who answers for it, where that could be read.
+        owner: Option<RootOwner>,
+    },
+    /// An alert of this incident was seen: again, anew, resolved, or another one of the same owner.
+    Observed {
+        /// The alert.
+        alert: Alert,
+    },
+    /// Reconciliation found that an alert is no longer known to Alertmanager, or its object is gone.
+    Vanished {
+        /// Its fingerprint.
+        fingerprint: super::ids::Fingerprint,
+        /// Why it counts as over.
+        why: String,
+    },
+    /// The cluster was read and diagnosed.
+    Diagnosed(Box<Diagnosis>),
+    /// Somebody chose among the candidates.
+    Chosen(Choice),
+    /// Policy decided about a candidate, a plan or a write.
+    Decided(Box<Decided>),
+    /// A plan was made.
+    Planned {
+        /// For this candidate.
+        candidate: CandidateId,
+        /// The plan.
+        plan: Box<Plan>,
+    },
+    /// No plan could be made.
+    NotPlanned {
+        /// For this candidate.
+        candidate: CandidateId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// A question was put to people.
+    Asked(Question),
+    /// Somebody answered a question.
+    Answered {
+        /// Which question.
+        question: QuestionId,
+        /// What they said.
+        answer: Answer,
+        /// Who.
+        by: Person,
+    },
+    /// A question ended without the answers it needed.
+    Lapsed {
+        /// Which question.
+        question: QuestionId,
+        /// Why it is over.
+        why: String,
+    },
+    /// An act is intended: written and flushed before anything is sent.
+    Intended(Box<Intent>),
+    /// What became of an intended act.
+    Acted {
+        /// Which.
+        intent: IntentId,
+        /// What became of it.
+        applied: Applied,
+    },
+    /// The act was looked at to see whether it helped.
+    Verified {
+        /// Which.
+        intent: IntentId,
+        /// What was seen.
+        verdict: Verdict,
+    },
+    /// A channel accepted the incident's message.
+    Published {
+        /// The channel's name for it.
+        message: MessageRef,
+        /// Which version of the incident it shows: the number of records it was made from.
+        version: u64,
+        /// The questions it carries; their windows run from here.
+        carries: Vec<QuestionId>,
+    },
+    /// A person was called.
+    Escalated {
+        /// Why.
+        why: String,
+        /// Automation stands down on this incident from here on.
+        hands_off: bool,
+    },
+    /// A pager or channel accepted the call.
+    Paged {
+        /// Which one.
+        through: String,
+    },
+    /// The incident is over (until one of its alerts fires anew).
+    Closed {
+        /// How.
+        outcome: Outcome,
+        /// For people.
+        summary: String,
+    },
+}
+
+/// What reading the cluster gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// What was read.
+    pub evidence: Vec<Evidence>,
+    /// What follows from it, the surest first.
+    pub findings: Vec<Finding>,
+    /// The closed set of remedies.
+    pub candidates: Vec<Candidate>,
+    /// What could not be read, one sentence each.
+    pub missing: Vec<String>,
+}
+
+/// How an investigation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// By whom.
+    pub by: Investigator,
+    /// The conclusion.
+    pub conclusion: Conclusion,
+    /// What the model said besides: shown to people as the model's words, never read by belay.
+    pub said: String,
+    /// The transcript, where there is one.
+    pub transcript: Option<Hash>,
+    /// Tokens used (prompt and completion), where a model was asked.
+    pub tokens: u64,
+}
+
+/// Who investigated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "snake_case")]
+pub enum Investigator {
+    /// No model: the surest finding's first candidate.
+    Playbook {
+        /// Why no model had a part.
+        why: String,
+    },
+    /// A model.
+    Model {
+        /// Its name as configured.
+        model: String,
+        /// The hash of the prompts in force.
+        prompts: Hash,
+    },
+}
+
+/// The three ways in which an investigation ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum Conclusion {
+    /// One of the candidates.
+    Choose {
+        /// Which.
+        candidate: CandidateId,
+        /// What it rests on; each exists.
+        evidence: Vec<EvidenceId>,
+    },
+    /// Nothing should be done.
+    NoAction,
+    /// A person should look.
+    Escalate,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// May this plan be carried out?
+    Approve,
+    /// It was done and can be put back: keep it?
+    ConfirmOrRevert,
+    /// It was done and cannot be put back: is it well, or will a person take over?
+    ConfirmOrHandOver,
+}
+
+/// A question to people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// Its opaque name: the only thing a button carries.
+    pub id: QuestionId,
+    /// What is asked.
+    pub ask: Ask,
+    /// The plan that is spoken of.
+    pub plan: Hash,
+    /// The act that is spoken of, once it was done.
+    pub intent: Option<IntentId>,
+    /// Who may answer.
+    pub rule: ApprovalRule,
+    /// How long they have: from now for an approval, from when a channel accepted it for a confirmation.
+    pub within: jiff::SignedDuration,
+}
+
+/// What a person can say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// Carry out the plan.
+    Approve,
+    /// Do not.
+    Reject {
+        /// Why, in their words.
+        reason: String,
+    },
+    /// It is well.
+    Confirm,
+    /// Put it back.
+    Revert,
+    /// Stop automation here and call a person.
+    HandOver,
+}
+
+/// A write that is meant: everything needed to carry it out, judge it and put it back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Its name, which will stand on the object.
+    pub id: IntentId,
+    /// The incident.
+    pub incident: IncidentId,
+    /// What exactly will be done; carries its own undo.
+    pub plan: Plan,
+    /// The plan's name.
+    pub plan_hash: Hash,
+    /// What policy obliges us to.
+    pub terms: Terms,
+    /// The grant acting by itself, or the people who approved.
+    pub approved_by: String,
+    /// The policy set that allowed it.
+    pub set: Hash,
+    /// For an undo: the act that is put back.
+    pub reverts: Option<IntentId>,
+    /// By then it must have an outcome.
+    pub deadline: Timestamp,
+}
+
+impl Intent {
+    /// The grant that carries it.
+    pub const fn grant(&self) -> &GrantId {
+        &self.terms.grant
+    }
+}
+
+/// Whether an act helped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything that was expected held long enough.
+    Helped {
+        /// What was seen.
+        seen: Vec<String>,
+    },
+    /// It did not, or the cause came again.
+    DidNotHelp {
+        /// What was seen.
+        seen: Vec<String>,
+    },
+    /// It could not be seen: a person decides.
+    CannotTell {
+        /// What could not be read.
+        why: Vec<String>,
+    },
+}
+
+/// A message as its channel names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRef {
+    /// Which messenger: `slack`, `terminal`.
+    pub through: String,
+    /// The channel's id, where there is one.
+    pub channel: String,
+    /// The message's own id (Slack: `ts`).
+    pub id: String,
+}
+
+/// How an incident ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was over before anything was done.
+    ResolvedBySelf,
+    /// An act helped (confirmed, or its silence rule keeps it).
+    Remedied,
+    /// An act was put back.
+    Reverted,
+    /// A person has it.
+    HandedOver,
+    /// Only told.
+    Notified,
+    /// Advice says to say nothing.
+    Dropped,
+    /// A person said no.
+    Rejected,
+}

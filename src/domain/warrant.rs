@@ -1,0 +1,63 @@
+//! A warrant on the wire: the governance layer's signed permission for exactly one plan. Whether it
+//! is good is for the action server to say.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::canonical::Hash;
+use super::ids::{IncidentId, IntentId};
+use super::plan::Refusal;
+
+/// What is signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WarrantBody {
+    /// Names this warrant; it is good once.
+    pub id: String,
+    /// The plan it is for, and no other.
+    pub plan: Hash,
+    /// The intent that the journal holds.
+    pub intent: IntentId,
+    /// The incident it belongs to.
+    pub incident: IncidentId,
+    /// Who decided: a grant acting by itself, or the people who approved.
+    pub approved_by: String,
+    /// When it was signed.
+    pub issued_at: Timestamp,
+    /// From then on it is refused.
+    pub expires_at: Timestamp,
+}
+
+/// A warrant as it travels: canonical JSON of the body, and an Ed25519 signature over those bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedWarrant {
+    /// The canonical JSON of a `WarrantBody`: verified as these bytes before it is parsed.
+    pub body: String,
+    /// Which key signed it: the first 16 hex digits of the public key's SHA-256.
+    pub key: String,
+    /// Ed25519 over `body`, in base64.
+    pub signature: String,
+}
+
+/// What became of an order to apply a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "applied", rename_all = "snake_case")]
+pub enum Applied {
+    /// The object carries the intent (or is gone, where that was the aim).
+    Done {
+        /// For people.
+        detail: String,
+    },
+    /// Nothing was changed.
+    Refused {
+        /// Why.
+        #[serde(flatten)]
+        refusal: Refusal,
+    },
+    /// It was sent and no answer came: to be read back, never sent again blindly.
+    Unknown {
+        /// What was seen instead of an answer.
+        detail: String,
+    },
+}

@@ -1,0 +1,135 @@
+//! The model and its tools, as the investigation sees them.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "snake_case")]
+pub enum Message {
+    /// The frame that nothing can override.
+    System {
+        /// The text.
+        content: String,
+    },
+    /// What belay asks.
+    User {
+        /// The text.
+        content: String,
+    },
+    /// What the model answered.
+    Assistant {
+        /// What it wrote.
+        content: String,
+        /// The tools it asked for.
+        calls: Vec<ToolCall>,
+    },
+    /// The one result of one call.
+    Tool {
+        /// The call's id.
+        call: String,
+        /// The result, fenced.
+        content: String,
+    },
+}
+
+/// A tool call as the model wrote it: untrusted until it was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// The call's id; unique within the conversation.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// The arguments, JSON as text.
+    pub arguments: String,
+}
+
+/// A tool that is offered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolSpec {
+    /// `server__tool`.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// JSON Schema of its arguments, as text.
+    pub schema: String,
+}
+
+/// What the model is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chat {
+    /// The conversation so far.
+    pub messages: Vec<Message>,
+    /// The tools on offer; may be empty.
+    pub tools: Vec<ToolSpec>,
+    /// It must call this tool.
+    pub must_call: Option<String>,
+    /// At most this many tokens in the answer.
+    pub max_tokens: u32,
+}
+
+/// What the model answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// What it wrote.
+    pub content: String,
+    /// The tools it asks for.
+    pub calls: Vec<ToolCall>,
+    /// Whether the answer was cut off or withheld, and is no answer.
+    pub incomplete: Option<String>,
+    /// Prompt and completion tokens, as the server counts.
+    pub tokens: u64,
+}
+
+/// The model could not be asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    /// Down, slow, over quota.
+    #[error("the model is not available: {0}")]
+    Unavailable(String),
+    /// It answered with something that is no answer.
+    #[error("the model's answer could not be read: {0}")]
+    Unreadable(String),
+}
+
+/// A language model.
+#[async_trait]
+pub trait Model: Send + Sync {
+    /// Its name as configured.
+    fn name(&self) -> &str;
+
+    /// One turn.
+    async fn chat(&self, chat: &Chat, within: Duration) -> Result<Reply, ModelError>;
+}
+
+/// What a tool gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolResult {
+    /// The text, bounded.
+    pub text: String,
+    /// The tool said that it failed; the text says how.
+    pub failed: bool,
+}
+
+/// A tool could not be called.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ToolError {
+    /// There is no such tool, or it is not allowed here.
+    #[error("there is no tool `{0}`")]
+    Unknown(String),
+    /// The server did not answer in time, or went away.
+    #[error("the tool did not answer: {0}")]
+    NoAnswer(String),
+}
+
+/// The read-only tools of the hub.
+#[async_trait]
+pub trait Tools: Send + Sync {
+    /// What is on offer, in a fixed order.
+    async fn list(&self) -> Result<Vec<ToolSpec>, ToolError>;
+
+    /// Calls one; `arguments` is a JSON object as text.
+    async fn call(&self, name: &str, arguments: &str, within: Duration) -> Result<ToolResult, ToolError>;
+}
