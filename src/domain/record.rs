@@ -68,18 +68,7 @@ pub enum Record {
     },
     // ---- streams of incidents ----
     /// An alert opened this incident.
-    Opened {
-        /// Its name.
-        incident: IncidentId,
-        /// Which cluster.
-        cluster: Cluster,
-        /// The alert.
-        alert: Alert,
-        /// What its labels name.
-        target: Targeted,
-        /// Who answers for it, where that could be read.
-        owner: Option<RootOwner>,
-    },
+    Opened(Box<Opening>),
     /// An alert of this incident was seen: again, anew, resolved, or another one of the same owner.
     Observed {
         /// The alert.
@@ -174,6 +163,21 @@ pub enum Record {
         /// For people.
         summary: String,
     },
+}
+
+/// How an incident begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// Its name.
+    pub incident: IncidentId,
+    /// Which cluster.
+    pub cluster: Cluster,
+    /// The alert.
+    pub alert: Alert,
+    /// What its labels name.
+    pub target: Targeted,
+    /// Who answers for it, where that could be read.
+    pub owner: Option<RootOwner>,
 }
 
 /// What reading the cluster gave.
