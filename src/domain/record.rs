@@ -11,7 +11,7 @@ use super::canonical::Hash;
 use super::decision::{ApprovalRule, Decided, Person, Terms};
 use super::evidence::Evidence;
 use super::finding::Finding;
-use super::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, IntentId, QuestionId};
+use super::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, IntentId, QuestionId, StreamId};
 use super::plan::{Plan, Refusal};
 use super::target::{RootOwner, Targeted};
 use super::warrant::Applied;
@@ -128,7 +128,16 @@ pub enum Record {
         /// What became of it.
         applied: Applied,
     },
-    /// The act was looked at to see whether it helped.
+    /// While an act is being verified: what is expected began to hold, or ceased to.
+    Watched {
+        /// Which.
+        intent: IntentId,
+        /// Whether all of it holds now.
+        held: bool,
+        /// What was seen.
+        seen: Vec<String>,
+    },
+    /// The verdict on an act.
     Verified {
         /// Which.
         intent: IntentId,
@@ -163,6 +172,21 @@ pub enum Record {
         /// For people.
         summary: String,
     },
+}
+
+/// One entry of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Which stream.
+    pub stream: StreamId,
+    /// Its place in the stream, from 1.
+    pub seq: u64,
+    /// When it was written, by the writer's clock.
+    pub at: Timestamp,
+    /// What it says.
+    pub record: Record,
+    /// `SHA-256(previous hash ‖ body)`, where the body is the exact bytes that are stored.
+    pub hash: Hash,
 }
 
 /// How an incident begins.

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::canonical::Hash;
 use crate::domain::decision::Draw;
 use crate::domain::ids::{IntentId, StreamId};
+pub use crate::domain::record::Entry;
 use crate::domain::record::Record;
 use crate::store::Durable;
 
@@ -173,21 +174,6 @@ pub struct Hold {
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// One entry of a stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Which stream.
-    pub stream: StreamId,
-    /// Its place in the stream, from 1.
-    pub seq: u64,
-    /// When it was written, by the writer's clock.
-    pub at: Timestamp,
-    /// What it says.
-    pub record: Record,
-    /// `SHA-256(previous hash ‖ body)`, where the body is the exact bytes that are stored.
-    pub hash: Hash,
 }
 
 /// Why a step was not taken. Nothing of it was written.

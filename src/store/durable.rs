@@ -2,8 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::domain::record::{Intent, Record};
-use crate::ports::store::Entry;
+use crate::domain::record::{Entry, Intent, Record};
 
 /// A value that the store has made durable, or has read back from what is durable.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,12 @@
+//! One incident's life: its state is the fold of its records, and `step` says what follows from an
+//! input. Pure: the same code runs live, on replay and in simulation.
+
+pub mod effect;
+pub mod input;
+mod state;
+mod step;
+
+pub use effect::{Effect, TimerName};
+pub use input::Input;
+pub use state::{Act, Illegal, OpenQuestion, Phase, State};
+pub use step::{Ignored, Moment, Step, open, step};

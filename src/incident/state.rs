@@ -1,0 +1,435 @@
+//! The state of an incident: the fold of its records, nothing else. `next` is total: whatever record
+//! comes, it gives a state or says why the record cannot follow.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::domain::alert::{Alert, AlertStatus};
+use crate::domain::decision::{Decided, Person};
+use crate::domain::ids::{CandidateId, Cluster, Fingerprint, IncidentId, IntentId, QuestionId};
+use crate::domain::plan::{Direction, Plan};
+use crate::domain::record::{
+    Answer, Ask, Choice, Diagnosis, Entry, Intent, MessageRef, Opening, Outcome, Question, Record, Verdict,
+};
+use crate::domain::target::{RootOwner, Targeted};
+use crate::domain::warrant::Applied;
+
+/// Where an incident is on its way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Phase {
+    /// The cluster is being read.
+    Looking,
+    /// Somebody chooses among the candidates.
+    Choosing,
+    /// Policy is asked about a candidate, which is then planned.
+    Deciding(CandidateId),
+    /// Policy is asked about the plan.
+    Judging,
+    /// People are asked about the plan.
+    Approving,
+    /// An intent is written; its outcome is not known yet.
+    Acting(IntentId),
+    /// The act is done; whether it helped is being watched.
+    Verifying(IntentId),
+    /// It helped; people have not answered yet.
+    Confirming(IntentId),
+    /// The undo of this act is being planned.
+    PlanningRevert(IntentId),
+    /// A person has it.
+    Escalated,
+    /// Over.
+    Closed,
+}
+
+/// An open question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenQuestion {
+    /// What is asked.
+    pub question: Question,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// When a channel accepted it.
+    pub accepted_at: Option<Timestamp>,
+    /// Who answered what so far.
+    pub answers: Vec<(Person, Answer, Timestamp)>,
+}
+
+/// An intended act and what is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    /// The intent.
+    pub intent: Intent,
+    /// When it was written.
+    pub intended_at: Timestamp,
+    /// What became of it.
+    pub applied: Option<Applied>,
+    /// When that was known to be done.
+    pub done_at: Option<Timestamp>,
+    /// Since when what is expected holds without a break.
+    pub held_since: Option<Timestamp>,
+    /// What was seen last.
+    pub seen: Vec<String>,
+    /// Whether it helped.
+    pub verdict: Option<Verdict>,
+    /// A person said that it is well.
+    pub confirmed_by: Option<Person>,
+    /// The confirm window ended without an answer.
+    pub silent: bool,
+}
+
+impl Act {
+    /// Whether it took effect.
+    pub const fn done(&self) -> bool {
+        matches!(self.applied, Some(Applied::Done { .. }))
+    }
+}
+
+/// A record that cannot follow: the journal was not written by this state machine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("record {seq} of `{stream}` cannot follow: {why}")]
+pub struct Illegal {
+    /// The stream.
+    pub stream: String,
+    /// Its number.
+    pub seq: u64,
+    /// Why.
+    pub why: String,
+}
+
+/// One incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct State {
+    /// Its name.
+    pub id: IncidentId,
+    /// Its cluster.
+    pub cluster: Cluster,
+    /// How many records made it.
+    pub version: u64,
+    /// When it opened.
+    pub opened_at: Timestamp,
+    /// When its last record was written.
+    pub updated_at: Timestamp,
+    /// The latest observation of each alert.
+    pub alerts: BTreeMap<Fingerprint, Alert>,
+    /// How often an alert of it began anew.
+    pub flaps: u32,
+    /// How often the cluster was diagnosed for it.
+    pub looks: u32,
+    /// What the first alert's labels name.
+    pub target: Targeted,
+    /// Who answers for it.
+    pub owner: Option<RootOwner>,
+    /// Where it is.
+    pub phase: Phase,
+    /// The last diagnosis.
+    pub diagnosis: Option<Diagnosis>,
+    /// Who chose what.
+    pub choice: Option<Choice>,
+    /// What policy decided last.
+    pub decided: Option<Decided>,
+    /// The last plan that was made.
+    pub plan: Option<Plan>,
+    /// The open question.
+    pub question: Option<OpenQuestion>,
+    /// Everything that was intended, in order.
+    pub acts: Vec<Act>,
+    /// The living message.
+    pub message: Option<MessageRef>,
+    /// Which version it shows.
+    pub published: u64,
+    /// The newest version that people have not seen.
+    pub news: u64,
+    /// Why people were called.
+    pub escalations: Vec<String>,
+    /// Automation stands down for good.
+    pub hands_off: bool,
+    /// How it ended.
+    pub closed: Option<(Outcome, String, Timestamp)>,
+}
+
+impl State {
+    /// The state after the first entry of a stream.
+    pub fn open(entry: &Entry) -> Result<Self, Illegal> {
+        let Record::Opened(opening) = &entry.record else {
+            return Err(illegal(entry, "an incident begins with its opening"));
+        };
+        let Opening { incident, cluster, alert, target, owner } = (**opening).clone();
+        Ok(Self {
+            id: incident,
+            cluster,
+            version: entry.seq,
+            opened_at: entry.at,
+            updated_at: entry.at,
+            alerts: BTreeMap::from([(alert.fingerprint.clone(), alert)]),
+            flaps: 0,
+            looks: 0,
+            target,
+            owner,
+            phase: Phase::Looking,
+            diagnosis: None,
+            choice: None,
+            decided: None,
+            plan: None,
+            question: None,
+            acts: Vec::new(),
+            message: None,
+            published: 0,
+            news: entry.seq,
+            escalations: Vec::new(),
+            hands_off: false,
+            closed: None,
+        })
+    }
+
+    /// The state that a whole stream gives; `None` for an empty one.
+    pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Option<Self>, Illegal> {
+        let mut state: Option<Self> = None;
+        for entry in entries {
+            state = Some(match state {
+                None => Self::open(entry)?,
+                Some(state) => state.next(entry)?,
+            });
+        }
+        Ok(state)
+    }
+
+    /// The state after one more entry.
+    pub fn next(&self, entry: &Entry) -> Result<Self, Illegal> {
+        if entry.seq != self.version + 1 {
+            return Err(illegal(entry, "its number does not follow"));
+        }
+        let mut state = self.clone();
+        state.version = entry.seq;
+        state.updated_at = entry.at;
+        if !matches!(entry.record, Record::Published { .. } | Record::Paged { .. }) {
+            state.news = entry.seq;
+        }
+        state.take(entry).map_err(|why| illegal(entry, why))?;
+        Ok(state)
+    }
+
+    fn take(&mut self, entry: &Entry) -> Result<(), &'static str> {
+        let at = entry.at;
+        match &entry.record {
+            Record::Opened(_) => return Err("it is open already"),
+            Record::Received { .. }
+            | Record::Oversize { .. }
+            | Record::Started { .. }
+            | Record::Held { .. }
+            | Record::Lifted { .. }
+            | Record::Checkpoint { .. } => return Err("it belongs to a stream of the daemon"),
+            Record::Observed { alert } => self.observe(alert),
+            Record::Vanished { fingerprint, .. } => {
+                let alert = self.alerts.get_mut(fingerprint).ok_or("that alert is not of this incident")?;
+                alert.status = AlertStatus::Resolved;
+                alert.ends_at = Some(at.max(alert.starts_at));
+            }
+            Record::Diagnosed(diagnosis) => {
+                self.looks += 1;
+                self.diagnosis = Some((**diagnosis).clone());
+                self.choice = None;
+                self.phase = Phase::Choosing;
+            }
+            Record::Chosen(choice) => {
+                self.choice = Some(choice.clone());
+                if let crate::domain::record::Conclusion::Choose { candidate, .. } = &choice.conclusion {
+                    self.phase = Phase::Deciding(candidate.clone());
+                }
+            }
+            Record::Decided(decided) => self.decided = Some((**decided).clone()),
+            Record::Planned { plan, .. } => {
+                self.plan = Some((**plan).clone());
+                if plan.direction == Direction::Forward {
+                    self.phase = Phase::Judging;
+                }
+            }
+            Record::NotPlanned { .. } => self.phase = Phase::Looking,
+            Record::Asked(question) => self.ask(question, at),
+            Record::Answered { question, answer, by } => self.answer(question, answer, by, at)?,
+            Record::Lapsed { question, .. } => self.lapse(question)?,
+            Record::Intended(intent) => self.intend(intent, at)?,
+            Record::Acted { intent, applied } => self.acted(intent, applied, at)?,
+            Record::Watched { intent, held, seen } => {
+                let act = self.act_mut(intent).ok_or("that act was never intended")?;
+                act.held_since = held.then(|| act.held_since.unwrap_or(at));
+                act.seen.clone_from(seen);
+            }
+            Record::Verified { intent, verdict } => {
+                let act = self.act_mut(intent).ok_or("that act was never intended")?;
+                act.verdict = Some(verdict.clone());
+                self.phase = Phase::Confirming(intent.clone());
+            }
+            Record::Published { message, version, carries } => self.published(message, *version, carries, at),
+            Record::Escalated { why, hands_off } => {
+                self.escalations.push(why.clone());
+                self.hands_off |= hands_off;
+                self.phase = Phase::Escalated;
+            }
+            Record::Paged { .. } => {}
+            Record::Closed { outcome, summary } => {
+                self.closed = Some((*outcome, summary.clone(), at));
+                self.question = None;
+                self.phase = Phase::Closed;
+            }
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, alert: &Alert) {
+        let began_anew = alert.status == AlertStatus::Firing
+            && self.alerts.get(&alert.fingerprint).is_none_or(|known| alert.starts_at > known.starts_at);
+        if began_anew {
+            self.flaps += u32::from(self.alerts.contains_key(&alert.fingerprint));
+            if self.phase == Phase::Closed {
+                self.reopen();
+            }
+        }
+        self.alerts.insert(alert.fingerprint.clone(), alert.clone());
+    }
+
+    /// An alert of a closed incident fires anew: everything but its past starts over.
+    fn reopen(&mut self) {
+        self.phase = Phase::Looking;
+        self.closed = None;
+        self.looks = 0;
+        self.plan = None;
+        self.alerts.retain(|_, alert| alert.status == AlertStatus::Firing);
+    }
+
+    fn ask(&mut self, question: &Question, at: Timestamp) {
+        if question.ask == Ask::Approve {
+            self.phase = Phase::Approving;
+        }
+        self.question = Some(OpenQuestion {
+            question: question.clone(),
+            asked_at: at,
+            accepted_at: None,
+            answers: Vec::new(),
+        });
+    }
+
+    fn answer(
+        &mut self,
+        id: &QuestionId,
+        answer: &Answer,
+        by: &Person,
+        at: Timestamp,
+    ) -> Result<(), &'static str> {
+        match answer {
+            Answer::Approve => {
+                let open = self.question.as_mut().filter(|q| q.question.id == *id);
+                let open = open.ok_or("the question is not open")?;
+                open.answers.push((by.clone(), answer.clone(), at));
+            }
+            Answer::Confirm => {
+                let intent = self.question.take().and_then(|q| q.question.intent);
+                let act = intent.and_then(|i| self.act_mut(&i)).ok_or("there is no act to confirm")?;
+                act.confirmed_by = Some(by.clone());
+            }
+            Answer::Reject { .. } | Answer::HandOver => self.question = None,
+            Answer::Revert => {
+                self.question = None;
+                self.closed = None;
+                let intent = self.revertible().ok_or("there is nothing to put back")?.intent.id.clone();
+                self.phase = Phase::PlanningRevert(intent);
+            }
+        }
+        Ok(())
+    }
+
+    fn lapse(&mut self, id: &QuestionId) -> Result<(), &'static str> {
+        let open = self.question.take().filter(|q| q.question.id == *id).ok_or("the question is not open")?;
+        if let Some(act) = open.question.intent.and_then(|i| self.act_mut(&i)) {
+            act.silent = true;
+        }
+        Ok(())
+    }
+
+    fn intend(&mut self, intent: &Intent, at: Timestamp) -> Result<(), &'static str> {
+        if self.act(&intent.id).is_some() {
+            return Err("that act was intended before");
+        }
+        self.question = None;
+        self.phase = Phase::Acting(intent.id.clone());
+        self.acts.push(Act {
+            intent: intent.clone(),
+            intended_at: at,
+            applied: None,
+            done_at: None,
+            held_since: None,
+            seen: Vec::new(),
+            verdict: None,
+            confirmed_by: None,
+            silent: false,
+        });
+        Ok(())
+    }
+
+    fn acted(&mut self, id: &IntentId, applied: &Applied, at: Timestamp) -> Result<(), &'static str> {
+        let act = self.act_mut(id).ok_or("that act was never intended")?;
+        if act.done() {
+            return Err("that act is done already");
+        }
+        act.applied = Some(applied.clone());
+        match applied {
+            Applied::Done { .. } => {
+                act.done_at = Some(at);
+                self.phase = Phase::Verifying(id.clone());
+            }
+            Applied::Refused { .. } => self.phase = Phase::Looking,
+            Applied::Unknown { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn published(&mut self, message: &MessageRef, version: u64, carries: &[QuestionId], at: Timestamp) {
+        self.message = Some(message.clone());
+        self.published = self.published.max(version);
+        if let Some(open) = self.question.as_mut().filter(|q| carries.contains(&q.question.id)) {
+            open.accepted_at.get_or_insert(at);
+        }
+    }
+
+    /// The act with this intent.
+    pub fn act(&self, id: &IntentId) -> Option<&Act> {
+        self.acts.iter().find(|act| act.intent.id == *id)
+    }
+
+    fn act_mut(&mut self, id: &IntentId) -> Option<&mut Act> {
+        self.acts.iter_mut().find(|act| act.intent.id == *id)
+    }
+
+    /// The newest act that took effect, can be put back and was not.
+    pub fn revertible(&self) -> Option<&Act> {
+        let undone =
+            |id: &IntentId| self.acts.iter().any(|act| act.intent.reverts.as_ref() == Some(id) && act.done());
+        self.acts.iter().rev().find(|act| {
+            act.done()
+                && act.intent.reverts.is_none()
+                && act.intent.plan.revertible()
+                && !undone(&act.intent.id)
+        })
+    }
+
+    /// The alert that speaks for the incident: the loudest of those firing (else of all), then the oldest.
+    pub fn lead(&self) -> Option<&Alert> {
+        let rank =
+            |a: &&Alert| (a.status == AlertStatus::Firing, a.severity(), std::cmp::Reverse(a.starts_at));
+        self.alerts.values().max_by_key(rank)
+    }
+
+    /// Whether no alert of it fires any more.
+    pub fn all_resolved(&self) -> bool {
+        self.alerts.values().all(|alert| alert.status == AlertStatus::Resolved)
+    }
+
+    /// Whether people have not seen the newest version.
+    pub const fn has_news(&self) -> bool {
+        self.news > self.published
+    }
+}
+
+fn illegal(entry: &Entry, why: &str) -> Illegal {
+    Illegal { stream: entry.stream.to_string(), seq: entry.seq, why: why.to_owned() }
+}

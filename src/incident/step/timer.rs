@@ -1,0 +1,82 @@
+//! Timers and failures: nothing that was begun is left without an end. No timer ever starts an act.
+
+use crate::domain::record::{Ask, Record, Verdict};
+
+use super::super::effect::{Effect, TimerName};
+use super::super::state::Phase;
+use super::{Ignored, Writer};
+
+impl Writer<'_> {
+    pub(super) fn timer(&mut self, name: TimerName) -> Result<(), Ignored> {
+        self.clear(name);
+        match name {
+            TimerName::Check => {
+                if let Phase::Verifying(intent) = self.phase().clone() {
+                    self.effect(Effect::Check { intent });
+                }
+            }
+            TimerName::Approval => self.approval_expired(),
+            TimerName::Confirm => self.window_ended(),
+            TimerName::Delivery => self.not_delivered(),
+            TimerName::Deadline => self.overdue(),
+        }
+        Ok(())
+    }
+
+    fn approval_expired(&mut self) {
+        let Some(open) = self.state.question.as_ref().filter(|q| q.question.ask == Ask::Approve) else {
+            return;
+        };
+        let question = open.question.id.clone();
+        self.record(Record::Lapsed { question, why: "nobody approved it in time".into() });
+        self.escalate("nobody approved it in time; nothing was done");
+    }
+
+    fn window_ended(&mut self) {
+        let Some(open) = self.state.question.as_ref().filter(|q| q.question.ask != Ask::Approve) else {
+            return;
+        };
+        let act = open.question.intent.as_ref().and_then(|i| self.state.act(i)).cloned();
+        let question = open.question.id.clone();
+        self.record(Record::Lapsed { question, why: "nobody answered in time".into() });
+        // while it is still being verified, the verdict decides what silence means
+        let Some(act) = act else { return };
+        if let (Some(Verdict::Helped { .. }), Some(confirm)) = (&act.verdict, &act.intent.terms.confirm) {
+            let words = act.intent.plan.action.done_words();
+            self.silence(confirm.on_silence, &words);
+        }
+    }
+
+    fn not_delivered(&mut self) {
+        if self.state.question.as_ref().is_some_and(|q| q.accepted_at.is_none()) {
+            self.escalate("no channel accepted the question within a minute");
+        }
+    }
+
+    fn overdue(&mut self) {
+        if let Phase::Acting(intent) = self.phase().clone() {
+            self.step.release.push(intent.clone());
+            self.escalate(format!("what became of `{intent}` could not be learned in time"));
+        }
+    }
+
+    pub(super) fn failed(&mut self, effect: &Effect, why: &str) -> Result<(), Ignored> {
+        if matches!(self.phase(), Phase::Closed | Phase::Escalated) {
+            return Err(Ignored::Duplicate);
+        }
+        let what = match effect {
+            Effect::Look => "the cluster could not be read",
+            Effect::Advise => "policy could not be asked for advice",
+            Effect::Investigate => "the investigation failed",
+            Effect::Decide { .. } | Effect::Judge => "policy could not be asked",
+            Effect::Plan { .. } => "no plan could be made",
+            Effect::Apply { .. } => "what became of the act could not be learned",
+            Effect::Check { .. } => "whether the act helped could not be seen",
+            Effect::PlanRevert { .. } => "the undo could not be planned",
+            Effect::Publish => "no channel accepts the message",
+            Effect::Page { .. } => "nobody could be called",
+        };
+        self.escalate(format!("{what}: {why}"));
+        Ok(())
+    }
+}

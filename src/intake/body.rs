@@ -1,0 +1,173 @@
+//! Alertmanager's webhook body, version 4 (`template.Data` in Alertmanager's notification reference).
+//! Unknown fields are ignored; what is known must be right. A body with some unreadable alerts keeps
+//! the readable ones.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::domain::alert::{Alert, AlertStatus, Delivery, Labels, Unreadable};
+use crate::domain::ids::Fingerprint;
+
+/// How many alerts one body may hold. A body is at most 16 MiB and the smallest alert that Alertmanager
+/// writes has about 250 bytes, so no honest body comes near.
+const MAX_ALERTS: usize = 65_536;
+/// How many labels or annotations an alert may have (Prometheus' own advice is below 30).
+const MAX_LABELS: usize = 256;
+
+/// Nothing of the body can be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadBody {
+    /// It is not JSON of the expected shape.
+    #[error("the body cannot be read at `{path}`: {error}")]
+    Shape {
+        /// The JSON path that was wrong.
+        path: String,
+        /// What was wrong there.
+        error: String,
+    },
+    /// It says another version.
+    #[error(
+        "the body says version `{0}`; expected Alertmanager's webhook version `4` (a custom payload template cannot be read)"
+    )]
+    Version(String),
+    /// It holds more alerts than are taken.
+    #[error("the body holds {0} alerts; at most {MAX_ALERTS} are taken at once")]
+    TooMany(usize),
+    /// None of its alerts could be read.
+    #[error("none of the {count} alerts can be read; the first at `{path}`: {error}")]
+    NoneReadable {
+        /// How many there were.
+        count: usize,
+        /// The first one's JSON path.
+        path: String,
+        /// What was wrong there.
+        error: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawBody<'a> {
+    version: String,
+    #[serde(default)]
+    receiver: String,
+    #[serde(default)]
+    group_key: String,
+    #[serde(default, rename = "externalURL")]
+    external_url: String,
+    #[serde(default)]
+    truncated_alerts: u64,
+    #[serde(borrow)]
+    alerts: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawAlert {
+    status: AlertStatus,
+    labels: StrictMap,
+    #[serde(default)]
+    annotations: StrictMap,
+    starts_at: Timestamp,
+    ends_at: Option<Timestamp>,
+    #[serde(default, rename = "generatorURL")]
+    generator_url: String,
+    fingerprint: String,
+}
+
+/// A map of text to text that refuses a key given twice: parsers that disagree on which one counts have
+/// been used to smuggle.
+#[derive(Default)]
+struct StrictMap(Labels);
+
+impl<'de> Deserialize<'de> for StrictMap {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_map(StrictVisitor)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = StrictMap;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of text to text")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StrictMap, A::Error> {
+        let mut labels = Labels::new();
+        while let Some((key, value)) = map.next_entry::<String, String>()? {
+            if labels.len() == MAX_LABELS {
+                return Err(de::Error::custom(format_args!("more than {MAX_LABELS} entries")));
+            }
+            if labels.contains_key(&key) {
+                return Err(de::Error::custom(format_args!("`{key}` is given twice")));
+            }
+            labels.insert(key, value);
+        }
+        Ok(StrictMap(labels))
+    }
+}
+
+/// Reads a body.
+pub fn parse(body: &[u8]) -> Result<Delivery, BadBody> {
+    let raw: RawBody<'_> = read(body).map_err(|(path, error)| BadBody::Shape { path, error })?;
+    if raw.version != "4" {
+        return Err(BadBody::Version(raw.version.chars().take(40).collect()));
+    }
+    if raw.alerts.len() > MAX_ALERTS {
+        return Err(BadBody::TooMany(raw.alerts.len()));
+    }
+    let count = raw.alerts.len();
+    let mut alerts = Vec::with_capacity(count);
+    let mut unreadable = Vec::new();
+    for (index, alert) in raw.alerts.into_iter().enumerate() {
+        match read(alert.get().as_bytes()).and_then(checked) {
+            Ok(alert) => alerts.push(alert),
+            Err((path, error)) => {
+                let path = format!("alerts[{index}].{path}");
+                unreadable.push(Unreadable { index, path, error });
+            }
+        }
+    }
+    if let (true, Some(first)) = (alerts.is_empty(), unreadable.first()) {
+        let Unreadable { path, error, .. } = first.clone();
+        return Err(BadBody::NoneReadable { count, path, error });
+    }
+    let RawBody { receiver, group_key, external_url, truncated_alerts: truncated, .. } = raw;
+    Ok(Delivery { receiver, group_key, external_url, truncated, alerts, unreadable })
+}
+
+/// Parses JSON; an error names its path.
+fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, (String, String)> {
+    let mut json = serde_json::Deserializer::from_slice(json);
+    let value = serde_path_to_error::deserialize(&mut json)
+        .map_err(|e| (e.path().to_string(), e.inner().to_string()))?;
+    json.end().map_err(|e| (".".to_owned(), e.to_string()))?;
+    Ok(value)
+}
+
+fn checked(raw: RawAlert) -> Result<Alert, (String, String)> {
+    let hex = raw.fingerprint.len() == 16 && raw.fingerprint.bytes().all(|b| b.is_ascii_hexdigit());
+    if !hex {
+        return Err(("fingerprint".into(), "expected 16 hex digits".into()));
+    }
+    if raw.status == AlertStatus::Resolved && raw.ends_at.is_none() {
+        return Err(("endsAt".into(), "a resolved alert says when it ended".into()));
+    }
+    Ok(Alert {
+        fingerprint: Fingerprint::new(raw.fingerprint.to_ascii_lowercase()),
+        status: raw.status,
+        labels: raw.labels.0,
+        annotations: raw.annotations.0,
+        starts_at: raw.starts_at,
+        // a firing alert carries Go's zero time, or (from some senders) a moment in the future
+        ends_at: raw.ends_at.filter(|_| raw.status == AlertStatus::Resolved),
+        generator_url: raw.generator_url,
+    })
+}
