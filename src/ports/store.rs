@@ -86,6 +86,8 @@ pub struct Work {
 pub struct Claimed {
     /// The work.
     pub work: Work,
+    /// The number of the last entry of its stream when it was enqueued: what it speaks of.
+    pub entry: u64,
     /// How often it was claimed before, as far as is known (a crash may forget).
     pub attempts: u32,
     /// Until when nobody else gets it.
@@ -248,6 +250,14 @@ pub trait Store: Send + Sync {
 
     /// All entries of a stream, in order; empty if there are none.
     async fn load(&self, stream: &StreamId) -> Result<Vec<Durable<Entry>>, StoreError>;
+
+    /// At most `max` entries of a stream, from number `from` on.
+    async fn range(
+        &self,
+        stream: &StreamId,
+        from: u64,
+        max: usize,
+    ) -> Result<Vec<Durable<Entry>>, StoreError>;
 
     /// The streams that a key (or each key with this prefix) names.
     async fn find(&self, prefix: &str) -> Result<Vec<(String, StreamId)>, StoreError>;

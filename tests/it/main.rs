@@ -1,1 +1,4 @@
 //! The one integration binary: a module per area, linked once.
+
+mod given;
+mod incident;

@@ -1,0 +1,252 @@
+//! What each effect does in the world. No choices are made here: ports are asked, pure stages are given
+//! what they answered, and the result comes back as an input of the incident.
+
+use jiff::SignedDuration;
+
+use crate::domain::cluster::Snapshot;
+use crate::domain::decision::{Asked, Decided, Person, Question};
+use crate::domain::ids::{CandidateId, IncidentId, IntentId};
+use crate::domain::plan::Refusal;
+use crate::domain::record::{Choice, Diagnosis, Intent};
+use crate::domain::warrant::Applied;
+use crate::incident::{Effect, Input, State};
+use crate::ports::actions::NoAnswer;
+use crate::ports::messenger::Undelivered;
+use crate::ports::reads::{Located, ReadError};
+use crate::ports::store::Claimed;
+use crate::store::Durable;
+use crate::{diagnose, execute, investigate, policy};
+
+use super::facts::Asking;
+use super::incidents::FeedError;
+use super::loops::{Ended, GIVE_UP};
+use super::{Daemon, Fed};
+
+impl Daemon {
+    /// Carries out one effect of an incident.
+    pub(super) async fn effect(
+        &self,
+        incident: &IncidentId,
+        effect: &Effect,
+        claimed: &Claimed,
+    ) -> Result<Ended, FeedError> {
+        let (_, state) = self.load(incident).await?;
+        let input = match effect {
+            Effect::Look => self.look(&state).await,
+            Effect::Advise => Ok(self.advise(&state)),
+            Effect::Investigate => self.investigate(&state).await,
+            Effect::Decide { candidate } => self.decide(&state, candidate).await,
+            Effect::Plan { candidate } => self.plan(&state, candidate).await,
+            Effect::Judge => self.judge(&state).await,
+            Effect::Apply { intent } => self.apply(&state, intent).await,
+            Effect::Check { intent } => self.check(&state, intent).await,
+            Effect::PlanRevert { intent, by } => self.plan_revert(&state, intent, by.clone()).await,
+            Effect::Publish => self.publish(&state, claimed).await,
+            Effect::Page { why } => self.page(&state, why).await,
+        };
+        match input {
+            Ok(Some(input)) => {
+                let fed = self.feed(incident, input, Some(&claimed.work.id)).await?;
+                if let Fed::Ignored(why) = fed {
+                    tracing::debug!(%incident, ?effect, %why, "an effect came to nothing");
+                }
+                Ok(Ended::Complete)
+            }
+            Ok(None) => Ok(Ended::Done),
+            Err(NotNow(why)) => Ok(Ended::Failed(why)),
+        }
+    }
+
+    async fn snapshot(&self, state: &State) -> Result<Option<Snapshot>, NotNow> {
+        let Some(named) = state.target.named() else { return Ok(None) };
+        let located = match (self.ports().reads.locate(named).await, &state.owner) {
+            (Ok(located), _) => located,
+            // the pod that the alert named is gone; its owner still answers for it
+            (Err(ReadError::NotFound { .. }), Some(owner)) => {
+                Located { target: owner.0.clone(), owner: owner.clone() }
+            }
+            (Err(e), _) => return Err(e.into()),
+        };
+        Ok(Some(self.ports().reads.snapshot(&located).await?))
+    }
+
+    async fn look(&self, state: &State) -> Done {
+        let (Some(snapshot), Some(lead)) = (self.snapshot(state).await?, state.lead()) else {
+            return Ok(self.advise(state));
+        };
+        let seen = diagnose::diagnose(&snapshot, lead);
+        let diagnosis = self.with_evidence_kept(seen).await?;
+        Ok(Some(Input::Diagnosed(Box::new(diagnosis))))
+    }
+
+    async fn with_evidence_kept(&self, seen: diagnose::Seen) -> Result<Diagnosis, NotNow> {
+        let mut diagnosis = seen.diagnosis;
+        for (index, whole) in seen.wholes {
+            let hash = self.ports().store.put_blob(whole.into_bytes()).await.map_err(|e| NotNow(e.to_string()))?;
+            if let Some(evidence) = diagnosis.evidence.get_mut(index) {
+                evidence.blob = Some(hash);
+            }
+        }
+        Ok(diagnosis)
+    }
+
+    fn advise(&self, state: &State) -> Option<Input> {
+        let lead = state.lead()?;
+        let target = state.target.named().is_some() && state.owner.is_some();
+        Some(Input::Advised(policy::advise(&self.policies(), lead, target, self.now())))
+    }
+
+    async fn investigate(&self, state: &State) -> Done {
+        let Some(diagnosis) = &state.diagnosis else { return Ok(None) };
+        Ok(Some(Input::Chosen(self.choice(state, diagnosis).await?)))
+    }
+
+    async fn choice(&self, state: &State, diagnosis: &Diagnosis) -> Result<Choice, NotNow> {
+        let Some(mind) = &self.ports().mind else {
+            return Ok(investigate::playbook(diagnosis, "no model is configured"));
+        };
+        self.ask_model(mind, state, diagnosis).await
+    }
+
+    async fn decide(&self, state: &State, candidate: &CandidateId) -> Done {
+        let asking = Asking { asked: Asked::Candidate, candidate, plan: None };
+        let question = self.question(state, asking).await?;
+        Ok(Some(self.decided(question)))
+    }
+
+    fn decided(&self, question: Question) -> Input {
+        let set = self.policies();
+        let decision = policy::decide(&set, &question);
+        let cleared = policy::permit(&set, &question).is_ok();
+        Input::Decided { decided: Box::new(Decided { question, decision }), cleared }
+    }
+
+    async fn plan(&self, state: &State, id: &CandidateId) -> Done {
+        let Some(candidate) = state.diagnosis.iter().flat_map(|d| &d.candidates).find(|c| c.id == *id) else {
+            return Ok(None);
+        };
+        let result = self.ports().actions.plan(&candidate.action, &candidate.owner).await?;
+        Ok(Some(Input::Planned { candidate: id.clone(), result: result.map(Box::new) }))
+    }
+
+    async fn judge(&self, state: &State) -> Done {
+        let (Some(plan), Some(candidate)) = (&state.plan, chosen(state)) else { return Ok(None) };
+        let asking = Asking { asked: Asked::Plan, candidate: &candidate, plan: Some(plan) };
+        let question = self.question(state, asking).await?;
+        Ok(Some(self.decided(question)))
+    }
+
+    /// Policy a last time, then the warrant, then the write. On a repeat the object is asked first: what
+    /// took effect is never sent again.
+    async fn apply(&self, state: &State, id: &IntentId) -> Done {
+        let (entries, _) = self.load(&state.id).await.map_err(|e| NotNow(e.to_string()))?;
+        let intent = entries.iter().filter_map(Durable::intent).find(|i| i.id == *id);
+        let (Some(intent), Some(act)) = (intent, state.act(id)) else { return Ok(None) };
+        if act.done() {
+            return Ok(None);
+        }
+        let applied = |applied| Ok(Some(Input::Applied { intent: id.clone(), applied }));
+        let status = self.ports().actions.status(&intent.plan, id).await?;
+        if matches!(status, Applied::Done { .. }) {
+            return applied(status);
+        }
+        let question = self.write_question(state, &intent).await?;
+        let permit = match policy::permit(&self.policies(), &question) {
+            Ok(permit) => permit,
+            Err(decision) => {
+                let decided = Box::new(Decided { question, decision });
+                return Ok(Some(Input::NotSent { intent: id.clone(), decided }));
+            }
+        };
+        self.metrics().acts.inc();
+        let outcome =
+            execute::carry_out(&*self.ports().actions, &self.inner.signer, permit, &intent, self.now()).await;
+        applied(outcome)
+    }
+
+    async fn write_question(&self, state: &State, intent: &Durable<Intent>) -> Result<Question, NotNow> {
+        let candidate = chosen(state).unwrap_or_else(|| CandidateId::new("c1"));
+        let asking = Asking { asked: Asked::Write, candidate: &candidate, plan: Some(&intent.plan) };
+        let mut question = self.question(state, asking).await?;
+        question.history = self.history(&intent.plan.owner, question.action.kind(), Some(&intent.id)).await?;
+        Ok(question)
+    }
+
+    async fn check(&self, state: &State, id: &IntentId) -> Done {
+        let Some(act) = state.act(id) else { return Ok(None) };
+        let owner = act.intent.plan.owner.clone();
+        let located = Located { target: owner.0.clone(), owner };
+        let snapshot = self.ports().reads.snapshot(&located).await.map_err(|e| e.to_string());
+        let active = match &self.ports().alerts {
+            Some(alerts) => alerts.active().await.map_err(|e| e.to_string()),
+            None => Err("no Alertmanager is configured whose list could be read".into()),
+        };
+        let check = execute::verify::check(act, snapshot.as_ref(), active.as_deref(), state.lead());
+        Ok(Some(Input::Checked { intent: id.clone(), check }))
+    }
+
+    async fn plan_revert(&self, state: &State, id: &IntentId, by: Option<Person>) -> Done {
+        let Some(act) = state.act(id) else { return Ok(None) };
+        let planned = self.ports().actions.plan_revert(&act.intent.plan, id).await?;
+        let result: Result<_, Refusal> = planned.map(Box::new);
+        Ok(Some(Input::RevertPlanned { intent: id.clone(), by, result }))
+    }
+
+    async fn publish(&self, state: &State, claimed: &Claimed) -> Done {
+        if !state.has_news() {
+            return Ok(None);
+        }
+        let view = self.view(state);
+        let carries = view.question.as_ref().map(|q| q.question.clone());
+        match self.ports().messenger.publish(&view, state.message.as_ref()).await {
+            Ok(message) => Ok(Some(Input::Published { message, version: view.version, carries })),
+            Err(Undelivered::Later { why, .. }) if claimed.attempts < GIVE_UP => Err(NotNow(why)),
+            Err(e @ (Undelivered::Later { .. } | Undelivered::Never(_))) => {
+                tracing::error!(incident = %state.id, error = %e, "the message was not accepted");
+                Ok(Some(Input::Undelivered { why: e.to_string() }))
+            }
+        }
+    }
+
+    async fn page(&self, state: &State, why: &str) -> Done {
+        let pager = &self.ports().pager;
+        let headline = self.view(state).headline;
+        match pager.page(&state.id, &headline, why).await {
+            Ok(()) => Ok(Some(Input::Paged { through: pager.name().into() })),
+            Err(e) => {
+                // a page is tried for as long as the incident lives: somebody must hear
+                tracing::error!(incident = %state.id, error = %e, why, "nobody could be called");
+                Err(NotNow(e.to_string()))
+            }
+        }
+    }
+}
+
+/// The candidate that was chosen.
+fn chosen(state: &State) -> Option<CandidateId> {
+    match &state.choice.as_ref()?.conclusion {
+        crate::domain::record::Conclusion::Choose { candidate, .. } => Some(candidate.clone()),
+        crate::domain::record::Conclusion::NoAction | crate::domain::record::Conclusion::Escalate => None,
+    }
+}
+
+/// How an effect ends: an input, nothing, or not now.
+pub(super) type Done = Result<Option<Input>, NotNow>;
+
+/// It could not be done now; worth another try.
+pub(super) struct NotNow(pub(super) String);
+
+impl From<ReadError> for NotNow {
+    fn from(e: ReadError) -> Self {
+        Self(e.to_string())
+    }
+}
+
+impl From<NoAnswer> for NotNow {
+    fn from(e: NoAnswer) -> Self {
+        Self(e.to_string())
+    }
+}
+
+/// How long a plan that waits for people may be old before it is made anew.
+pub(super) const FRESH: SignedDuration = SignedDuration::from_mins(10);
