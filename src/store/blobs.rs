@@ -73,7 +73,8 @@ impl Blobs {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let beside = self.dir.join(format!("tmp-{}-{number}", std::process::id()));
         let done = (|| {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+            let mut file =
+                OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&beside, path)?;
@@ -103,7 +104,10 @@ pub(super) fn check_size(bytes: &[u8]) -> Result<(), StoreError> {
     if bytes.len() <= MAX_BLOB {
         return Ok(());
     }
-    Err(StoreError::Unavailable(format!("a blob of {} bytes is larger than the {MAX_BLOB} kept", bytes.len())))
+    Err(StoreError::Unavailable(format!(
+        "a blob of {} bytes is larger than the {MAX_BLOB} kept",
+        bytes.len()
+    )))
 }
 
 fn failed(what: &str, hash: Hash, error: &io::Error) -> StoreError {

@@ -138,8 +138,7 @@ pub(super) fn split_moment<'a>(tag: &[u8], key: &'a [u8]) -> Result<(Timestamp, 
 /// Splits what `alarm` put behind the moment: stream and name.
 pub(super) fn split_alarm(rest: &[u8]) -> Result<(StreamId, String), StoreError> {
     let broken = || unreadable("a timer's key");
-    let (len, rest) =
-        rest.strip_prefix(b".").and_then(<[u8]>::split_first_chunk::<4>).ok_or_else(broken)?;
+    let (len, rest) = rest.strip_prefix(b".").and_then(<[u8]>::split_first_chunk::<4>).ok_or_else(broken)?;
     let (stream, name) = rest.split_at_checked(u32::from_be_bytes(*len) as usize).ok_or_else(broken)?;
     Ok((StreamId::new(text(stream)?), text(name)?))
 }
@@ -177,7 +176,12 @@ mod tests {
 
     #[test]
     fn moments_sort_and_read_back() {
-        let at = [Timestamp::MIN, "1969-12-31T23:59:59.5Z".parse().unwrap(), Timestamp::UNIX_EPOCH, Timestamp::MAX];
+        let at = [
+            Timestamp::MIN,
+            "1969-12-31T23:59:59.5Z".parse().unwrap(),
+            Timestamp::UNIX_EPOCH,
+            Timestamp::MAX,
+        ];
         for pair in at.windows(2) {
             assert!(moment(pair[0]) < moment(pair[1]));
         }
