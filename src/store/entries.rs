@@ -22,6 +22,13 @@ pub(super) struct Prepared {
     pub(super) records: Vec<(Record, String)>,
 }
 
+impl Prepared {
+    /// The bytes of its records.
+    pub(super) fn size(&self) -> usize {
+        self.records.iter().map(|(_, text)| text.len()).sum()
+    }
+}
+
 /// An entry in its stored form.
 pub(super) struct Written {
     /// Its place in the stream.

@@ -3,7 +3,7 @@
 use belay::domain::canonical::Hash;
 use belay::domain::ids::IntentId;
 use belay::ports::store::{AppendError, HoldOp, IndexOp, Store, StoreError, TimerOp};
-use belay::store::{MAX_BLOB, MemoryStore};
+use belay::store::{MAX_BLOB, MemoryStore, Options};
 use jiff::SignedDuration;
 
 use super::{at, draw, record, says, step, stream, work};
@@ -16,6 +16,15 @@ macro_rules! contract {
             $(#[tokio::test]
             async fn $clause() {
                 super::$clause(&MemoryStore::new()).await;
+            })+
+        }
+        mod log_and_sled {
+            use super::*;
+            $(#[tokio::test]
+            async fn $clause() {
+                let dir = tempfile::tempdir().unwrap();
+                let (store, _) = belay::store::open(dir.path(), &Options::default()).unwrap();
+                super::$clause(&store).await;
             })+
         }
     };
