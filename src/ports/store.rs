@@ -215,6 +215,10 @@ pub enum AppendError {
     /// The work was completed by somebody else.
     #[error("the work `{0}` is already done")]
     AlreadyDone(WorkId),
+    /// The step cannot be written down so that it reads back the same, or is too large. Trying again is
+    /// of no use.
+    #[error("the step cannot be written down: {0}")]
+    Unwritable(String),
     /// It could not be made durable, or the store stopped for safety. Answer 503 and do not act.
     #[error(transparent)]
     Store(#[from] StoreError),
