@@ -1,3 +1,4 @@
 //! belay: an on-call agent on a rope. See `ARCHITECTURE.md` for the map of rooms and their rules.
 
 pub mod ports;
+pub mod sim;
