@@ -5,7 +5,10 @@ use futures::{StreamExt as _, TryStreamExt as _, pin_mut};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Event, Node, Pod};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use kube::api::{ApiResource, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
+use kube::api::{
+    ApiResource, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams, WatchEvent,
+    WatchParams,
+};
 use kube::core::response::Status;
 use kube::{Api, core::GroupVersionKind};
 use serde_json::{Value, json};
@@ -189,7 +192,10 @@ async fn logs_of_this_and_the_previous_instance() {
     let tail = LogParams { tail_lines: Some(3), timestamps: true, ..Default::default() };
     let lines = pods.logs(&well, &tail).await.unwrap();
     assert_eq!(lines.lines().count(), 3);
-    assert!(lines.lines().all(|line| line.starts_with("2026-11-21T02:") && line.contains("request served")), "{lines}");
+    assert!(
+        lines.lines().all(|line| line.starts_with("2026-11-21T02:") && line.contains("request served")),
+        "{lines}"
+    );
     let previous = LogParams { previous: true, ..Default::default() };
     let (refused, _, message) = code(pods.logs(&well, &previous).await.unwrap_err());
     assert_eq!(refused, 400);
@@ -223,7 +229,11 @@ async fn a_watch_hears_of_changes_that_nobody_asked_for() {
         let Some(WatchEvent::Modified(pod)) = events.try_next().await.unwrap() else { panic!("no change") };
         assert_eq!(pod.metadata.labels.unwrap()["app"], "web");
         let status = pod.status.unwrap().container_statuses.unwrap().remove(0);
-        killed = status.state.unwrap().terminated.is_some_and(|ended| ended.reason.as_deref() == Some("OOMKilled"));
+        killed = status
+            .state
+            .unwrap()
+            .terminated
+            .is_some_and(|ended| ended.reason.as_deref() == Some("OOMKilled"));
     }
     served.world.edit(|objects| objects.compact());
     let old = pods.watch(&WatchParams::default(), "2").await.unwrap();
@@ -237,7 +247,9 @@ async fn a_watch_hears_of_changes_that_nobody_asked_for() {
 async fn events_and_metrics_are_typed_as_in_a_cluster() {
     let served = Served::shop().await;
     served.world.break_it(Fault::Leak { deployment: "cart".into(), pods: Pods::One });
-    run_until(&served.clock, 120, || live(&served.world, "cart").iter().any(|pod| pod.waiting == "CrashLoopBackOff"));
+    run_until(&served.clock, 120, || {
+        live(&served.world, "cart").iter().any(|pod| pod.waiting == "CrashLoopBackOff")
+    });
     let client = served.kube();
     let sick = live(&served.world, "cart").into_iter().find(|pod| !pod.ready).unwrap();
     let events: Api<Event> = Api::namespaced(client.clone(), "shop");

@@ -75,9 +75,15 @@ async fn refusals_are_those_of_the_recording() {
     let missing = served.send_as(admin, "GET", "/apis/apps/v1/namespaces/real/deployments/none", None).await;
     assert_eq!(missing, recorded("http-404.txt"));
     let stale = json!({ "metadata": { "resourceVersion": "1" }, "spec": { "replicas": 1 } });
-    assert_eq!(served.send_as(admin, "PATCH", WEB, Some((MERGE_PATCH, stale))).await, recorded("http-409.txt"));
+    assert_eq!(
+        served.send_as(admin, "PATCH", WEB, Some((MERGE_PATCH, stale))).await,
+        recorded("http-409.txt")
+    );
     let negative = json!({ "spec": { "replicas": -1 } });
-    assert_eq!(served.send_as(admin, "PATCH", WEB, Some((MERGE_PATCH, negative))).await, recorded("http-422.txt"));
+    assert_eq!(
+        served.send_as(admin, "PATCH", WEB, Some((MERGE_PATCH, negative))).await,
+        recorded("http-422.txt")
+    );
     let pod = served.world.all_pods().remove(0).name;
     let eviction = json!({ "apiVersion": "policy/v1", "kind": "Eviction", "metadata": { "name": pod } });
     let path = format!("{PODS}/{pod}/eviction");
@@ -143,7 +149,8 @@ async fn json_patch_tests_hold_or_refuse() {
 async fn strategic_merge_changes_one_container() {
     let served = Served::shop().await;
     let web = "/apis/apps/v1/namespaces/shop/deployments/web";
-    let change = json!({ "spec": { "template": { "spec": { "containers": [{ "name": "web", "image": "x:2" }] } } } });
+    let change =
+        json!({ "spec": { "template": { "spec": { "containers": [{ "name": "web", "image": "x:2" }] } } } });
     let (code, body) =
         served.send("PATCH", web, Some(("application/strategic-merge-patch+json", change))).await;
     assert_eq!(code, 200);
@@ -157,17 +164,30 @@ async fn strategic_merge_changes_one_container() {
 async fn a_pod_that_was_oom_killed_has_the_recorded_shape() {
     let served = Served::shop().await;
     served.world.break_it(Fault::Leak { deployment: "web".into(), pods: Pods::One });
-    run_until(&served.clock, 300, || live(&served.world, "web").iter().any(|pod| pod.restarts == 2 && pod.waiting == "CrashLoopBackOff"));
+    run_until(&served.clock, 300, || {
+        live(&served.world, "web").iter().any(|pod| pod.restarts == 2 && pod.waiting == "CrashLoopBackOff")
+    });
     let sick = live(&served.world, "web").into_iter().find(|pod| pod.restarts == 2).unwrap().name;
     let ours = served.world.object(Kind::Pod, "shop", &sick).unwrap();
     let theirs = data("pods-oomkilled.json")["items"][0].clone();
-    let missing: Vec<String> = shape(&theirs["status"]).difference(&shape(&ours["status"])).cloned().collect();
-    assert!(missing.iter().all(|path| path.starts_with(".allocatedResources") || path.contains("allocatedResources")
-        || path.starts_with(".resources")), "{missing:?}");
-    let missing: Vec<String> = shape(&theirs["metadata"]).difference(&shape(&ours["metadata"])).cloned().collect();
+    let missing: Vec<String> =
+        shape(&theirs["status"]).difference(&shape(&ours["status"])).cloned().collect();
+    assert!(
+        missing.iter().all(|path| path.starts_with(".allocatedResources")
+            || path.contains("allocatedResources")
+            || path.starts_with(".resources")),
+        "{missing:?}"
+    );
+    let missing: Vec<String> =
+        shape(&theirs["metadata"]).difference(&shape(&ours["metadata"])).cloned().collect();
     assert!(missing.is_empty(), "{missing:?}");
     let status = &ours["status"]["containerStatuses"][0];
-    assert!(status["state"]["waiting"]["message"].as_str().unwrap().starts_with("back-off 20s restarting failed container=web pod="));
+    assert!(
+        status["state"]["waiting"]["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("back-off 20s restarting failed container=web pod=")
+    );
     served.stop().await;
 }
 
@@ -188,7 +208,8 @@ async fn a_stuck_rollout_has_the_recorded_shape() {
     };
     let ours = served.world.object(Kind::Deployment, "shop", "web").unwrap();
     let expected = theirs("Deployment", "web");
-    let missing: Vec<String> = shape(&expected["status"]).difference(&shape(&ours["status"])).cloned().collect();
+    let missing: Vec<String> =
+        shape(&expected["status"]).difference(&shape(&ours["status"])).cloned().collect();
     assert!(missing.is_empty(), "{missing:?}");
     let reasons = |object: &Value| -> BTreeSet<String> {
         let all = object["status"]["conditions"].as_array().unwrap();
@@ -197,8 +218,11 @@ async fn a_stuck_rollout_has_the_recorded_shape() {
     assert_eq!(reasons(&ours), reasons(&expected));
     let old = theirs("ReplicaSet", "web-6d8b6dd5b7");
     let sets = served.world.objects(Kind::ReplicaSet, "shop");
-    let kept = sets.iter().find(|set| set["metadata"]["labels"]["app"] == "web" && set["status"]["readyReplicas"] == 3);
-    let missing: Vec<String> = shape(&old["status"]).difference(&shape(&kept.unwrap()["status"])).cloned().collect();
+    let kept = sets
+        .iter()
+        .find(|set| set["metadata"]["labels"]["app"] == "web" && set["status"]["readyReplicas"] == 3);
+    let missing: Vec<String> =
+        shape(&old["status"]).difference(&shape(&kept.unwrap()["status"])).cloned().collect();
     assert!(missing.is_empty(), "{missing:?}");
     served.stop().await;
 }
@@ -207,11 +231,17 @@ async fn a_stuck_rollout_has_the_recorded_shape() {
 async fn events_have_the_recorded_shapes() {
     let served = Served::shop().await;
     served.world.behave("shop", "web", Behaviour::CrashAtStart { exit_code: 3, log: "FATAL".into() });
-    run_until(&served.clock, 60, || live(&served.world, "web").iter().any(|pod| pod.waiting == "CrashLoopBackOff"));
-    served.world.edit(|objects| objects.merge(Kind::Deployment, "shop", "web", &json!({ "spec": { "replicas": 4 } })));
+    run_until(&served.clock, 60, || {
+        live(&served.world, "web").iter().any(|pod| pod.waiting == "CrashLoopBackOff")
+    });
+    served.world.edit(|objects| {
+        objects.merge(Kind::Deployment, "shop", "web", &json!({ "spec": { "replicas": 4 } }))
+    });
     let ours = served.world.objects(Kind::Event, "shop");
     let recorded = data("events.json");
-    for reason in ["Scheduled", "Pulled", "Created", "Started", "BackOff", "SuccessfulCreate", "ScalingReplicaSet"] {
+    for reason in
+        ["Scheduled", "Pulled", "Created", "Started", "BackOff", "SuccessfulCreate", "ScalingReplicaSet"]
+    {
         let with = |all: &[Value]| all.iter().find(|event| event["reason"] == reason).cloned();
         let theirs = with(recorded["items"].as_array().unwrap()).unwrap();
         let ours = with(&ours).unwrap_or_else(|| panic!("no {reason} event"));

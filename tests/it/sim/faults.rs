@@ -37,7 +37,8 @@ async fn refused_a_number_of_times() {
     }
     assert_eq!(codes, [200, 503, 503, 200]);
     assert_eq!(served.world.faults(|faults| faults.pending()), 0);
-    let seen: Vec<(u16, bool)> = served.world.writes().iter().map(|write| (write.status, write.changed)).collect();
+    let seen: Vec<(u16, bool)> =
+        served.world.writes().iter().map(|write| (write.status, write.changed)).collect();
     assert_eq!(seen, [(200, true), (503, false), (503, false), (200, true)]);
     served.stop().await;
 }
