@@ -5,3 +5,4 @@ pub mod incident;
 pub mod intake;
 pub mod ports;
 pub mod store;
+pub mod sim;

@@ -3,3 +3,4 @@
 mod given;
 mod incident;
 mod store;
+mod sim;
