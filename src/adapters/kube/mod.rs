@@ -1,0 +1,3 @@
+//! Kubernetes, by the `kube` client.
+
+mod writes;
