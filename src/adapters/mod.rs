@@ -1,0 +1,4 @@
+//! The world's edges: one vendor each, thin, and making no choices.
+
+pub mod kube;
+pub mod mcp;

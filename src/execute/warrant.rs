@@ -1,0 +1,186 @@
+//! Signing warrants: policy's permit and the journal's intent, put into one statement that the action
+//! server believes.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::{SignedDuration, Timestamp};
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+
+use crate::domain::canonical::{self, Hash, NotCanonical};
+use crate::domain::record::Intent;
+use crate::domain::warrant::{SignedWarrant, WarrantBody};
+use crate::policy::Permit;
+use crate::store::Durable;
+
+/// How long a warrant is good: it is used at once, and a queue of four writes (`maxInFlight`) that each
+/// take the API server's patience of 10 s with two reads before fits in twice.
+pub const WARRANT_LIFE: SignedDuration = SignedDuration::from_mins(2);
+
+/// The key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The system gave no randomness.
+    #[error("no warrant key could be made: the system gave no randomness")]
+    NoRandomness,
+    /// The bytes are no Ed25519 key.
+    #[error("the warrant key is no Ed25519 key in PKCS#8: {0}")]
+    NotAKey(String),
+}
+
+/// Why nothing was signed.
+#[derive(Debug, thiserror::Error)]
+pub enum SignError {
+    /// The permit and the intent speak of different things.
+    #[error("the permit is for {what} `{permitted}`, and the intent for `{intended}`")]
+    Differ {
+        /// Of which.
+        what: &'static str,
+        /// What the permit says.
+        permitted: String,
+        /// What the intent says.
+        intended: String,
+    },
+    /// The permit or the plan is void by now.
+    #[error("the permit or its plan expired at {0}")]
+    Expired(Timestamp),
+    /// The plan cannot be hashed.
+    #[error("the intent's plan has no hash")]
+    NoHash(#[source] NotCanonical),
+}
+
+/// A private key as PKCS#8: for the file it is kept in, and nowhere else.
+pub struct SecretKey(Vec<u8>);
+
+impl SecretKey {
+    /// The PKCS#8 bytes.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey(redacted)")
+    }
+}
+
+/// Signs warrants with one key.
+pub struct Signer {
+    pair: Ed25519KeyPair,
+    key: String,
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl Signer {
+    /// A signer with a new key, and the key to be kept.
+    pub fn generate() -> Result<(Self, SecretKey), KeyError> {
+        let document =
+            Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| KeyError::NoRandomness)?;
+        let secret = SecretKey(document.as_ref().to_vec());
+        Self::from_pkcs8(secret.expose()).map(|signer| (signer, secret))
+    }
+
+    /// The signer with this key.
+    pub fn from_pkcs8(bytes: &[u8]) -> Result<Self, KeyError> {
+        let pair = Ed25519KeyPair::from_pkcs8(bytes).map_err(|e| KeyError::NotAKey(e.to_string()))?;
+        let mut key = Hash::of(pair.public_key().as_ref()).to_string();
+        key.truncate(16);
+        Ok(Self { pair, key })
+    }
+
+    /// The raw public key, for the action server.
+    pub fn public_key(&self) -> &[u8] {
+        self.pair.public_key().as_ref()
+    }
+
+    /// The key's name: the first 16 hex digits of the public key's SHA-256.
+    pub fn key_id(&self) -> &str {
+        &self.key
+    }
+
+    /// The warrant for this intent under this permit.
+    pub fn sign(
+        &self,
+        permit: &Permit,
+        intent: &Durable<Intent>,
+        now: Timestamp,
+    ) -> Result<SignedWarrant, SignError> {
+        let terms = Permitted {
+            incident: permit.incident().as_str(),
+            plan: permit.plan(),
+            uid: permit.uid(),
+            expires_at: permit.expires_at(),
+            approved_by: permit.approved_by(),
+        };
+        self.seal(&terms.body(intent, now)?)
+    }
+
+    fn seal(&self, body: &WarrantBody) -> Result<SignedWarrant, SignError> {
+        let bytes = canonical::canonical(body).map_err(SignError::NoHash)?;
+        let signature = STANDARD.encode(self.pair.sign(&bytes));
+        Ok(SignedWarrant {
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+            key: self.key.clone(),
+            signature,
+        })
+    }
+}
+
+/// What a permit says.
+struct Permitted<'a> {
+    incident: &'a str,
+    plan: Hash,
+    uid: &'a str,
+    expires_at: Timestamp,
+    approved_by: &'a str,
+}
+
+impl Permitted<'_> {
+    /// The warrant's body, if the intent is for the very same thing.
+    fn body(&self, intent: &Intent, now: Timestamp) -> Result<WarrantBody, SignError> {
+        same("incident", &self.incident, &intent.incident.as_str())?;
+        same("plan", &self.plan, &intent.plan_hash)?;
+        // recomputed: the intent's own word for it would let a plan be swapped under its hash
+        same("plan", &self.plan, &intent.plan.hash().map_err(SignError::NoHash)?)?;
+        same("target uid", &self.uid, &intent.plan.preconditions.uid.as_str())?;
+        same("target uid", &self.uid, &intent.plan.action.target().uid.as_str())?;
+        let void = self.expires_at.min(intent.plan.expires_at);
+        if now >= void {
+            return Err(SignError::Expired(void));
+        }
+        let life = now.saturating_add(WARRANT_LIFE).unwrap_or(Timestamp::MAX);
+        Ok(WarrantBody {
+            id: warrant_id(intent, now),
+            plan: self.plan,
+            intent: intent.id.clone(),
+            incident: intent.incident.clone(),
+            approved_by: self.approved_by.to_owned(),
+            issued_at: now,
+            expires_at: life.min(void),
+        })
+    }
+}
+
+/// Derived, so that nothing random is needed: the same intent signed at another moment is another warrant.
+fn warrant_id(intent: &Intent, now: Timestamp) -> String {
+    let at = now.as_nanosecond().to_be_bytes();
+    let mut id =
+        Hash::of_parts(&[intent.id.as_str().as_bytes(), intent.plan_hash.bytes(), &at]).to_string();
+    id.truncate(32);
+    id
+}
+
+fn same<T: PartialEq + fmt::Display>(what: &'static str, permitted: &T, intended: &T) -> Result<(), SignError> {
+    if permitted == intended {
+        return Ok(());
+    }
+    Err(SignError::Differ { what, permitted: permitted.to_string(), intended: intended.to_string() })
+}

@@ -1,0 +1,5 @@
+//! Policy: may this be done to this, now, by itself?
+
+mod permit;
+
+pub use permit::Permit;

@@ -1,0 +1,3 @@
+//! belay's own MCP servers.
+
+pub mod actions;
