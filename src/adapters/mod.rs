@@ -1,0 +1,3 @@
+//! One vendor each: the ports' traits over somebody's wire.
+
+pub mod openai;
