@@ -8,5 +8,8 @@ pub mod execute;
 pub mod policy;
 pub mod ports;
 pub mod servers;
+pub mod investigate;
+pub mod ports;
+pub mod sim;
 pub mod store;
 pub mod sim;

@@ -2,3 +2,6 @@
 
 pub mod kube;
 pub mod mcp;
+//! One vendor each: the ports' traits over somebody's wire.
+
+pub mod openai;

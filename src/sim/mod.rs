@@ -3,3 +3,6 @@
 
 pub mod alertmanager;
 pub mod kube;
+//! The simulated world: what belay's own clients talk to in the demo and in tests.
+
+pub mod model;

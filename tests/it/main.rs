@@ -4,3 +4,4 @@ mod given;
 mod incident;
 mod store;
 mod sim;
+mod investigate;
