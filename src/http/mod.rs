@@ -1,0 +1,3 @@
+//! What comes in over HTTP: verified and read here, carried out by the handles that `app` gives.
+
+pub mod slack;
