@@ -38,3 +38,6 @@ pub fn routes(gate: Gate) -> Router {
         .route("/metrics", get(health::metrics))
         .with_state(gate)
 }
+//! What comes in over HTTP: verified and read here, carried out by the handles that `app` gives.
+
+pub mod slack;

@@ -6,3 +6,4 @@ pub mod kube;
 //! The simulated world: what belay's own clients talk to in the demo and in tests.
 
 pub mod model;
+//! The simulated world.
