@@ -2,17 +2,13 @@
 
 pub mod adapters;
 pub mod domain;
+pub mod execute;
 pub mod incident;
 pub mod intake;
-pub mod execute;
+pub mod investigate;
+pub mod notify;
 pub mod policy;
 pub mod ports;
 pub mod servers;
-pub mod investigate;
-pub mod ports;
-pub mod http;
-pub mod notify;
-pub mod ports;
 pub mod sim;
 pub mod store;
-pub mod sim;

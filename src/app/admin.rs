@@ -17,7 +17,7 @@ use crate::domain::decision::Person;
 use crate::domain::ids::QuestionId;
 use crate::domain::message::{Button, View};
 use crate::domain::record::{Answer, Record};
-use crate::incident::{Input, State};
+use crate::incident::{Ignored, Input, State};
 use crate::ports::store::{Append, Hold, HoldOp};
 
 use super::query::{Summary, Unclear};
@@ -174,8 +174,8 @@ impl Daemon {
 
     async fn show(&self, given: &str) -> Result<Response, String> {
         let incident = self.resolve(given).await.map_err(|e: Unclear| e.to_string())?;
-        let state = self.incident(&incident).await.map_err(|e| e.to_string())?;
-        Ok(Response::View(Box::new(self.view(&state))))
+        let (entries, state) = self.load(&incident).await.map_err(|e| e.to_string())?;
+        Ok(Response::View(Box::new(self.view(&entries, &state).await)))
     }
 
     async fn answer_by_name(&self, given: &str, answer: Answer, by: Person) -> Result<Response, String> {
@@ -198,6 +198,19 @@ impl Daemon {
         by: Person,
     ) -> Result<Fed, super::FeedError> {
         self.feed(incident, Input::Answered { question, answer, by }, None).await
+    }
+
+    /// Answers a question by its own name, as a button does.
+    pub async fn answer_question(
+        &self,
+        question: QuestionId,
+        answer: Answer,
+        by: Person,
+    ) -> Result<Fed, super::FeedError> {
+        match self.incident_at(&super::incidents::question_key(&question)).await? {
+            Some(incident) => self.answer(&incident, question, answer, by).await,
+            None => Ok(Fed::Ignored(Ignored::TooLate("belay never asked that question".into()))),
+        }
     }
 
     /// Pauses acting. When this returns no new write begins.

@@ -1,19 +1,17 @@
 //! What each effect does in the world. No choices are made here: ports are asked, pure stages are given
 //! what they answered, and the result comes back as an input of the incident.
 
-use jiff::SignedDuration;
-
-use crate::domain::cluster::Snapshot;
-use crate::domain::decision::{Asked, Decided, Person, Question};
+use crate::domain::decision::{ApprovalFacts, Asked, Decided, Person, Question};
 use crate::domain::ids::{CandidateId, IncidentId, IntentId};
 use crate::domain::plan::Refusal;
-use crate::domain::record::{Choice, Diagnosis, Intent};
+use crate::domain::record::{Choice, Diagnosis, Entry, Intent};
 use crate::domain::warrant::Applied;
 use crate::incident::{Effect, Input, State};
 use crate::ports::actions::NoAnswer;
 use crate::ports::messenger::Undelivered;
+use crate::policy::Permit;
 use crate::ports::reads::{Located, ReadError};
-use crate::ports::store::Claimed;
+use crate::ports::store::{Claimed, StoreError};
 use crate::store::Durable;
 use crate::{diagnose, execute, investigate, policy};
 
@@ -30,7 +28,7 @@ impl Daemon {
         effect: &Effect,
         claimed: &Claimed,
     ) -> Result<Ended, FeedError> {
-        let (_, state) = self.load(incident).await?;
+        let (entries, state) = self.load(incident).await?;
         let input = match effect {
             Effect::Look => self.look(&state).await,
             Effect::Advise => Ok(self.advise(&state)),
@@ -38,11 +36,11 @@ impl Daemon {
             Effect::Decide { candidate } => self.decide(&state, candidate).await,
             Effect::Plan { candidate } => self.plan(&state, candidate).await,
             Effect::Judge => self.judge(&state).await,
-            Effect::Apply { intent } => self.apply(&state, intent).await,
+            Effect::Apply { intent } => self.apply(&entries, &state, intent).await,
             Effect::Check { intent } => self.check(&state, intent).await,
             Effect::PlanRevert { intent, by } => self.plan_revert(&state, intent, by.clone()).await,
-            Effect::Publish => self.publish(&state, claimed).await,
-            Effect::Page { why } => self.page(&state, why).await,
+            Effect::Publish => self.publish(&entries, &state, claimed).await,
+            Effect::Page { why } => self.page(&entries, &state, why).await,
         };
         match input {
             Ok(Some(input)) => {
@@ -55,19 +53,6 @@ impl Daemon {
             Ok(None) => Ok(Ended::Done),
             Err(NotNow(why)) => Ok(Ended::Failed(why)),
         }
-    }
-
-    async fn snapshot(&self, state: &State) -> Result<Option<Snapshot>, NotNow> {
-        let Some(named) = state.target.named() else { return Ok(None) };
-        let located = match (self.ports().reads.locate(named).await, &state.owner) {
-            (Ok(located), _) => located,
-            // the pod that the alert named is gone; its owner still answers for it
-            (Err(ReadError::NotFound { .. }), Some(owner)) => {
-                Located { target: owner.0.clone(), owner: owner.clone() }
-            }
-            (Err(e), _) => return Err(e.into()),
-        };
-        Ok(Some(self.ports().reads.snapshot(&located).await?))
     }
 
     async fn look(&self, state: &State) -> Done {
@@ -105,11 +90,23 @@ impl Daemon {
         let Some(mind) = &self.ports().mind else {
             return Ok(investigate::playbook(diagnosis, "no model is configured"));
         };
-        self.ask_model(mind, state, diagnosis).await
+        let (Some(lead), Some(named)) = (state.lead(), state.target.named()) else {
+            return Ok(investigate::playbook(diagnosis, "there is nothing to investigate"));
+        };
+        let case = investigate::Case {
+            incident: &state.id,
+            cluster: &state.cluster,
+            namespace: &named.namespace,
+            alert: lead,
+            diagnosis,
+        };
+        let found = investigate::investigate(mind, &case, super::entropy()).await;
+        self.ports().store.put_blob(found.transcript.clone()).await?;
+        Ok(found.choice(diagnosis))
     }
 
     async fn decide(&self, state: &State, candidate: &CandidateId) -> Done {
-        let asking = Asking { asked: Asked::Candidate, candidate, plan: None };
+        let asking = Asking { asked: Asked::Candidate, candidate, plan: None, but: None };
         let question = self.question(state, asking).await?;
         Ok(Some(self.decided(question)))
     }
@@ -131,15 +128,14 @@ impl Daemon {
 
     async fn judge(&self, state: &State) -> Done {
         let (Some(plan), Some(candidate)) = (&state.plan, chosen(state)) else { return Ok(None) };
-        let asking = Asking { asked: Asked::Plan, candidate: &candidate, plan: Some(plan) };
+        let asking = Asking { asked: Asked::Plan, candidate: &candidate, plan: Some(plan), but: None };
         let question = self.question(state, asking).await?;
         Ok(Some(self.decided(question)))
     }
 
     /// Policy a last time, then the warrant, then the write. On a repeat the object is asked first: what
     /// took effect is never sent again.
-    async fn apply(&self, state: &State, id: &IntentId) -> Done {
-        let (entries, _) = self.load(&state.id).await.map_err(|e| NotNow(e.to_string()))?;
+    async fn apply(&self, entries: &[Durable<Entry>], state: &State, id: &IntentId) -> Done {
         let intent = entries.iter().filter_map(Durable::intent).find(|i| i.id == *id);
         let (Some(intent), Some(act)) = (intent, state.act(id)) else { return Ok(None) };
         if act.done() {
@@ -150,13 +146,9 @@ impl Daemon {
         if matches!(status, Applied::Done { .. }) {
             return applied(status);
         }
-        let question = self.write_question(state, &intent).await?;
-        let permit = match policy::permit(&self.policies(), &question) {
+        let permit = match self.permit_for(state, &intent).await? {
             Ok(permit) => permit,
-            Err(decision) => {
-                let decided = Box::new(Decided { question, decision });
-                return Ok(Some(Input::NotSent { intent: id.clone(), decided }));
-            }
+            Err(decided) => return Ok(Some(Input::NotSent { intent: id.clone(), decided })),
         };
         self.metrics().acts.inc();
         let outcome =
@@ -164,12 +156,27 @@ impl Daemon {
         applied(outcome)
     }
 
-    async fn write_question(&self, state: &State, intent: &Durable<Intent>) -> Result<Question, NotNow> {
-        let candidate = chosen(state).unwrap_or_else(|| CandidateId::new("c1"));
-        let asking = Asking { asked: Asked::Write, candidate: &candidate, plan: Some(&intent.plan) };
+    /// Policy's last word, at the write.
+    async fn permit_for(
+        &self,
+        state: &State,
+        intent: &Intent,
+    ) -> Result<Result<Permit, Box<Decided>>, NotNow> {
+        let candidate = chosen(state).ok_or_else(|| NotNow("nothing was chosen".into()))?;
+        let asking = Asking {
+            asked: Asked::Write,
+            candidate: &candidate,
+            plan: Some(&intent.plan),
+            but: Some(&intent.id),
+        };
         let mut question = self.question(state, asking).await?;
-        question.history = self.history(&intent.plan.owner, question.action.kind(), Some(&intent.id)).await?;
-        Ok(question)
+        question.approval = approved(state, intent);
+        let set = self.policies();
+        let permit = match &intent.reverts {
+            Some(_) => policy::permit_revert(&set, &question, intent),
+            None => policy::permit(&set, &question),
+        };
+        Ok(permit.map_err(|decision| Box::new(Decided { question, decision: *decision })))
     }
 
     async fn check(&self, state: &State, id: &IntentId) -> Done {
@@ -192,11 +199,11 @@ impl Daemon {
         Ok(Some(Input::RevertPlanned { intent: id.clone(), by, result }))
     }
 
-    async fn publish(&self, state: &State, claimed: &Claimed) -> Done {
+    async fn publish(&self, entries: &[Durable<Entry>], state: &State, claimed: &Claimed) -> Done {
         if !state.has_news() {
             return Ok(None);
         }
-        let view = self.view(state);
+        let view = self.view(entries, state).await;
         let carries = view.question.as_ref().map(|q| q.question.clone());
         match self.ports().messenger.publish(&view, state.message.as_ref()).await {
             Ok(message) => Ok(Some(Input::Published { message, version: view.version, carries })),
@@ -208,9 +215,9 @@ impl Daemon {
         }
     }
 
-    async fn page(&self, state: &State, why: &str) -> Done {
+    async fn page(&self, entries: &[Durable<Entry>], state: &State, why: &str) -> Done {
         let pager = &self.ports().pager;
-        let headline = self.view(state).headline;
+        let headline = self.view(entries, state).await.headline;
         match pager.page(&state.id, &headline, why).await {
             Ok(()) => Ok(Some(Input::Paged { through: pager.name().into() })),
             Err(e) => {
@@ -220,6 +227,12 @@ impl Daemon {
             }
         }
     }
+}
+
+/// The approval on which the intent was written: the one that the decision before it was made on.
+fn approved(state: &State, intent: &Intent) -> Option<ApprovalFacts> {
+    let decided = state.decided.as_ref()?;
+    decided.question.approval.clone().filter(|a| a.plan == intent.plan_hash)
 }
 
 /// The candidate that was chosen.
@@ -248,5 +261,8 @@ impl From<NoAnswer> for NotNow {
     }
 }
 
-/// How long a plan that waits for people may be old before it is made anew.
-pub(super) const FRESH: SignedDuration = SignedDuration::from_mins(10);
+impl From<StoreError> for NotNow {
+    fn from(e: StoreError) -> Self {
+        Self(e.to_string())
+    }
+}

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use crate::domain::ids::{IncidentId, IntentId, StreamId};
-use crate::domain::record::{Entry, Intent};
+use crate::domain::ids::{IncidentId, IntentId, QuestionId, StreamId};
+use crate::domain::record::{Entry, Intent, Record};
 use crate::domain::target::RootOwner;
 use crate::incident::{Ignored, Illegal, Input, Moment, State, Step, step};
 use crate::ports::store::{
@@ -50,6 +50,11 @@ pub enum FeedError {
 /// The index key of an owner's open incident.
 pub(super) fn owner_key(owner: &RootOwner) -> String {
     format!("owner/{}", owner.key())
+}
+
+/// The index key of a question: a button carries nothing else.
+pub(super) fn question_key(question: &QuestionId) -> String {
+    format!("question/{question}")
 }
 
 impl Daemon {
@@ -99,7 +104,7 @@ impl Daemon {
                 }
                 Err(AppendError::AlreadyDone(_)) => return Ok(Fed::Ignored(Ignored::Duplicate)),
                 Err(AppendError::Store(e)) => return Err(e.into()),
-                Err(e @ AppendError::Taken { .. }) => return Err(FeedError::Refused(e)),
+                Err(e @ (AppendError::Taken { .. } | AppendError::Unwritable(_))) => return Err(FeedError::Refused(e)),
             }
         }
         Err(FeedError::Busy)
@@ -167,6 +172,11 @@ impl Daemon {
         if let (Some(bound), Some(owner)) = (step.owner_bound, owner) {
             let key = owner_key(owner);
             append.index.push(if bound { IndexOp::Bind { key } } else { IndexOp::Unbind { key } });
+        }
+        for record in &step.records {
+            if let Record::Asked(question) = record {
+                append.index.push(IndexOp::Bind { key: question_key(&question.id) });
+            }
         }
         append.records = step.records;
         append.done.extend(work.cloned());

@@ -130,7 +130,7 @@ impl Daemon {
         }
     }
 
-    async fn incident_at(&self, key: &str) -> Result<Option<IncidentId>, StoreError> {
+    pub(super) async fn incident_at(&self, key: &str) -> Result<Option<IncidentId>, StoreError> {
         let found = self.ports().store.find(key).await?;
         let exact = found.into_iter().find(|(k, _)| k == key);
         Ok(exact.map(|(_, stream)| IncidentId::new(stream.as_str())))

@@ -19,12 +19,11 @@ use arc_swap::ArcSwap;
 
 use crate::domain::ids::Cluster;
 use crate::execute::Signer;
-use crate::investigate::{Budget, Prompts};
+use crate::investigate::Mind;
 use crate::policy::PolicySet;
 use crate::ports::actions::Actions;
 use crate::ports::clock::SharedClock;
 use crate::ports::messenger::{Messenger, Pager};
-use crate::ports::model::{Model, Tools};
 use crate::ports::reads::{Alerts, Reads};
 use crate::ports::store::Store;
 use crate::telemetry::Metrics;
@@ -57,18 +56,6 @@ pub struct Ports {
     pub pager: Arc<dyn Pager>,
     /// The model with its tools, where one is configured.
     pub mind: Option<Mind>,
-}
-
-/// A model and what it may use.
-pub struct Mind {
-    /// The model.
-    pub model: Arc<dyn Model>,
-    /// Its read-only tools.
-    pub tools: Arc<dyn Tools>,
-    /// The prompts in force.
-    pub prompts: Prompts,
-    /// What one investigation may cost.
-    pub budget: Budget,
 }
 
 /// The running daemon's shared part. Cheap to clone.

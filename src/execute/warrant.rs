@@ -172,13 +172,16 @@ impl Permitted<'_> {
 /// Derived, so that nothing random is needed: the same intent signed at another moment is another warrant.
 fn warrant_id(intent: &Intent, now: Timestamp) -> String {
     let at = now.as_nanosecond().to_be_bytes();
-    let mut id =
-        Hash::of_parts(&[intent.id.as_str().as_bytes(), intent.plan_hash.bytes(), &at]).to_string();
+    let mut id = Hash::of_parts(&[intent.id.as_str().as_bytes(), intent.plan_hash.bytes(), &at]).to_string();
     id.truncate(32);
     id
 }
 
-fn same<T: PartialEq + fmt::Display>(what: &'static str, permitted: &T, intended: &T) -> Result<(), SignError> {
+fn same<T: PartialEq + fmt::Display>(
+    what: &'static str,
+    permitted: &T,
+    intended: &T,
+) -> Result<(), SignError> {
     if permitted == intended {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 //! over handles that `app` gives.
 
 mod auth;
+mod clicks;
 mod health;
 mod server;
 pub mod slack;
@@ -15,6 +16,7 @@ use axum::routing::{get, post};
 use crate::app::Daemon;
 
 pub use auth::WebhookAuth;
+pub use clicks::Clicks;
 pub use server::serve;
 
 /// What the routes need.
@@ -25,19 +27,16 @@ pub struct Gate {
     /// Who may deliver alerts.
     pub webhook: Arc<WebhookAuth>,
     /// How Slack's clicks are verified, where Slack is configured.
-    pub slack: Option<Arc<slack::Clicks>>,
+    pub slack: Option<Arc<Clicks>>,
 }
 
 /// All routes.
 pub fn routes(gate: Gate) -> Router {
     Router::new()
         .route("/api/v1/alerts/webhook", post(webhook::receive))
-        .route("/slack/interactions", post(slack::interact))
+        .route("/slack/interactions", post(clicks::interact))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
         .with_state(gate)
 }
-//! What comes in over HTTP: verified and read here, carried out by the handles that `app` gives.
-
-pub mod slack;

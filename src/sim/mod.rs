@@ -1,9 +1,6 @@
-//! The simulated world behind the demo, the tests and the kill harness: a Kubernetes API server and an
-//! Alertmanager that the real clients reach over HTTP.
+//! The simulated world behind the demo, the tests and the kill harness: a Kubernetes API server, an
+//! Alertmanager, a scripted model and a Slack that the real clients reach over HTTP.
 
 pub mod alertmanager;
 pub mod kube;
-//! The simulated world: what belay's own clients talk to in the demo and in tests.
-
 pub mod model;
-//! The simulated world.

@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::keys;
 use super::kv::View;
 use super::lookup;
-use super::projection::from_json;
-use crate::ports::store::{Claimed, StoreError, Work, WorkId};
+use super::projection::{Queued, from_json};
+use crate::ports::store::{Claimed, StoreError, WorkId};
 
 /// What is known of work that was claimed at least once.
 struct Lease {
@@ -49,11 +49,11 @@ impl Leases {
         let mut claimed = Vec::with_capacity(free.len());
         for id in free {
             let value = view.get(&keys::work(&id))?.ok_or_else(|| keys::unreadable("a queue"))?;
-            let work: Work = from_json(&value, "a piece of work")?;
+            let Queued { work, entry } = from_json(&value, "a piece of work")?;
             let lease = self.0.entry(id).or_insert(Lease { until, claims: 0 });
             let attempts = lease.claims;
             *lease = Lease { until, claims: attempts.saturating_add(1) };
-            claimed.push(Claimed { work, attempts, until });
+            claimed.push(Claimed { work, entry, attempts, until });
         }
         Ok(claimed)
     }

@@ -110,6 +110,22 @@ impl Store for LogStore {
         blocking(move || read(&*medium, &places)).await
     }
 
+    async fn range(
+        &self,
+        stream: &StreamId,
+        from: u64,
+        max: usize,
+    ) -> Result<Vec<Durable<Entry>>, StoreError> {
+        let name = stream.clone();
+        let ranges = self.look(move |engine| steps_from(engine, &name, from, max)).await?;
+        if ranges.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (medium, stream) = (Arc::clone(&self.medium), stream.clone());
+        let entries = blocking(move || read_part(&*medium, &stream, &ranges)).await?;
+        Ok(entries.into_iter().filter(|e| e.seq >= from).take(max).collect())
+    }
+
     async fn find(&self, prefix: &str) -> Result<Vec<(String, StreamId)>, StoreError> {
         let prefix = prefix.to_owned();
         self.look(move |engine| lookup::find(&engine.projection, &prefix)).await
@@ -186,14 +202,76 @@ impl Store for LogStore {
 fn places(engine: &Engine, stream: &StreamId) -> Result<Places, StoreError> {
     let mut ranges = Vec::new();
     engine.projection.scan(&keys::places(stream), &mut |_, value| {
-        let (start, end) = value
-            .split_first_chunk::<8>()
-            .and_then(|(start, end)| Some((*start, <[u8; 8]>::try_from(end).ok()?)))
-            .ok_or_else(|| keys::unreadable("a place"))?;
-        ranges.push((u64::from_be_bytes(start), u64::from_be_bytes(end)));
+        ranges.push(place(value)?);
         Ok(ControlFlow::Continue(()))
     })?;
     Ok(Places { head: projection::head(&engine.projection, stream)?, ranges })
+}
+
+/// Where the steps lie that hold the entries from number `from` on, at most `max` steps.
+fn steps_from(
+    engine: &Engine,
+    stream: &StreamId,
+    from: u64,
+    max: usize,
+) -> Result<Vec<(u64, u64)>, StoreError> {
+    // a step is found by the number of its first entry, which may be before the one asked for
+    let view = &engine.projection;
+    let head = projection::head(view, stream)?;
+    let mut first = from.clamp(1, head.entries.max(1));
+    while first > 1 && view.get(&keys::place(stream, first))?.is_none() {
+        first -= 1;
+    }
+    let mut ranges = Vec::new();
+    for seq in first..=head.entries {
+        if ranges.len() >= max {
+            break;
+        }
+        if let Some(value) = view.get(&keys::place(stream, seq))? {
+            ranges.push(place(&value)?);
+        }
+    }
+    Ok(ranges)
+}
+
+/// Reads the entries of some steps; each line answers for itself.
+fn read_part(
+    medium: &dyn Medium,
+    stream: &StreamId,
+    ranges: &[(u64, u64)],
+) -> Result<Vec<Durable<Entry>>, StoreError> {
+    let damaged =
+        |what: String| StoreError::Damaged(format!("stream `{stream}`: {what}; run `belay audit verify`"));
+    let mut entries = Vec::new();
+    for (start, end) in ranges {
+        for text in line_at(medium, *start, *end)?.map_err(damaged)?.into_step().1 {
+            let entry = entries::decode(&text).map_err(damaged)?;
+            if entry.stream != *stream {
+                return Err(damaged(format!("entry {} is not what was written", entry.seq)));
+            }
+            entries.push(Durable::attest(entry));
+        }
+    }
+    Ok(entries)
+}
+
+/// The line between these bytes of the log.
+fn line_at(medium: &dyn Medium, start: u64, end: u64) -> Result<Result<Line, String>, StoreError> {
+    let size = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
+    let mut bytes = vec![0; size];
+    medium.read(&mut bytes, start).map_err(|e| {
+        StoreError::Unavailable(format!("the journal could not be read at byte {start}: {e}"))
+    })?;
+    Ok(Line::read_again(&bytes))
+}
+
+/// A place as the projection keeps it: the first byte and the byte after the last.
+fn place(value: &[u8]) -> Result<(u64, u64), StoreError> {
+    let (start, end) = value
+        .split_first_chunk::<8>()
+        .and_then(|(start, end)| Some((*start, <[u8; 8]>::try_from(end).ok()?)))
+        .ok_or_else(|| keys::unreadable("a place"))?;
+    Ok((u64::from_be_bytes(start), u64::from_be_bytes(end)))
 }
 
 /// Reads entries from the log; together they must be the chain that ends in the head.
@@ -204,12 +282,7 @@ fn read(medium: &dyn Medium, places: &Places) -> Result<Vec<Durable<Entry>>, Sto
     };
     let (mut entries, mut prev) = (Vec::new(), Hash::ZERO);
     for (start, end) in ranges {
-        let size = usize::try_from(end.saturating_sub(*start)).unwrap_or(0);
-        let mut bytes = vec![0; size];
-        medium.read(&mut bytes, *start).map_err(|e| {
-            StoreError::Unavailable(format!("the journal could not be read at byte {start}: {e}"))
-        })?;
-        let (_, written) = Line::read_again(&bytes).map_err(damaged)?.into_step();
+        let (_, written) = line_at(medium, *start, *end)?.map_err(damaged)?.into_step();
         for text in written {
             prev = entries::link(prev, text.body.as_bytes());
             let entry = entries::decode(&text).map_err(damaged)?;

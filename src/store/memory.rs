@@ -121,6 +121,16 @@ impl Store for MemoryStore {
         Ok(entries.into_iter().map(Durable::attest).collect())
     }
 
+    async fn range(
+        &self,
+        stream: &StreamId,
+        from: u64,
+        max: usize,
+    ) -> Result<Vec<Durable<Entry>>, StoreError> {
+        let entries = self.load(stream).await?;
+        Ok(entries.into_iter().filter(|e| e.seq >= from).take(max).collect())
+    }
+
     async fn find(&self, prefix: &str) -> Result<Vec<(String, StreamId)>, StoreError> {
         lookup::find(&self.inner().kept.pairs, prefix)
     }

@@ -40,7 +40,7 @@ pub(super) fn take(tx: &mut Overlay<'_>, prepared: &Prepared) -> Result<Vec<Writ
             return Err(AppendError::AlreadyDone(id.clone()));
         }
     }
-    apply(tx, step, Rules::Enforced)?;
+    apply(tx, step, head.entries + records.len() as u64, Rules::Enforced)?;
     let mut written = Vec::with_capacity(records.len());
     let mut prev = head.hash;
     for (seq, (_, record)) in (head.entries + 1..).zip(records) {
@@ -63,7 +63,7 @@ pub(super) fn replay(tx: &mut Overlay<'_>, step: &Append, written: &[Written]) -
             return Err(StoreError::Damaged(text).into());
         }
     }
-    apply(tx, step, Rules::Trusted)?;
+    apply(tx, step, seq, Rules::Trusted)?;
     advance(tx, &step.stream, written);
     Ok(())
 }
@@ -91,13 +91,22 @@ fn advance(tx: &mut Overlay<'_>, stream: &StreamId, written: &[Written]) {
     }
 }
 
-/// Everything of a step but its entries. What ends comes before what begins.
-fn apply(tx: &mut Overlay<'_>, step: &Append, rules: Rules) -> Result<(), AppendError> {
+/// A piece of work in the projection.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub(super) struct Queued {
+    pub work: Work,
+    /// The stream's last entry when it was enqueued.
+    pub entry: u64,
+}
+
+/// Everything of a step but its entries, the last of which has the number `entry`. What ends comes
+/// before what begins.
+fn apply(tx: &mut Overlay<'_>, step: &Append, entry: u64, rules: Rules) -> Result<(), AppendError> {
     for id in &step.done {
         complete(tx, id)?;
     }
     for work in &step.enqueue {
-        enqueue(tx, work)?;
+        enqueue(tx, work, entry)?;
     }
     for op in &step.timers {
         turn(tx, &step.stream, op)?;
@@ -120,7 +129,7 @@ fn apply(tx: &mut Overlay<'_>, step: &Append, rules: Rules) -> Result<(), Append
 /// Takes work out of the outbox.
 fn complete(tx: &mut Overlay<'_>, id: &str) -> Result<(), StoreError> {
     if let Some(value) = tx.get(&keys::work(id))? {
-        let work: Work = from_json(&value, "a piece of work")?;
+        let Queued { work, .. } = from_json(&value, "a piece of work")?;
         tx.delete(keys::queue(work.due, id));
         tx.delete(keys::work(id));
     }
@@ -128,10 +137,10 @@ fn complete(tx: &mut Overlay<'_>, id: &str) -> Result<(), StoreError> {
 }
 
 /// Puts work into the outbox, in place of an earlier one of its name.
-fn enqueue(tx: &mut Overlay<'_>, work: &Work) -> Result<(), StoreError> {
+fn enqueue(tx: &mut Overlay<'_>, work: &Work, entry: u64) -> Result<(), StoreError> {
     complete(tx, &work.id)?;
     tx.put(keys::queue(work.due, &work.id), Vec::new());
-    tx.put(keys::work(&work.id), to_json(work)?);
+    tx.put(keys::work(&work.id), to_json(&Queued { work: work.clone(), entry })?);
     Ok(())
 }
 

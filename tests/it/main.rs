@@ -2,6 +2,6 @@
 
 mod given;
 mod incident;
-mod store;
-mod sim;
 mod investigate;
+mod sim;
+mod store;

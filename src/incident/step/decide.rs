@@ -122,6 +122,7 @@ impl Writer<'_> {
             | Refusal::Limit(_)
             | Refusal::Api(_)
             | Refusal::Warrant(_)
+            | Refusal::NotApplied(_)
             | Refusal::Unreadable(_) => self.escalate(refusal.to_string()),
         }
     }

@@ -217,7 +217,10 @@ fn rewrite(path: &Path, uses: &BTreeMap<String, Use>) -> Result<(), LedgerError>
         for (warrant, used) in uses {
             file.write_all(&encode(&started(warrant, used))?)?;
             if let Some(applied) = &used.outcome {
-                file.write_all(&encode(&Line::Ended { warrant: warrant.clone(), applied: applied.clone() })?)?;
+                file.write_all(&encode(&Line::Ended {
+                    warrant: warrant.clone(),
+                    applied: applied.clone(),
+                })?)?;
             }
         }
         file.sync_all()?;

@@ -104,7 +104,11 @@ impl Described for SignedWarrant {
 
     fn describe() -> Value {
         let mut schema = record(json!({ "body": text(), "key": text(), "signature": text() }));
-        set(&mut schema, "description", "Canonical JSON of the warrant, its key's id, and an Ed25519 signature in base64.".into());
+        set(
+            &mut schema,
+            "description",
+            "Canonical JSON of the warrant, its key's id, and an Ed25519 signature in base64.".into(),
+        );
         set(&mut schema, "additionalProperties", false.into());
         schema
     }
@@ -152,7 +156,9 @@ fn restart_pod() -> Value {
 
 fn scale_workload() -> Value {
     let replicas = json!({ "type": "integer", "minimum": 0, "description": "The new, absolute value." });
-    record(json!({ "action": { "const": "scale_workload" }, "workload": object("The Deployment."), "replicas": replicas }))
+    record(
+        json!({ "action": { "const": "scale_workload" }, "workload": object("The Deployment."), "replicas": replicas }),
+    )
 }
 
 fn object(what: &str) -> Value {
