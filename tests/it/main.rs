@@ -5,3 +5,4 @@ mod incident;
 mod investigate;
 mod sim;
 mod store;
+mod policy;
