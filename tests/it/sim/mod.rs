@@ -1,5 +1,6 @@
 //! The simulated world: does it live as a cluster does, and does it answer as the recorded one did?
 
+mod alertmanager;
 mod client;
 mod contract;
 mod faults;
