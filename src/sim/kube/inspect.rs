@@ -133,10 +133,10 @@ impl World {
         self.with(|state| state.evictions.clone())
     }
 
-    /// The writes with effect that name each intent: two for one intent are one too many.
+    /// The acts that name each intent: two for one intent are one too many.
     pub fn effects(&self) -> BTreeMap<String, usize> {
         let mut effects = BTreeMap::new();
-        for write in self.writes().into_iter().filter(|write| write.changed) {
+        for write in self.writes().into_iter().filter(|write| write.effect) {
             let Some(intent) = write.intent else { continue };
             *effects.entry(intent).or_default() += 1;
         }
