@@ -88,12 +88,10 @@ impl Rule {
                 .map(|view| labels(&[("namespace", &view.namespace), ("deployment", &view.name)]))
                 .collect(),
             Self::CpuSaturation => world
-                .deployments()
+                .saturations()
                 .into_iter()
-                .filter(|view| {
-                    world.saturation(&view.namespace, &view.name).is_some_and(|share| share > SATURATED)
-                })
-                .map(|view| labels(&[("namespace", &view.namespace), ("deployment", &view.name)]))
+                .filter(|(_, share)| *share > SATURATED)
+                .map(|((namespace, name), _)| labels(&[("namespace", &namespace), ("deployment", &name)]))
                 .collect(),
         }
     }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::discovery;
 use super::eviction;
+use super::kinds::Kind;
 use super::objects::name;
 use super::reads;
 use super::route::{self, Request, Sub, Target, Verb};
@@ -55,6 +56,8 @@ pub(crate) fn refuse(state: &mut State, request: &Request, code: u16, message: &
 
 fn seen(state: &State, request: &Request, verb: Verb, came: (u16, bool, Option<String>)) -> WriteSeen {
     let (status, changed, intent) = came;
+    let marks = |target: &Target| target.kind == Kind::Pod && target.sub.is_none() && verb == Verb::Patch;
+    let effect = changed && !route::target(&request.path).is_some_and(|target| marks(&target));
     WriteSeen {
         at: state.now(),
         verb,
@@ -64,6 +67,7 @@ fn seen(state: &State, request: &Request, verb: Verb, came: (u16, bool, Option<S
         body: serde_json::from_slice(&request.body).unwrap_or(Value::Null),
         status,
         changed,
+        effect,
         intent,
     }
 }
@@ -81,14 +85,13 @@ pub(crate) fn intent(state: &State, target: Option<&Target>, request: &Request) 
 fn handle(state: &mut State, request: &Request, target: &Target, verb: Verb) -> Reply {
     tokens::admit(&state.tokens, request.token.as_deref(), target, verb, request.dry_run())?;
     match (target.sub, verb) {
-        (None, Verb::Get) => reads::get(state, target),
+        (None | Some(Sub::Status), Verb::Get) => reads::get(state, target),
         (None, Verb::List) => reads::list(state, request, target),
         (None, Verb::Watch) => reads::watch(state, request, target),
         (None, Verb::Create) => writes::create(state, request, target),
         (None, Verb::Patch) => writes::patch(state, request, target),
         (Some(Sub::Scale), Verb::Get) => scale::get(state, target),
         (Some(Sub::Scale), Verb::Patch) => scale::patch(state, request, target),
-        (Some(Sub::Status), Verb::Get) => reads::get(state, target),
         (Some(Sub::Log), Verb::Get) => super::logs::get(state, request, target),
         (Some(Sub::Eviction), Verb::Create) => eviction::create(state, request, target),
         (

@@ -67,9 +67,12 @@ impl Behaviour {
     pub(crate) fn ending(&self) -> (i32, &'static str) {
         match self {
             Self::Leak { .. } => (137, "OOMKilled"),
-            Self::CrashAtStart { exit_code: 0, .. } => (0, "Completed"),
-            Self::CrashAtStart { exit_code, .. } => (*exit_code, "Error"),
-            Self::Healthy | Self::BadImage | Self::NeverReady | Self::Busy { .. } => (0, "Completed"),
+            Self::CrashAtStart { exit_code, .. } if *exit_code != 0 => (*exit_code, "Error"),
+            Self::CrashAtStart { .. }
+            | Self::Healthy
+            | Self::BadImage
+            | Self::NeverReady
+            | Self::Busy { .. } => (0, "Completed"),
         }
     }
 

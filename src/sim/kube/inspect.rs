@@ -108,13 +108,19 @@ impl World {
 
     /// Mean CPU use of a Deployment's ready pods as a share of their limit, 0..1; `None` without any.
     pub fn saturation(&self, namespace: &str, deployment: &str) -> Option<f64> {
-        let pods = self.pods(namespace, deployment);
-        let ready = pods.iter().filter(|pod| pod.ready && !pod.terminating);
-        let (used, limit) = ready.fold((0, 0), |(used, limit), pod| {
-            (used + pod.usage.map_or(0, |(cpu, _)| cpu), limit + pod.limits.0)
-        });
-        let share = |value: u64| u32::try_from(value).map_or(f64::from(u32::MAX), f64::from);
-        (limit > 0).then(|| share(used) / share(limit))
+        saturation(&self.pods(namespace, deployment))
+    }
+
+    /// The same for every Deployment that has ready pods, by namespace and name.
+    pub fn saturations(&self) -> BTreeMap<(String, String), f64> {
+        let mut pods: BTreeMap<(String, String), Vec<PodView>> = BTreeMap::new();
+        for pod in self.all_pods() {
+            let Some(workload) = pod.workload.clone() else { continue };
+            pods.entry((pod.namespace.clone(), workload)).or_default().push(pod);
+        }
+        let deployments = self.generations();
+        pods.retain(|key, _| deployments.contains_key(key));
+        pods.into_iter().filter_map(|(key, pods)| Some((key, saturation(&pods)?))).collect()
     }
 
     /// The present generation of every Deployment, by namespace and name.
@@ -127,15 +133,24 @@ impl World {
         self.with(|state| state.evictions.clone())
     }
 
-    /// The writes with effect that name each intent: two for one intent are one too many.
+    /// The acts that name each intent: two for one intent are one too many.
     pub fn effects(&self) -> BTreeMap<String, usize> {
         let mut effects = BTreeMap::new();
-        for write in self.writes().into_iter().filter(|write| write.changed) {
+        for write in self.writes().into_iter().filter(|write| write.effect) {
             let Some(intent) = write.intent else { continue };
             *effects.entry(intent).or_default() += 1;
         }
         effects
     }
+}
+
+fn saturation(pods: &[PodView]) -> Option<f64> {
+    let ready = pods.iter().filter(|pod| pod.ready && !pod.terminating);
+    let (used, limit) = ready.fold((0, 0), |(used, limit), pod| {
+        (used + pod.usage.map_or(0, |(cpu, _)| cpu), limit + pod.limits.0)
+    });
+    let share = |value: u64| u32::try_from(value).map_or(f64::from(u32::MAX), f64::from);
+    (limit > 0).then(|| share(used) / share(limit))
 }
 
 fn deployment(object: &Value) -> DeploymentView {

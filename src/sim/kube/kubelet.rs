@@ -4,13 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::behaviours::Behaviour;
-use super::events::{self, Note, Source};
+use super::events::{Note, Source};
 use super::json::{bytes, items, millicores, put, text, time};
 use super::kinds::Kind;
 use super::life::{Ended, Instance, Life, Step};
 use super::objects::{hex, name, namespace, uid};
 use super::pod;
 use super::state::State;
+use super::voice::{report_kill, say, tell};
 
 /// From scheduling to the start of the container, and from an end to what follows it.
 const BEAT: SignedDuration = SignedDuration::from_secs(1);
@@ -73,7 +74,11 @@ pub(crate) fn schedule(state: &mut State, id: &str) {
     let Some(node) = chosen else {
         let total = state.objects.list(Kind::Node, "").count();
         let message = format!("0/{total} nodes are available: {total} node(s) were unschedulable.");
-        tell(state, id, Source::Scheduler, true, "FailedScheduling", &message);
+        tell(
+            state,
+            id,
+            Note { source: Source::Scheduler, warning: true, reason: "FailedScheduling", message: &message },
+        );
         return;
     };
     if let Some(life) = state.lives.get_mut(id) {
@@ -86,7 +91,11 @@ pub(crate) fn schedule(state: &mut State, id: &str) {
         state.objects.bind(Kind::Pod, object);
     }
     let message = format!("Successfully assigned {space}/{pod} to {node}");
-    tell(state, id, Source::Scheduler, false, "Scheduled", &message);
+    tell(
+        state,
+        id,
+        Note { source: Source::Scheduler, warning: false, reason: "Scheduled", message: &message },
+    );
 }
 
 /// Carries a pod over its due moment.
@@ -151,7 +160,16 @@ pub(crate) fn stop(state: &mut State, id: &str) -> bool {
     });
     if running {
         let source = Source::Kubelet { node: node.as_deref().unwrap_or_default(), container: &container };
-        tell(state, id, source, false, "Killing", &format!("Stopping container {container}"));
+        tell(
+            state,
+            id,
+            Note {
+                source,
+                warning: false,
+                reason: "Killing",
+                message: &format!("Stopping container {container}"),
+            },
+        );
     }
     true
 }
@@ -270,25 +288,6 @@ fn end(state: &mut State, id: &str, behaviour: &Behaviour) {
     }
 }
 
-/// The kernel's word on an out-of-memory kill, as node-problem-detector records it on the node.
-fn report_kill(state: &mut State, id: &str) {
-    let Some(life) = state.lives.get(id) else { return };
-    let kilobytes = life.memory_limit / 1024;
-    let message = format!(
-        "Memory cgroup out of memory: Killed process 4711 ({}) total-vm:{}kB, anon-rss:{kilobytes}kB, file-rss:0kB",
-        life.container,
-        kilobytes.saturating_mul(2),
-    );
-    let Some(name) = life.node.clone() else { return };
-    let Some(node) = state.objects.get(Kind::Node, "", &name).cloned() else { return };
-    let source = Source::Kernel { node: &name };
-    events::emit(
-        &mut state.objects,
-        &node,
-        Note { source, warning: true, reason: "OOMKilling", message: &message },
-    );
-}
-
 /// A first end is followed by a start at once, a further one by the back-off.
 fn after_end(state: &mut State, id: &str) {
     let Some(life) = state.lives.get_mut(id) else { return };
@@ -304,19 +303,6 @@ fn after_end(state: &mut State, id: &str) {
         life.container, life.name, life.namespace
     );
     say(state, id, true, "BackOff", &message);
-}
-
-/// An event of the kubelet about the pod's container.
-fn say(state: &mut State, id: &str, warning: bool, reason: &'static str, message: &str) {
-    let Some(life) = state.lives.get(id) else { return };
-    let (node, container) = (life.node.clone().unwrap_or_default(), life.container.clone());
-    tell(state, id, Source::Kubelet { node: &node, container: &container }, warning, reason, message);
-}
-
-fn tell(state: &mut State, id: &str, source: Source<'_>, warning: bool, reason: &'static str, message: &str) {
-    let Some(life) = state.lives.get(id) else { return };
-    let Some(pod) = state.objects.get(Kind::Pod, &life.namespace, &life.name).cloned() else { return };
-    events::emit(&mut state.objects, &pod, Note { source, warning, reason, message });
 }
 
 /// Writes a pod's life into its status.

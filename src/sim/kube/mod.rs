@@ -28,9 +28,11 @@ mod scale;
 mod selectors;
 mod serve;
 mod shop;
+mod spec;
 mod state;
 mod status;
 mod tokens;
+mod voice;
 mod watch;
 mod write_log;
 mod writes;
@@ -42,13 +44,14 @@ use jiff::Timestamp;
 use tokio::sync::watch as signal;
 
 pub use behaviours::Behaviour;
-pub use builder::{Budget, Builder, DeploymentSpec};
+pub use builder::Builder;
 pub use faults::Faults;
 pub use inspect::{DeploymentView, PodView};
 pub use kinds::{Kind, Spelling};
 pub use objects::Objects;
 pub use route::Verb;
 pub use shop::{Fault, Pods, SHOP};
+pub use spec::{Budget, DeploymentSpec};
 pub use tokens::{Access, Token};
 pub use write_log::{Arrival, INTENT, WriteSeen};
 

@@ -29,7 +29,7 @@ pub(crate) enum ChangeType {
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
     pub version: u64,
-    pub change: ChangeType,
+    pub what: ChangeType,
     pub kind: Kind,
     pub namespace: String,
     pub object: Value,
@@ -186,7 +186,7 @@ impl Objects {
         self.version
     }
 
-    fn record(&mut self, change: ChangeType, kind: Kind, object: &Value) {
+    fn record(&mut self, what: ChangeType, kind: Kind, object: &Value) {
         if self.history.len() >= HISTORY
             && let Some(dropped) = self.history.pop_front()
         {
@@ -195,7 +195,7 @@ impl Objects {
         let namespace = text(object, "/metadata/namespace").to_owned();
         self.history.push_back(Change {
             version: self.version,
-            change,
+            what,
             kind,
             namespace,
             object: object.clone(),

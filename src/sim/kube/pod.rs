@@ -103,6 +103,11 @@ pub(crate) fn status(life: &Life, pod: &Value) -> Value {
     if life.current.is_some() || life.ended.is_some() {
         put(&mut status, &["podIP"], life.ip.as_str());
         put(&mut status, &["podIPs"], json!([{ "ip": life.ip }]));
+        let resources = resources(pod);
+        if let Some(requests) = resources.get("requests") {
+            put(&mut status, &["allocatedResources"], requests.clone());
+        }
+        put(&mut status, &["resources"], resources);
     }
     status
 }
@@ -162,11 +167,20 @@ fn container_status(life: &Life, pod: &Value) -> Value {
     if let Some(id) = id {
         put(&mut status, &["containerID"], format!("containerd://{id}"));
         put(&mut status, &["imageID"], format!("sha256:{}", super::objects::hex(life.image.as_bytes())));
-        let resources = items(pod, "/spec/containers").first().and_then(|c| c.get("resources")).cloned();
-        put(&mut status, &["resources"], resources.unwrap_or_else(|| json!({})));
+        let resources = resources(pod);
+        if let Some(requests) = resources.get("requests") {
+            put(&mut status, &["allocatedResources"], requests.clone());
+        }
+        put(&mut status, &["resources"], resources);
         put(&mut status, &["user"], json!({ "linux": { "gid": 0, "supplementalGroups": [0], "uid": 0 } }));
     }
     status
+}
+
+/// Requests and limits of the pod's one container.
+fn resources(pod: &Value) -> Value {
+    let first = items(pod, "/spec/containers").first();
+    first.and_then(|container| container.get("resources")).cloned().unwrap_or_else(empty)
 }
 
 /// `state` and `lastState` of the container.

@@ -33,10 +33,7 @@ pub(crate) fn patch(state: &mut State, request: &Request, target: &Target) -> Re
     }
     let mut new = old.clone();
     put(&mut new, &["spec", "replicas"], replicas);
-    match writes::store(state, request, target, &old, new)?.payload {
-        super::status::Payload::Json(object) => Ok(Answer::json(200, view(&object))),
-        super::status::Payload::Text(_) | super::status::Payload::Watch(_) => get(state, target),
-    }
+    Ok(Answer::json(200, view(&writes::store(state, request, target, &old, new))))
 }
 
 fn check(target: &Target) -> Result<(), Refusal> {

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::World;
 use super::behaviours::Behaviour;
-use super::builder::{Budget, DeploymentSpec};
 use super::kinds::Kind;
+use super::spec::{Budget, DeploymentSpec};
 use crate::ports::clock::SharedClock;
 
 /// The namespace of the shop.

@@ -45,6 +45,8 @@ pub(crate) struct State {
     pub evictions: BTreeMap<String, u32>,
     /// The next moment at which a rollout's deadline passes.
     pub deadline: Option<Timestamp>,
+    /// The version at which the controllers last found nothing to do.
+    settled: u64,
 }
 
 impl State {
@@ -60,6 +62,7 @@ impl State {
             tokens: Vec::new(),
             evictions: BTreeMap::new(),
             deadline: None,
+            settled: 0,
         }
     }
 
@@ -84,8 +87,11 @@ impl State {
         self.objects.now = self.now().max(target);
     }
 
-    /// Runs the controllers until they find nothing to do.
+    /// Runs the controllers until they find nothing to do; at once when nothing changed since.
     pub(crate) fn reconcile(&mut self) {
+        if self.objects.version() == self.settled {
+            return;
+        }
         for _ in 0..ROUNDS {
             let before = self.objects.version();
             controllers::reconcile(self);
@@ -93,6 +99,7 @@ impl State {
                 break;
             }
         }
+        self.settled = self.objects.version();
     }
 
     /// The behaviour of a pod's container and since when it holds.
@@ -151,6 +158,8 @@ impl State {
         }
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             self.deadline = None;
+            // a deadline passes without any object having changed
+            self.settled = 0;
         }
         super::faults::apply_late(self);
     }

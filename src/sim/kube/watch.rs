@@ -51,7 +51,7 @@ impl Wanted {
             return (lines, true);
         } else {
             let changes = state.objects.since(self.from).filter(|change| self.admits_change(change));
-            lines.extend(changes.map(|change| line(word(change.change), &change.object)));
+            lines.extend(changes.map(|change| line(word(change.what), &change.object)));
         }
         self.from = state.objects.version();
         (lines, self.until.is_some_and(|until| until <= state.now()))

@@ -35,6 +35,8 @@ pub struct WriteSeen {
     pub status: u16,
     /// Whether any object changed by it.
     pub changed: bool,
+    /// Whether that was an act: anything but marking a pod, which prepares one.
+    pub effect: bool,
     /// The intent that it names, or, for an eviction, that the pod names.
     pub intent: Option<String>,
 }

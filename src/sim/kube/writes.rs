@@ -91,7 +91,7 @@ pub(crate) fn patch(state: &mut State, request: &Request, target: &Target) -> Re
         let why = "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
         return Err(Refusal::invalid("", "Pod", &target.name, ("spec", "FieldValueForbidden", why)));
     }
-    store(state, request, target, &old, new)
+    Ok(Answer::json(200, store(state, request, target, &old, new)))
 }
 
 /// Stores the new version of an object, unless it is a dry run or nothing changed.
@@ -101,9 +101,9 @@ pub(crate) fn store(
     target: &Target,
     old: &Value,
     mut new: Value,
-) -> Reply {
+) -> Value {
     if *old == new {
-        return Ok(Answer::json(200, new));
+        return new;
     }
     let annotated = old.pointer("/metadata/annotations") != new.pointer("/metadata/annotations");
     let respecified = old.get("spec") != new.get("spec");
@@ -113,10 +113,10 @@ pub(crate) fn store(
     }
     patch::manage(target.kind, request, old, &mut new, state.now());
     if request.dry_run() {
-        return Ok(Answer::json(200, new));
+        return new;
     }
     state.objects.update(target.kind, new.clone());
-    Ok(Answer::json(200, stored(state, target).unwrap_or(new)))
+    stored(state, target).unwrap_or(new)
 }
 
 /// A patch that names another object than the one stored is refused.

@@ -1,5 +1,8 @@
 //! The simulated world: does it live as a cluster does, and does it answer as the recorded one did?
+// said so that the lints know these helpers for tests
+#![cfg(test)]
 
+mod alertmanager;
 mod client;
 mod contract;
 mod faults;
