@@ -6,3 +6,4 @@ mod investigate;
 mod sim;
 mod store;
 mod policy;
+mod hands;
