@@ -76,7 +76,8 @@ impl WebhookPager {
             headline: clip(&one_line(headline), HEADLINE),
             why: clip(&visible(why), WHY),
         };
-        let request = self.client.post(self.url.clone()).header("Idempotency-Key", key(incident, why)).json(&body);
+        let request =
+            self.client.post(self.url.clone()).header("Idempotency-Key", key(incident, why)).json(&body);
         match &self.bearer {
             Some(token) => request.bearer_auth(token.expose_secret()),
             None => request,
@@ -111,7 +112,9 @@ fn judge(answer: &Response) -> Result<(), Undelivered> {
     if status.is_success() {
         return Ok(());
     }
-    if status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT) {
+    if status.is_server_error()
+        || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+    {
         let asked = answer.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
         return Err(later(format!("answered {}", status.as_u16()), asked.unwrap_or(PAUSE).clamp(1, LONGEST)));
     }

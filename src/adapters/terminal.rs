@@ -237,7 +237,8 @@ impl Pen {
     fn wrapped(&mut self, indent: &str, text: &str, ink: Option<Ink>) {
         let room = self.look.width.max(20).saturating_sub(indent.chars().count()).max(1);
         // only the first line carries a mark; the others are indented by as much
-        let blank: String = if indent.trim().len() == 1 { indent.to_owned() } else { " ".repeat(indent.len()) };
+        let blank: String =
+            if indent.trim().len() == 1 { indent.to_owned() } else { " ".repeat(indent.len()) };
         for (i, line) in wrap(text, room).iter().enumerate() {
             self.text.push_str(if i == 0 { indent } else { &blank });
             self.inked(line, ink);

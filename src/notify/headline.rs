@@ -102,7 +102,10 @@ fn going(story: &Story, last: &Act) -> String {
     match &last.applied {
         None => format!("I am {}{why}.", act(plan, Form::Doing)),
         Some(Applied::Unknown { .. }) => {
-            format!("I tried to {} and got no answer: I am reading back what became of it.", act(plan, Form::Do))
+            format!(
+                "I tried to {} and got no answer: I am reading back what became of it.",
+                act(plan, Form::Do)
+            )
         }
         Some(Applied::Refused { refusal }) => {
             format!("I did not {}: {}.", act(plan, Form::Do), clause(&refusal.to_string()))

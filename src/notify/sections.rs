@@ -73,10 +73,15 @@ fn about(story: &Story) -> Line {
     let cluster = &story.cluster;
     belay(&match &story.target {
         Targeted::Named { object, label } => {
-            let place =
-                if object.namespace.is_empty() { String::new() } else { format!(", namespace `{}`", object.namespace) };
-            let owner =
-                story.owner.as_ref().map_or_else(String::new, |o| format!(", owned by {}", words::object(&o.0)));
+            let place = if object.namespace.is_empty() {
+                String::new()
+            } else {
+                format!(", namespace `{}`", object.namespace)
+            };
+            let owner = story
+                .owner
+                .as_ref()
+                .map_or_else(String::new, |o| format!(", owned by {}", words::object(&o.0)));
             format!(
                 "It is about {} `{}`{owner}{place}, cluster `{cluster}` (named by the label `{label}`).",
                 object.kind, object.name
@@ -104,7 +109,8 @@ fn found(diagnosis: &Diagnosis) -> Vec<Line> {
     if more > 0 {
         lines.push(Line::Belay(format!("And {more} more pieces of evidence.")));
     }
-    lines.extend(diagnosis.missing.iter().map(|what| belay(&format!("Could not be read: {}.", clause(what)))));
+    lines
+        .extend(diagnosis.missing.iter().map(|what| belay(&format!("Could not be read: {}.", clause(what)))));
     lines
 }
 
@@ -198,7 +204,8 @@ fn investigated(choice: &Choice) -> Vec<Line> {
             vec![belay(&format!("No model was used ({}): the playbook {end}.", clause(why)))]
         }
         Investigator::Model { model, .. } => {
-            let mut lines = vec![belay(&format!("The model `{model}` {end}, using {} tokens.", choice.tokens))];
+            let mut lines =
+                vec![belay(&format!("The model `{model}` {end}, using {} tokens.", choice.tokens))];
             if !choice.said.trim().is_empty() {
                 let said: String = choice.said.chars().take(TEXT).collect();
                 lines.push(Line::Model(said));

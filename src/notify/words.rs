@@ -114,9 +114,9 @@ fn replicas_before(plan: &Plan) -> Option<&str> {
     plan.changes.iter().find(|c| c.path == "/spec/replicas")?.from.as_deref()
 }
 
-/// Fields before and after, as a diff.
+/// Fields before and after, as a diff; one line each, so that no value can look like another line.
 pub fn diff(changes: &[FieldChange]) -> String {
-    let value = |v: &Option<String>| v.clone().unwrap_or_else(|| "(not there)".to_owned());
+    let value = |v: &Option<String>| v.as_ref().map_or_else(|| "(not there)".to_owned(), |v| brief(v, SHORT));
     let lines = changes.iter().flat_map(|FieldChange { path, from, to }| {
         [format!("- {path}: {}", value(from)), format!("+ {path}: {}", value(to))]
     });
@@ -126,7 +126,8 @@ pub fn diff(changes: &[FieldChange]) -> String {
 /// How much an act disturbs.
 pub fn blast(blast: &BlastRadius, risk: Risk) -> String {
     let BlastRadius { desired, ready, unavailable_after, replica_delta, budget_allows } = blast;
-    let mut text = format!("{ready} of {desired} replicas are ready; right after, {unavailable_after} will not be");
+    let mut text =
+        format!("{ready} of {desired} replicas are ready; right after, {unavailable_after} will not be");
     match replica_delta {
         0 => {}
         more if *more > 0 => text.push_str(&format!("; {more} more in all")),
@@ -155,7 +156,10 @@ pub fn undo(undo: &Undo) -> String {
             format!("Revert puts {fields}, if nobody has changed it since.")
         }
         Undo::Nothing { why } => {
-            format!("There is nothing to revert: {}. Hand over stops automation here and calls a person.", clause(why))
+            format!(
+                "There is nothing to revert: {}. Hand over stops automation here and calls a person.",
+                clause(why)
+            )
         }
     }
 }
@@ -187,7 +191,9 @@ pub fn alert(alert: &Alert) -> String {
     };
     let name = brief(alert.name(), SHORT);
     match alert.ends_at {
-        Some(end) => format!("`{name}` ({severity}) fired from {} to {}.", clock(alert.starts_at), clock(end)),
+        Some(end) => {
+            format!("`{name}` ({severity}) fired from {} to {}.", clock(alert.starts_at), clock(end))
+        }
         None => format!("`{name}` ({severity}) fires since {}.", clock(alert.starts_at)),
     }
 }

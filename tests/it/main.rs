@@ -1,1 +1,3 @@
 //! The one integration binary: a module per area, linked once.
+
+mod slack;

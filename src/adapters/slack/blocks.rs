@@ -219,7 +219,9 @@ impl Rich {
     /// Its pieces, of whatever kind it is.
     pub fn elements(&self) -> &[Piece] {
         match self {
-            Self::Section { elements } | Self::Preformatted { elements } | Self::Quote { elements } => elements,
+            Self::Section { elements } | Self::Preformatted { elements } | Self::Quote { elements } => {
+                elements
+            }
         }
     }
 }

@@ -51,7 +51,9 @@ pub enum Misconfigured {
     #[error("`slack.api_url` is `{0}`: the token may only travel over https, or to this machine itself")]
     Unprotected(String),
     /// A name instead of an id.
-    #[error("`slack.channel` is `{0}`: give the channel's id (`C…`), found at the end of its details in Slack")]
+    #[error(
+        "`slack.channel` is `{0}`: give the channel's id (`C…`), found at the end of its details in Slack"
+    )]
     Channel(String),
     /// The machine's certificates could not be read.
     #[error("the machine's trusted certificates could not be read: install `ca-certificates`")]

@@ -76,9 +76,11 @@ fn by_code(code: &str) -> Failed {
     match code {
         "ratelimited" | "rate_limited" => limited(None),
         // these may have taken effect before Slack lost its way
-        "internal_error" | "fatal_error" | "request_timeout" | "service_unavailable" | "team_added_to_org" => {
-            later(&format!("Slack answered `{code}`"), true)
-        }
+        "internal_error"
+        | "fatal_error"
+        | "request_timeout"
+        | "service_unavailable"
+        | "team_added_to_org" => later(&format!("Slack answered `{code}`"), true),
         "message_not_found" | "cant_update_message" | "edit_window_closed" | "is_inactive" => Failed::Repost,
         "channel_not_found" => {
             never(code, "check that `slack.channel` is the channel's id and that the app was invited to it")
@@ -88,11 +90,17 @@ fn by_code(code: &str) -> Failed {
         "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive" => {
             never(code, "install the app again and configure its new bot token (`xoxb-…`)")
         }
-        "missing_scope" | "no_permission" | "not_allowed_token_type" | "restricted_action" => {
-            never(code, "give the app the scopes `chat:write` and `channels:history` (`groups:history` for a private channel) and install it again")
-        }
-        "invalid_blocks" | "invalid_blocks_format" | "msg_too_long" | "msg_blocks_too_long" | "block_mismatch"
-        | "no_text" | "invalid_arguments" => {
+        "missing_scope" | "no_permission" | "not_allowed_token_type" | "restricted_action" => never(
+            code,
+            "give the app the scopes `chat:write` and `channels:history` (`groups:history` for a private channel) and install it again",
+        ),
+        "invalid_blocks"
+        | "invalid_blocks_format"
+        | "msg_too_long"
+        | "msg_blocks_too_long"
+        | "block_mismatch"
+        | "no_text"
+        | "invalid_arguments" => {
             never(code, "this is a fault of belay: report it; `belay incidents show` has the message")
         }
         // unknown is strict: whoever waits for this message is told by another way, at once
