@@ -74,8 +74,8 @@ pub fn verify(
     now: Timestamp,
 ) -> Result<Signature, Refused> {
     let sent = signature.strip_prefix("v0=").and_then(hex).ok_or(Refused::Signature)?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes())
-        .map_err(|_| Refused::Signature)?;
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).map_err(|_| Refused::Signature)?;
     for part in [b"v0:", timestamp.as_bytes(), b":", body] {
         mac.update(part);
     }
@@ -287,7 +287,11 @@ pub fn parse(body: &[u8], expected: &Expected) -> Result<Click, Refused> {
 fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Refused> {
     // the message alone, without what was found there: it ends up in the log
     serde_json::from_str(json).map_err(|e| {
-        Refused::Unreadable(format!("its payload is not as expected at line {}, column {}", e.line(), e.column()))
+        Refused::Unreadable(format!(
+            "its payload is not as expected at line {}, column {}",
+            e.line(),
+            e.column()
+        ))
     })
 }
 
@@ -351,5 +355,7 @@ fn place(payload: &Payload, expected: &Expected) -> Result<(String, String), Ref
 }
 
 fn slacks_own(url: &str) -> bool {
-    url.len() <= 2_048 && url.starts_with("https://hooks.slack.com/") && url.bytes().all(|b| b.is_ascii_graphic())
+    url.len() <= 2_048
+        && url.starts_with("https://hooks.slack.com/")
+        && url.bytes().all(|b| b.is_ascii_graphic())
 }

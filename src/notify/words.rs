@@ -114,9 +114,9 @@ fn replicas_before(plan: &Plan) -> Option<&str> {
     plan.changes.iter().find(|c| c.path == "/spec/replicas")?.from.as_deref()
 }
 
-/// Fields before and after, as a diff.
+/// Fields before and after, as a diff; one line each, so that no value can look like another line.
 pub fn diff(changes: &[FieldChange]) -> String {
-    let value = |v: &Option<String>| v.clone().unwrap_or_else(|| "(not there)".to_owned());
+    let value = |v: &Option<String>| v.as_ref().map_or_else(|| "(not there)".to_owned(), |v| brief(v, SHORT));
     let lines = changes.iter().flat_map(|FieldChange { path, from, to }| {
         [format!("- {path}: {}", value(from)), format!("+ {path}: {}", value(to))]
     });

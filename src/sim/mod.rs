@@ -4,3 +4,6 @@
 pub mod alertmanager;
 pub mod kube;
 pub mod model;
+//! The simulated world.
+
+pub mod slack;

@@ -7,3 +7,4 @@ mod sim;
 mod store;
 mod policy;
 mod hands;
+mod slack;
