@@ -22,7 +22,7 @@ macro_rules! contract {
             use super::*;
             $(#[tokio::test]
             async fn $clause() {
-                let dir = tempfile::tempdir().unwrap();
+                let dir = super::super::dir();
                 let (store, _) = belay::store::open(dir.path(), &Options::default()).unwrap();
                 super::$clause(&store).await;
             })+

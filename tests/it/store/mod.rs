@@ -3,6 +3,7 @@
 mod contract;
 mod properties;
 mod recovery;
+mod samples;
 
 mod tamper;
 
@@ -51,6 +52,13 @@ pub fn draw(intent: &str, key: &str, max: u32, window: i64) -> Reserve {
     let window = (window > 0).then(|| SignedDuration::from_secs(window));
     let draw = Draw { key: key.to_owned(), code: "limit/test".to_owned(), max, window };
     Reserve { intent: IntentId::new(intent), draw }
+}
+
+/// A directory that goes away with the value. In memory where that is possible: the tests kill and cut,
+/// they cannot take the power away, and what they count on is not the disk's speed.
+pub fn dir() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }
 
 /// Opens the store in `dir`, which must be possible.
