@@ -141,7 +141,7 @@ fn walk(
             Err(ScanError::Io(error)) => return Err(error.into()),
             Err(ScanError::Broken(broken) | ScanError::Torn(broken)) => return Err(broken.into()),
         };
-        let (line, offset) = (found.line.line, found.start.offset);
+        let (line, offset) = (found.line.number, found.start.offset);
         let (step, written) = found.line.into_step();
         let mut entries = Vec::with_capacity(written.len());
         for text in written {
@@ -268,8 +268,8 @@ impl Marks {
                 format!("line {line} with hash `{hash}` is not in it; it has {} lines", verified.lines);
             return Err(VerifyError::NotBorneOut(what));
         }
-        let last = merkle::checkpoint(&verified.streams).ok();
-        let lost = self.roots.iter().find(|(root, found)| !found && last != Some(*root));
+        let root_now = merkle::checkpoint(&verified.streams).ok();
+        let lost = self.roots.iter().find(|(root, found)| !found && root_now != Some(*root));
         if let Some((root, _)) = lost {
             let what = format!("no moment of it has the checkpoint `{root}`");
             return Err(VerifyError::NotBorneOut(what));

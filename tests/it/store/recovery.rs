@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use belay::ports::store::{Append, Store as _, StoreError};
-use belay::store::{Brought, LOG_FILE, MAX_BLOB, MemoryStore, OpenError, Options};
+use belay::store::{Brought, Fault, LOG_FILE, MAX_BLOB, MemoryStore, OpenError, Options};
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use super::{View, copy, limits, look, open, says, varied, written};
@@ -232,4 +232,24 @@ async fn a_stream_whose_bytes_rot_is_damaged_and_others_are_not() {
     fs::write(&path, text.replace("77777", "77778")).unwrap();
     assert_eq!(store.load(&super::stream("a")).await.unwrap().len(), 1);
     assert!(matches!(store.load(&super::stream("b")).await, Err(StoreError::Damaged(_))));
+}
+
+#[tokio::test]
+async fn the_memory_store_fails_as_it_is_told() {
+    let store = MemoryStore::new();
+    store.fail_next([Fault::Unavailable, Fault::AnswerLost]);
+    for taken in [0, 1] {
+        let error = store.append(says("a", Some(0), &[1])).await.unwrap_err();
+        assert!(matches!(error, belay::ports::store::AppendError::Store(StoreError::Unavailable(_))));
+        assert_eq!(store.load(&super::stream("a")).await.unwrap().len(), taken);
+    }
+    let mut step = says("a", Some(1), &[2]);
+    step.enqueue = vec![super::work("w", "a", 0)];
+    store.append(step).await.unwrap();
+    let lease = jiff::SignedDuration::from_mins(1);
+    assert_eq!(store.claim(super::at(0), lease, 9).await.unwrap().len(), 1);
+    assert_eq!(store.claim(super::at(0), lease, 9).await.unwrap().len(), 0);
+    let again = store.restarted();
+    assert_eq!(again.claim(super::at(0), lease, 9).await.unwrap().len(), 1, "leases die with the process");
+    assert_eq!(again.load(&super::stream("a")).await.unwrap().len(), 2);
 }
