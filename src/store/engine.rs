@@ -179,3 +179,130 @@ fn note_place(tx: &mut Overlay<'_>, stream: &StreamId, first: Option<u64>, start
         tx.put(keys::place(stream, first), place);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io;
+    use std::os::unix::fs::FileExt as _;
+    use std::sync::Mutex;
+
+    use jiff::Timestamp;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::domain::record::Record;
+    use crate::ports::store::Work;
+    use crate::store::entries::prepare;
+    use crate::store::log::Medium;
+    use crate::store::lookup;
+
+    /// A file whose next write or flush fails.
+    struct Failing {
+        file: File,
+        next: Mutex<Option<io::ErrorKind>>,
+        flush: Mutex<bool>,
+    }
+
+    impl Medium for Failing {
+        fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+            match self.next.lock().unwrap().take() {
+                None => self.file.write_all_at(bytes, offset),
+                Some(kind) => {
+                    self.file.write_all_at(&bytes[..bytes.len() / 2], offset)?;
+                    Err(kind.into())
+                }
+            }
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            if *self.flush.lock().unwrap() { Err(io::ErrorKind::Other.into()) } else { Ok(()) }
+        }
+
+        fn cut(&self, length: u64) -> io::Result<()> {
+            self.file.set_len(length)
+        }
+
+        fn read(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+            self.file.read_exact_at(buffer, offset)
+        }
+    }
+
+    fn engine(dir: &std::path::Path) -> (Engine, Arc<Failing>) {
+        let file = File::options().read(true).write(true).create_new(true).open(dir.join("log")).unwrap();
+        let medium = Arc::new(Failing { file, next: Mutex::default(), flush: Mutex::default() });
+        let engine = Engine {
+            log: Log::ending_at(Arc::clone(&medium) as _, Position::START),
+            projection: SledProjection::open(&dir.join("projection"), 1 << 20).unwrap(),
+            leases: Leases::default(),
+            stirred: Arc::new(Notify::new()),
+        };
+        (engine, medium)
+    }
+
+    /// A step that takes stream `a` from `known` on.
+    fn step(known: u64) -> Prepared {
+        let stream = StreamId::new("a");
+        let mut step = Append::to(stream.clone(), Some(known), Timestamp::UNIX_EPOCH);
+        step.records = vec![Record::Oversize { bytes: known }];
+        step.enqueue = vec![Work { id: format!("w{known}"), stream, due: step.at, what: String::new() }];
+        prepare(step).unwrap()
+    }
+
+    /// The answers to these steps, taken as one group.
+    fn commit(engine: &mut Engine, known: &[u64]) -> Vec<Result<usize, AppendError>> {
+        let (steps, answers): (Vec<_>, Vec<_>) = known
+            .iter()
+            .map(|known| {
+                let (answer, answered) = oneshot::channel();
+                ((step(*known), answer), answered)
+            })
+            .unzip();
+        engine.commit(steps);
+        answers.into_iter().map(|mut a| a.try_recv().unwrap().map(|entries| entries.len())).collect()
+    }
+
+    #[test]
+    fn after_a_full_disk_nothing_of_the_group_is_there_and_the_next_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut engine, medium) = engine(dir.path());
+        assert_eq!(commit(&mut engine, &[0]), [Ok(1)]);
+        let before = (engine.log.end(), lookup::heads(&engine.projection).unwrap());
+        *medium.next.lock().unwrap() = Some(io::ErrorKind::StorageFull);
+        // the last is refused because of the second, which is not to be: it must not be told "moved"
+        let answers = commit(&mut engine, &[1, 2, 2]);
+        assert!(answers.iter().all(|a| matches!(a, Err(AppendError::Store(StoreError::Unavailable(_))))));
+        assert_eq!((engine.log.end(), lookup::heads(&engine.projection).unwrap()), before);
+        assert_eq!(medium.file.metadata().unwrap().len(), before.0.offset);
+        assert_eq!(
+            commit(&mut engine, &[1, 2, 2]),
+            [Ok(1), Ok(1), Err(AppendError::Moved { known: 2, found: 3 })]
+        );
+    }
+
+    #[test]
+    fn after_a_failed_flush_nothing_is_taken_any_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut engine, medium) = engine(dir.path());
+        *medium.flush.lock().unwrap() = true;
+        assert!(matches!(commit(&mut engine, &[0])[..], [Err(AppendError::Store(_))]));
+        *medium.flush.lock().unwrap() = false;
+        for known in [0, 7] {
+            // not even a refusal is told: what it would rest on is not known
+            assert!(matches!(commit(&mut engine, &[known])[..], [Err(AppendError::Store(_))]));
+        }
+        assert_eq!(lookup::heads(&engine.projection).unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_asked_for_before_the_end_is_answered() {
+        let dir = tempfile::tempdir().unwrap();
+        let (engine, _) = engine(dir.path());
+        let (jobs, asked) = mpsc::channel(8);
+        let (answer, mut answered) = oneshot::channel();
+        jobs.try_send(Job::Append(Box::new(step(0)), answer)).ok().unwrap();
+        drop(jobs);
+        engine.run(asked);
+        assert_eq!(answered.try_recv().unwrap().unwrap().len(), 1);
+    }
+}

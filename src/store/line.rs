@@ -30,7 +30,8 @@ const AFTER_STEP: &str = "}\n";
 pub(super) struct Line {
     v: u32,
     /// Its number in the log, from 1.
-    pub(super) line: u64,
+    #[serde(rename = "line")]
+    pub(super) number: u64,
     stream: StreamId,
     at: Timestamp,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -62,7 +63,7 @@ struct EntryText {
 
 impl Line {
     /// The line of a step that was taken.
-    pub(super) fn of(line: u64, step: Append, written: Vec<Written>) -> Result<Self, AppendError> {
+    pub(super) fn of(number: u64, step: Append, written: Vec<Written>) -> Result<Self, AppendError> {
         let Append { stream, at, enqueue, done, timers, reserve, release, index, holds, .. } = step;
         let entries = written
             .into_iter()
@@ -71,7 +72,20 @@ impl Line {
                 Ok(EntryText { seq, hash, body })
             })
             .collect::<Result<_, AppendError>>()?;
-        Ok(Self { v: FORM, line, stream, at, entries, enqueue, done, timers, reserve, release, index, holds })
+        Ok(Self {
+            v: FORM,
+            number,
+            stream,
+            at,
+            entries,
+            enqueue,
+            done,
+            timers,
+            reserve,
+            release,
+            index,
+            holds,
+        })
     }
 
     /// The step and its entries.
@@ -111,8 +125,8 @@ impl Line {
         if read.v != FORM {
             return Err(format!("the line has form {}, this program knows {FORM}", read.v));
         }
-        if read.line != line {
-            return Err(format!("the line says that it is number {}", read.line));
+        if read.number != line {
+            return Err(format!("the line says that it is number {}", read.number));
         }
         Ok((read, hash))
     }

@@ -78,7 +78,7 @@ impl Log {
         }
         if let Err(error) = self.medium.flush() {
             // a kernel that failed to write pages back may call them clean: no later flush proves anything
-            return Err(self.halt(format!("the journal could not be flushed: {error}")));
+            return Err(self.halt(&format!("the journal could not be flushed: {error}")));
         }
         self.end = end;
         Ok(())
@@ -87,17 +87,17 @@ impl Log {
     /// Takes back what a failed write left.
     fn unwrite(&mut self, error: &io::Error) -> StoreError {
         if let Err(cut) = self.medium.cut(self.end.offset) {
-            return self.halt(format!("the journal could not be written ({error}) nor cut back ({cut})"));
+            return self.halt(&format!("the journal could not be written ({error}) nor cut back ({cut})"));
         }
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 StoreError::Unavailable(format!("the disk of the journal is full: {error}"))
             }
-            _ => self.halt(format!("the journal could not be written: {error}")),
+            _ => self.halt(&format!("the journal could not be written: {error}")),
         }
     }
 
-    fn halt(&mut self, what: String) -> StoreError {
+    fn halt(&mut self, what: &str) -> StoreError {
         let why = StoreError::Unavailable(format!("{what}; restart belay once the disk is well"));
         self.stop(why.clone());
         why

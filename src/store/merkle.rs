@@ -1,6 +1,6 @@
 //! The checkpoint over all stream heads: a Merkle tree in the shape of RFC 6962 §2.1.
 
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest, Sha256};
 
 use crate::domain::canonical::{Hash, NotCanonical, canonical};
 use crate::ports::store::Head;
@@ -32,7 +32,7 @@ pub(super) fn root(leaves: &[Hash]) -> Hash {
 }
 
 fn hash(parts: &[&[u8]]) -> Hash {
-    let hasher = parts.iter().fold(Sha256::new(), |hasher, part| hasher.chain_update(part));
+    let hasher = parts.iter().fold(Sha256::new(), Digest::chain_update);
     Hash::from_bytes(hasher.finalize().into())
 }
 

@@ -27,4 +27,4 @@ pub use log_store::LogStore;
 pub use memory::{Fault, MemoryStore};
 pub use merkle::checkpoint;
 pub use open::{Brought, LOG_FILE, OpenError, OpenReport, Options, Torn, open};
-pub use verify::{Broken, Expected, Verified, VerifyError, export, verify};
+pub use verify::{Broken, Expected, Verified, VerifyError, export, verify, verify_from};

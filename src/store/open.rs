@@ -238,7 +238,7 @@ fn bring_up(
         (changes, mark, torn) = apply_some(projection, &mut lines, path)?;
         match mark {
             Some(mark) => {
-                projection.apply(changes, mark).map_err(|e| OpenError::Projection(e.to_string()))?
+                projection.apply(changes, mark).map_err(|e| OpenError::Projection(e.to_string()))?;
             }
             None => break,
         }
@@ -265,7 +265,7 @@ fn apply_some(
             Err(ScanError::Io(e)) => return Err(io("read", path)(e)),
         };
         mark = Some(Mark::of(found.start, found.end));
-        let (line, offset) = (found.line.line, found.start.offset);
+        let (line, offset) = (found.line.number, found.start.offset);
         replay(&mut over, found.line, found.start, found.end).map_err(|error: AppendError| {
             let found = Broken { line, offset, what: error.to_string() };
             OpenError::Damaged { path: path.to_owned(), found }

@@ -166,3 +166,62 @@ fn weight(key: &[u8], value: &[u8]) -> u128 {
 fn failed(error: sled::Error) -> StoreError {
     StoreError::Unavailable(format!("the projection failed ({error}): restart belay to rebuild it"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::scan::Position;
+
+    const CACHE: u64 = 1 << 20;
+
+    fn mark(line: u64) -> Mark {
+        let start = Position { lines: line - 1, offset: 10 * (line - 1), hash: Hash::ZERO };
+        Mark::of(start, Position { lines: line, offset: 10 * line, hash: Hash::of(&line.to_be_bytes()) })
+    }
+
+    /// A projection that was written to, changed and closed.
+    fn used(path: &Path) {
+        let mut projection = SledProjection::open(path, CACHE).unwrap();
+        let put = |pairs: &[(&str, &str)]| {
+            pairs
+                .iter()
+                .map(|(k, v)| (k.as_bytes().to_vec(), Some(v.as_bytes().to_vec())))
+                .collect::<Changes>()
+        };
+        projection.apply(put(&[("ka", "1"), ("kb", "2")]), mark(1)).unwrap();
+        let mut changes = put(&[("kb", "3"), ("kc", "4")]);
+        changes.insert(b"ka".to_vec(), None);
+        changes.insert(b"kd".to_vec(), None);
+        projection.apply(changes, mark(2)).unwrap();
+        projection.flush().unwrap();
+    }
+
+    #[test]
+    fn a_whole_projection_stands_where_it_was_left() {
+        let dir = tempfile::tempdir().unwrap();
+        used(dir.path());
+        let projection = SledProjection::open(dir.path(), CACHE).unwrap();
+        assert_eq!(projection.mark(), Some(&mark(2)));
+        let found = [b"ka", b"kb", b"kc"].map(|key| View::get(&projection, key).unwrap());
+        assert_eq!(found, [None, Some(b"3".to_vec()), Some(b"4".to_vec())]);
+    }
+
+    #[test]
+    fn a_pair_that_is_missing_added_or_changed_is_noticed() {
+        let harms: [fn(&sled::Db); 4] = [
+            |db| drop(db.remove("kb").unwrap()),
+            |db| drop(db.insert("kb", "4").unwrap()),
+            |db| drop(db.insert("ke", "5").unwrap()),
+            |db| drop(db.remove(keys::MARK).unwrap()),
+        ];
+        for harm in harms {
+            let dir = tempfile::tempdir().unwrap();
+            used(dir.path());
+            let db = sled::open(dir.path()).unwrap();
+            harm(&db);
+            db.flush().unwrap();
+            drop(db);
+            assert!(SledProjection::open(dir.path(), CACHE).is_err());
+        }
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -70,8 +70,13 @@ pub enum VerifyError {
 /// Checks a log from its first byte to its last, and against what is kept elsewhere. Without any of
 /// that, lines missing at the end cannot be told.
 pub fn verify(path: &Path, expected: &[Expected]) -> Result<Verified, VerifyError> {
+    verify_from(File::open(path)?, expected)
+}
+
+/// Checks a log that comes from anywhere, as `verify` does.
+pub fn verify_from(log: impl Read, expected: &[Expected]) -> Result<Verified, VerifyError> {
     let mut marks = Marks::expecting(expected);
-    let verified = walk(path, |seen| {
+    let verified = walk(log, |seen| {
         marks.see(&seen);
         Ok(())
     })?;
@@ -82,7 +87,8 @@ pub fn verify(path: &Path, expected: &[Expected]) -> Result<Verified, VerifyErro
 /// Writes every entry as a line of JSON (stream, seq, at, hash, record), checking as `verify` does. What
 /// was written before an error is good.
 pub fn export(path: &Path, out: &mut dyn Write) -> Result<Verified, VerifyError> {
-    let verified = walk(path, |seen| seen.entries.iter().try_for_each(|(_, text)| export_one(text, out)))?;
+    let log = File::open(path)?;
+    let verified = walk(log, |seen| seen.entries.iter().try_for_each(|(_, text)| export_one(text, out)))?;
     out.flush().map_err(VerifyError::Export)?;
     Ok(verified)
 }
@@ -123,10 +129,10 @@ struct Seen<'a> {
 
 /// Reads and checks every line, and shows it.
 fn walk(
-    path: &Path,
+    log: impl Read,
     mut show: impl FnMut(Seen<'_>) -> Result<(), VerifyError>,
 ) -> Result<Verified, VerifyError> {
-    let mut lines = Lines::from(File::open(path)?, Position::START);
+    let mut lines = Lines::from(log, Position::START);
     let (mut heads, mut count) = (BTreeMap::new(), 0);
     loop {
         let found = match lines.next() {
@@ -135,7 +141,7 @@ fn walk(
             Err(ScanError::Io(error)) => return Err(error.into()),
             Err(ScanError::Broken(broken) | ScanError::Torn(broken)) => return Err(broken.into()),
         };
-        let (line, offset) = (found.line.line, found.start.offset);
+        let (line, offset) = (found.line.number, found.start.offset);
         let (step, written) = found.line.into_step();
         let mut entries = Vec::with_capacity(written.len());
         for text in written {
@@ -262,8 +268,8 @@ impl Marks {
                 format!("line {line} with hash `{hash}` is not in it; it has {} lines", verified.lines);
             return Err(VerifyError::NotBorneOut(what));
         }
-        let last = merkle::checkpoint(&verified.streams).ok();
-        let lost = self.roots.iter().find(|(root, found)| !found && last != Some(*root));
+        let root_now = merkle::checkpoint(&verified.streams).ok();
+        let lost = self.roots.iter().find(|(root, found)| !found && root_now != Some(*root));
         if let Some((root, _)) = lost {
             let what = format!("no moment of it has the checkpoint `{root}`");
             return Err(VerifyError::NotBorneOut(what));

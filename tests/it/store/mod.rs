@@ -1,8 +1,15 @@
 //! The store: one contract for every implementation, recovery after crashes, and tampering.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking, too"
+)]
 
 mod contract;
 mod properties;
 mod recovery;
+mod samples;
 
 mod tamper;
 
@@ -53,6 +60,13 @@ pub fn draw(intent: &str, key: &str, max: u32, window: i64) -> Reserve {
     Reserve { intent: IntentId::new(intent), draw }
 }
 
+/// A directory that goes away with the value. In memory where that is possible: the tests kill and cut,
+/// they cannot take the power away, and what they count on is not the disk's speed.
+pub fn dir() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
 /// Opens the store in `dir`, which must be possible.
 pub fn open(dir: &Path) -> (LogStore, OpenReport) {
     belay::store::open(dir, &Options::default()).unwrap()
@@ -80,7 +94,9 @@ pub async fn look(store: &dyn Store, limits: &[String]) -> View {
     }
     let mut work = store.claim(Timestamp::MAX, SignedDuration::ZERO, usize::MAX).await.unwrap();
     // how often work was claimed is not remembered across a restart
-    work.iter_mut().for_each(|claimed| claimed.attempts = 0);
+    for claimed in &mut work {
+        claimed.attempts = 0;
+    }
     View {
         heads,
         entries,

@@ -71,7 +71,7 @@ proptest! {
     #[test]
     fn every_store_shows_the_same(steps in vec(any_step(), 1..12)) {
         Runtime::new().unwrap().block_on(async {
-            let (kept, again) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let (kept, again) = (super::dir(), super::dir());
             let limits: Vec<String> = NAMES.map(str::to_owned).into();
             let (memory, (log, _)) = (MemoryStore::new(), open(kept.path()));
             for (n, step) in steps.into_iter().enumerate() {
@@ -93,7 +93,7 @@ proptest! {
     #[test]
     fn a_group_of_steps_is_taken_as_one_by_one(steps in vec(any_step(), 1..40)) {
         Runtime::new().unwrap().block_on(async {
-            let dir = tempfile::tempdir().unwrap();
+            let dir = super::dir();
             let (memory, (log, _)) = (MemoryStore::new(), open(dir.path()));
             let limits: Vec<String> = NAMES.map(str::to_owned).into();
             // asked for in this order without waiting: the queue keeps it

@@ -1,20 +1,19 @@
 //! Promise 19: any edit, deletion, duplication, reordering or truncation of the log is found.
 
 use std::fs;
-use std::path::Path;
 
 use belay::domain::canonical::Hash;
 use belay::domain::record::Record;
 use belay::ports::store::Store as _;
-use belay::store::{Expected, LOG_FILE, OpenError, Options, VerifyError, checkpoint, export, verify};
+use belay::store::{
+    Expected, LOG_FILE, OpenError, Options, VerifyError, checkpoint, export, verify, verify_from,
+};
 
 use super::{at, copy, open, says, step, varied, written};
 
 /// Checks these bytes as a log.
-fn check(dir: &Path, bytes: &[u8], expected: &[Expected]) -> Result<belay::store::Verified, VerifyError> {
-    let path = dir.join("changed.jsonl");
-    fs::write(&path, bytes).unwrap();
-    verify(&path, expected)
+fn check(bytes: &[u8], expected: &[Expected]) -> Result<belay::store::Verified, VerifyError> {
+    verify_from(bytes, expected)
 }
 
 fn lines(log: &[u8]) -> Vec<Vec<u8>> {
@@ -23,16 +22,16 @@ fn lines(log: &[u8]) -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn every_changed_byte_is_found() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = super::dir();
     let log = written(dir.path(), &varied(4)).await;
-    let whole = check(dir.path(), &log, &[]).unwrap();
+    let whole = check(&log, &[]).unwrap();
     assert_eq!((whole.lines, whole.entries, whole.streams.len()), (4, 8, 3));
     for i in 0..log.len() {
         // one bit, the letter's case, and something else altogether
         for mask in [1, 0x20, 0xff] {
             let mut changed = log.clone();
             changed[i] ^= mask;
-            let found = check(dir.path(), &changed, &[]);
+            let found = check(&changed, &[]);
             assert!(matches!(found, Err(VerifyError::Broken(_))), "byte {i} changed by {mask}: {found:?}");
         }
     }
@@ -40,52 +39,52 @@ async fn every_changed_byte_is_found() {
 
 #[tokio::test]
 async fn the_broken_line_is_named() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = super::dir();
     let log = written(dir.path(), &varied(5)).await;
     let mut changed = log.clone();
     let offset = lines(&log)[..2].concat().len();
     changed[offset + 100] ^= 1;
-    let Err(VerifyError::Broken(broken)) = check(dir.path(), &changed, &[]) else { panic!("not found") };
+    let Err(VerifyError::Broken(broken)) = check(&changed, &[]) else { panic!("not found") };
     assert_eq!((broken.line, broken.offset), (3, offset as u64));
 }
 
 #[tokio::test]
 async fn every_moved_doubled_or_missing_line_is_found() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = super::dir();
     let log = written(dir.path(), &varied(8)).await;
-    let head = check(dir.path(), &log, &[]).unwrap();
+    let head = check(&log, &[]).unwrap();
     let expected = [Expected::Line { line: head.lines, hash: head.head }];
-    check(dir.path(), &log, &expected).unwrap();
+    check(&log, &expected).unwrap();
     let lines = lines(&log);
     for i in 0..lines.len() {
         let mut missing = lines.clone();
         missing.remove(i);
-        assert!(check(dir.path(), &missing.concat(), &expected).is_err(), "line {i} is missing");
+        assert!(check(&missing.concat(), &expected).is_err(), "line {i} is missing");
         for j in 0..=lines.len() {
             let mut doubled = lines.clone();
             doubled.insert(j, lines[i].clone());
-            assert!(check(dir.path(), &doubled.concat(), &[]).is_err(), "line {i} is doubled at {j}");
+            assert!(check(&doubled.concat(), &[]).is_err(), "line {i} is doubled at {j}");
         }
         for j in 0..i {
             let mut swapped = lines.clone();
             swapped.swap(i, j);
-            assert!(check(dir.path(), &swapped.concat(), &[]).is_err(), "lines {i} and {j} are swapped");
+            assert!(check(&swapped.concat(), &[]).is_err(), "lines {i} and {j} are swapped");
         }
     }
 }
 
 #[tokio::test]
 async fn every_truncation_is_found() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = super::dir();
     let log = written(dir.path(), &varied(4)).await;
-    let head = check(dir.path(), &log, &[]).unwrap();
+    let head = check(&log, &[]).unwrap();
     let root = checkpoint(&head.streams).unwrap();
     let by_line = [Expected::Line { line: head.lines, hash: head.head }];
     let by_root = [Expected::Checkpoint(root)];
     for expected in [&by_line, &by_root] {
-        check(dir.path(), &log, expected).unwrap();
+        check(&log, expected).unwrap();
         for length in 0..log.len() {
-            assert!(check(dir.path(), &log[..length], expected).is_err(), "cut to {length}");
+            assert!(check(&log[..length], expected).is_err(), "cut to {length}");
         }
     }
 }
@@ -93,7 +92,7 @@ async fn every_truncation_is_found() {
 #[tokio::test]
 async fn a_rewritten_journal_does_not_bear_out_an_old_checkpoint() {
     let taken = async |first: u64, old: Option<Hash>| {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = super::dir();
         let (store, _) = open(dir.path());
         store.append(says("a", None, &[first])).await.unwrap();
         let heads = store.heads().await.unwrap();
@@ -116,10 +115,10 @@ async fn a_rewritten_journal_does_not_bear_out_an_old_checkpoint() {
 
 #[tokio::test]
 async fn the_store_does_not_open_on_a_changed_log() {
-    let whole = tempfile::tempdir().unwrap();
+    let whole = super::dir();
     let log = written(whole.path(), &varied(4)).await;
     let all = lines(&log);
-    let changed = tempfile::tempdir().unwrap();
+    let changed = super::dir();
     let tries: [(&str, Vec<u8>, bool); 5] = [
         (
             "first line edited",
@@ -164,7 +163,7 @@ async fn the_store_does_not_open_on_a_changed_log() {
 
 #[tokio::test]
 async fn an_export_holds_every_entry_and_stops_at_damage() {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = super::dir();
     let log = written(dir.path(), &varied(4)).await;
     let path = dir.path().join(LOG_FILE);
     let mut out = Vec::new();
