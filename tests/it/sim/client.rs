@@ -1,5 +1,8 @@
 //! The real `kube` client against the simulated API server.
 
+use std::sync::Arc;
+
+use belay::ports::clock::ScaledClock;
 use belay::sim::kube::{Budget, DeploymentSpec, Fault, Kind, Objects, Pods, World};
 use futures::{StreamExt as _, TryStreamExt as _, pin_mut};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -12,6 +15,7 @@ use kube::api::{
 use kube::core::response::Status;
 use kube::{Api, core::GroupVersionKind};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
 use super::{Served, live, run_until, seconds};
 
@@ -287,4 +291,30 @@ async fn a_budget_refuses_the_second_eviction() {
     run_until(&served.clock, 20, || served.world.deployment("shop", "web").unwrap().ready == 2);
     evict(&pods, &second.name, &second.uid, false).await.unwrap();
     served.stop().await;
+}
+
+#[tokio::test]
+async fn on_a_running_clock_the_world_moves_by_itself() {
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let world = World::shop(Arc::new(ScaledClock::new(super::start(), 200.0)));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(world.serve(listener, stop.clone()));
+    let client = kube::Client::try_from(kube::Config::new(url.parse().unwrap())).unwrap();
+    let pods: Api<Pod> = Api::namespaced(client, "shop");
+    let version = pods.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
+    let events = pods.watch(&WatchParams::default(), &version).await.unwrap();
+    pin_mut!(events);
+    world.break_it(Fault::Leak { deployment: "web".into(), pods: Pods::One });
+    // nothing but the watch looks at the world from here on
+    let mut waits = false;
+    while !waits {
+        let Some(WatchEvent::Modified(pod)) = events.try_next().await.unwrap() else { panic!("no change") };
+        let status = pod.status.unwrap().container_statuses.unwrap().remove(0);
+        let waiting = status.state.unwrap().waiting;
+        waits = waiting.is_some_and(|waiting| waiting.reason.as_deref() == Some("CrashLoopBackOff"));
+    }
+    stop.cancel();
+    serving.await.unwrap();
 }
