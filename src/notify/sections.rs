@@ -78,10 +78,8 @@ fn about(story: &Story) -> Line {
             } else {
                 format!(", namespace `{}`", object.namespace)
             };
-            let owner = story
-                .owner
-                .as_ref()
-                .map_or_else(String::new, |o| format!(", owned by {}", words::object(&o.0)));
+            let owner = story.owner.as_ref().filter(|owner| owner.0.named != *object);
+            let owner = owner.map_or_else(String::new, |o| format!(", owned by {}", words::object(&o.0)));
             format!(
                 "It is about {} `{}`{owner}{place}, cluster `{cluster}` (named by the label `{label}`).",
                 object.kind, object.name
