@@ -2,6 +2,7 @@
 
 use crate::domain::decision::{Decision, OnSilence};
 use crate::domain::evidence::{Evidence, Source};
+use crate::domain::ids::EvidenceId;
 use crate::domain::message::{Line, Section};
 use crate::domain::plan::Plan;
 use crate::domain::record::{Answer, Choice, Conclusion, Diagnosis, Investigator, Verdict};
@@ -191,7 +192,7 @@ fn checked(verdict: &Verdict) -> Line {
 fn investigated(choice: &Choice) -> Vec<Line> {
     let end = match &choice.conclusion {
         Conclusion::Choose { candidate, evidence } => {
-            let cited: Vec<&str> = evidence.iter().map(|e| e.as_str()).collect();
+            let cited: Vec<&str> = evidence.iter().map(EvidenceId::as_str).collect();
             format!("chose candidate `{candidate}` [{}]", cited.join(", "))
         }
         Conclusion::NoAction => "concluded that nothing should be done".to_owned(),

@@ -265,13 +265,13 @@ fn asked(view: &View, question: &Buttons) -> Vec<Block> {
     let who = clip(&one_line(&question.who), WHO / 2);
     let mut words = if who.is_empty() { String::new() } else { format!("May answer: {who}.") };
     if let Some(until) = question.until {
-        words.push_str(&format!(" Until {}.", clock(until)));
+        words.extend([" Until ", &clock(until), "."]);
     }
     // a cut id would name another question: better no buttons than wrong ones
     let elements = if id.is_empty() || utf16(id) > BLOCK_ID { Vec::new() } else { buttons(question) };
     if elements.is_empty() {
         let incident = clip(&one_line(view.incident.as_str()), BLOCK_ID);
-        words.push_str(&format!(" Answer by: belay incidents … {incident}"));
+        words.extend([" Answer by: belay incidents … ", &incident]);
     }
     let mut blocks = Vec::new();
     if !words.trim().is_empty() {
@@ -334,13 +334,11 @@ fn escape(text: &str) -> String {
             '>' => (Some("&gt;"), 4),
             c => (None, c.len_utf16()),
         };
-        match left.checked_sub(cost) {
-            Some(rest) => left = rest,
-            None => {
-                out.push('…');
-                break;
-            }
-        }
+        let Some(rest) = left.checked_sub(cost) else {
+            out.push('…');
+            break;
+        };
+        left = rest;
         match entity {
             Some(entity) => out.push_str(entity),
             None => out.push(c),
