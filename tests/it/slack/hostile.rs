@@ -66,6 +66,7 @@ fn inert(message: &Value, view: &View) -> Result<(), String> {
     for part in found {
         match part["type"].as_str().unwrap_or_default() {
             "header"
+            | "actions"
             | "section"
             | "context"
             | "rich_text"
@@ -77,7 +78,6 @@ fn inert(message: &Value, view: &View) -> Result<(), String> {
                 if part
                     .as_object()
                     .is_some_and(|o| o.keys().all(|k| matches!(k.as_str(), "type" | "text" | "style"))) => {}
-            "actions" => {}
             "button" => {
                 let question = view.question.as_ref().ok_or("a button without a question")?;
                 let known = part["action_id"].as_str().and_then(Button::from_name);
