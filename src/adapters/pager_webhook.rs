@@ -95,7 +95,7 @@ impl Pager for WebhookPager {
         // reqwest's errors name the address, which may hold a key: only their kind is repeated
         let sent = self.request(incident, headline, why).send().await.map_err(|error| {
             let why = if error.is_timeout() { "did not answer in time" } else { "could not be reached" };
-            later(why.to_owned(), PAUSE)
+            later(why, PAUSE)
         })?;
         judge(&sent)
     }
@@ -116,13 +116,16 @@ fn judge(answer: &Response) -> Result<(), Undelivered> {
         || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
     {
         let asked = answer.headers().get(header::RETRY_AFTER).and_then(|v| v.to_str().ok()?.parse().ok());
-        return Err(later(format!("answered {}", status.as_u16()), asked.unwrap_or(PAUSE).clamp(1, LONGEST)));
+        return Err(later(
+            &format!("answered {}", status.as_u16()),
+            asked.unwrap_or(PAUSE).clamp(1, LONGEST),
+        ));
     }
     let what = format!("the pager's webhook answered {}: check `pager.url` and its token", status.as_u16());
     Err(Undelivered::Never(what))
 }
 
-fn later(why: String, after_seconds: u32) -> Undelivered {
+fn later(why: &str, after_seconds: u32) -> Undelivered {
     Undelivered::Later { why: format!("the pager's webhook {why}"), after_seconds }
 }
 

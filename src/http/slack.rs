@@ -1,7 +1,7 @@
 //! Clicks from Slack, read purely: the signature over the raw body first, then the content. Nothing here
 //! decides whether the person may answer, nor whether the question is still open.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
@@ -114,7 +114,7 @@ fn hex(text: &str) -> Option<[u8; 32]> {
 #[derive(Debug, Default)]
 pub struct Seen {
     order: VecDeque<(Timestamp, Signature)>,
-    first: BTreeMap<Signature, ()>,
+    known: BTreeSet<Signature>,
 }
 
 impl Seen {
@@ -130,10 +130,10 @@ impl Seen {
             if self.order.len() < Self::MOST && now.duration_since(*at) < Self::WINDOW {
                 break;
             }
-            self.first.remove(old);
+            self.known.remove(old);
             self.order.pop_front();
         }
-        if self.first.insert(signature, ()).is_some() {
+        if !self.known.insert(signature) {
             return Err(Refused::Replayed);
         }
         self.order.push_back((now, signature));
@@ -248,7 +248,8 @@ struct Stamp {
 
 #[derive(Deserialize)]
 struct Action {
-    action_id: Option<String>,
+    #[serde(rename = "action_id")]
+    id: Option<String>,
     #[serde(rename = "type")]
     kind: Option<String>,
     value: Option<String>,
@@ -322,7 +323,7 @@ fn person(user: &User, team: &str) -> Result<(), Refused> {
 /// The one button of ours among the actions.
 fn pressed(actions: &[Action]) -> Result<(Button, QuestionId), Refused> {
     let ours = actions.iter().filter_map(|action| {
-        let button = action.action_id.as_deref().and_then(Button::from_name)?;
+        let button = action.id.as_deref().and_then(Button::from_name)?;
         (action.kind.as_deref() == Some("button")).then_some((button, action.value.as_deref()?))
     });
     let ours: Vec<_> = ours.collect();

@@ -2,6 +2,7 @@
 
 use crate::domain::decision::{Decision, OnSilence};
 use crate::domain::evidence::{Evidence, Source};
+use crate::domain::ids::EvidenceId;
 use crate::domain::message::{Line, Section};
 use crate::domain::plan::Plan;
 use crate::domain::record::{Answer, Choice, Conclusion, Diagnosis, Investigator, Verdict};
@@ -78,10 +79,8 @@ fn about(story: &Story) -> Line {
             } else {
                 format!(", namespace `{}`", object.namespace)
             };
-            let owner = story
-                .owner
-                .as_ref()
-                .map_or_else(String::new, |o| format!(", owned by {}", words::object(&o.0)));
+            let owner = story.owner.as_ref().filter(|owner| owner.0.named != *object);
+            let owner = owner.map_or_else(String::new, |o| format!(", owned by {}", words::object(&o.0)));
             format!(
                 "It is about {} `{}`{owner}{place}, cluster `{cluster}` (named by the label `{label}`).",
                 object.kind, object.name
@@ -193,7 +192,7 @@ fn checked(verdict: &Verdict) -> Line {
 fn investigated(choice: &Choice) -> Vec<Line> {
     let end = match &choice.conclusion {
         Conclusion::Choose { candidate, evidence } => {
-            let cited: Vec<&str> = evidence.iter().map(|e| e.as_str()).collect();
+            let cited: Vec<&str> = evidence.iter().map(EvidenceId::as_str).collect();
             format!("chose candidate `{candidate}` [{}]", cited.join(", "))
         }
         Conclusion::NoAction => "concluded that nothing should be done".to_owned(),

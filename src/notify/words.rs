@@ -6,6 +6,7 @@ use crate::domain::action::{Action, Risk};
 use crate::domain::alert::{Alert, Severity};
 use crate::domain::decision::ApprovalRule;
 use crate::domain::finding::{Cause, Finding};
+use crate::domain::ids::EvidenceId;
 use crate::domain::plan::{BlastRadius, Direction, FieldChange, Plan, Undo};
 use crate::domain::target::{Object, Targeted};
 
@@ -126,23 +127,24 @@ pub fn diff(changes: &[FieldChange]) -> String {
 /// How much an act disturbs.
 pub fn blast(blast: &BlastRadius, risk: Risk) -> String {
     let BlastRadius { desired, ready, unavailable_after, replica_delta, budget_allows } = blast;
-    let mut text =
-        format!("{ready} of {desired} replicas are ready; right after, {unavailable_after} will not be");
-    match replica_delta {
-        0 => {}
-        more if *more > 0 => text.push_str(&format!("; {more} more in all")),
-        fewer => text.push_str(&format!("; {} fewer in all", fewer.unsigned_abs())),
-    }
-    match budget_allows {
-        Some(n) => text.push_str(&format!("; the disruption budget still allows {n}")),
-        None => text.push_str("; no disruption budget"),
-    }
+    let delta = match replica_delta {
+        0 => String::new(),
+        more if *more > 0 => format!("; {more} more in all"),
+        fewer => format!("; {} fewer in all", fewer.unsigned_abs()),
+    };
+    let budget = match budget_allows {
+        Some(n) => format!("the disruption budget still allows {n}"),
+        None => "no disruption budget".to_owned(),
+    };
     let risk = match risk {
         Risk::Low => "low",
         Risk::Medium => "medium",
         Risk::High => "high",
     };
-    format!("{text}. Risk: {risk}.")
+    format!(
+        "{ready} of {desired} replicas are ready; right after, {unavailable_after} will not be{delta}; {budget}. \
+         Risk: {risk}."
+    )
 }
 
 /// What Revert will do, or why there is none.
@@ -206,7 +208,7 @@ pub fn finding(finding: &Finding) -> String {
         Certainty::Likely => "likely",
         Certainty::Certain => "certain",
     };
-    let evidence: Vec<&str> = finding.evidence.iter().map(|e| e.as_str()).collect();
+    let evidence: Vec<&str> = finding.evidence.iter().map(EvidenceId::as_str).collect();
     let rests = if evidence.is_empty() { String::new() } else { format!(" [{}]", evidence.join(", ")) };
     format!("{} ({sure}): {}.{rests}", finding.cause.name(), clause(&finding.summary))
 }

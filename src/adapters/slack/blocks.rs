@@ -18,6 +18,10 @@ const SECTION: usize = 3_000;
 /// Slack refuses messages whose blocks are too long together (`msg_blocks_too_long`) without saying the
 /// number; 12,000 is the documented sum for markdown blocks.
 const MESSAGE: usize = 12_000;
+/// Kept for what always stands: state and note (300 each), who may answer, five buttons (75 each).
+const FRAME: usize = 2_000;
+/// Who may answer, until when and how.
+const WHO: usize = 1_000;
 /// `chat.update` refuses a longer `text`, while `chat.postMessage` cuts at 40,000: the smaller.
 const TEXT: usize = 4_000;
 /// The lines of one section that are shown: three screens.
@@ -158,7 +162,7 @@ pub fn render(view: &View) -> Rendered {
         headline => headline,
     };
     let mut blocks = vec![head(&headline), standing(view)];
-    let mut room = MESSAGE.saturating_sub(utf16(&headline));
+    let mut room = (MESSAGE - FRAME).saturating_sub(utf16(&headline));
     let mut left_out = 0;
     for section in &view.sections {
         match rich(section, room.min(SECTION)) {
@@ -258,19 +262,20 @@ fn piece(text: &str, look: Option<Look>, left: &mut usize) -> Vec<Piece> {
 
 fn asked(view: &View, question: &Buttons) -> Vec<Block> {
     let id = question.question.as_str();
-    let who = clip(&one_line(&question.who), SECTION / 2);
+    let who = clip(&one_line(&question.who), WHO / 2);
     let mut words = if who.is_empty() { String::new() } else { format!("May answer: {who}.") };
     if let Some(until) = question.until {
-        words.push_str(&format!(" Until {}.", clock(until)));
+        words.extend([" Until ", &clock(until), "."]);
     }
     // a cut id would name another question: better no buttons than wrong ones
     let elements = if id.is_empty() || utf16(id) > BLOCK_ID { Vec::new() } else { buttons(question) };
     if elements.is_empty() {
-        words.push_str(&format!(" Answer by: belay incidents … {}", one_line(view.incident.as_str())));
+        let incident = clip(&one_line(view.incident.as_str()), BLOCK_ID);
+        words.extend([" Answer by: belay incidents … ", &incident]);
     }
     let mut blocks = Vec::new();
     if !words.trim().is_empty() {
-        blocks.push(context(clip(words.trim(), SECTION)));
+        blocks.push(context(clip(words.trim(), WHO)));
     }
     if !elements.is_empty() {
         blocks.push(Block::Actions { block_id: id.to_owned(), elements });
@@ -329,13 +334,11 @@ fn escape(text: &str) -> String {
             '>' => (Some("&gt;"), 4),
             c => (None, c.len_utf16()),
         };
-        match left.checked_sub(cost) {
-            Some(rest) => left = rest,
-            None => {
-                out.push('…');
-                break;
-            }
-        }
+        let Some(rest) = left.checked_sub(cost) else {
+            out.push('…');
+            break;
+        };
+        left = rest;
         match entity {
             Some(entity) => out.push_str(entity),
             None => out.push(c),

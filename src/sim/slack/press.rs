@@ -117,9 +117,9 @@ impl FakeSlack {
     /// The request that a press makes.
     pub fn request(&self, press: &Press) -> Result<Request, NotPressed> {
         let state = lock(&self.state);
-        let stale = press.is(&Forge::Stale);
-        let visible = state.messages.iter().rev().filter(|m| !m.deleted || stale);
-        let found = visible.into_iter().find_map(|m| button_of(m, press.button, stale).map(|b| (m, b)));
+        let past_too = press.is(&Forge::Stale);
+        let visible = state.messages.iter().rev().filter(|m| !m.deleted || past_too);
+        let found = visible.into_iter().find_map(|m| button_of(m, press.button, past_too).map(|b| (m, b)));
         let (message, action) = found.ok_or(NotPressed::NoSuchButton(press.button))?;
         let payload = payload(&state.workspace, press, message, &action);
         Ok(sign(&state.workspace, press, &payload))
@@ -127,8 +127,8 @@ impl FakeSlack {
 }
 
 /// The button's element with its block's id, as `actions` holds it.
-fn button_of(message: &Message, button: Button, stale: bool) -> Option<Value> {
-    let past = message.before.iter().rev().filter(|_| stale);
+fn button_of(message: &Message, button: Button, past_too: bool) -> Option<Value> {
+    let past = message.before.iter().rev().filter(|_| past_too);
     std::iter::once(&message.now).chain(past).flat_map(|shown| &shown.blocks).find_map(|block| {
         let element = block["elements"].as_array()?.iter().find(|e| e["action_id"] == button.name())?;
         let mut action = element.clone();

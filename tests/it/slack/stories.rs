@@ -138,14 +138,12 @@ fn act(number: usize, plan: Plan, applied: Option<Applied>, verdict: Option<Verd
     Act { intent, applied, verdict }
 }
 
-fn done() -> Option<Applied> {
-    Some(Applied::Done { detail: "the object carries the intent".into() })
+fn done() -> Applied {
+    Applied::Done { detail: "the object carries the intent".into() }
 }
 
-fn helped() -> Option<Verdict> {
-    Some(Verdict::Helped {
-        seen: vec!["3 of 3 replicas ready for 2 minutes".into(), "no new restarts".into()],
-    })
+fn helped() -> Verdict {
+    Verdict::Helped { seen: vec!["3 of 3 replicas ready for 2 minutes".into(), "no new restarts".into()] }
 }
 
 fn open(ask: Ask, intent: Option<usize>) -> Open {
@@ -312,7 +310,7 @@ fn scale_confirming() -> Story {
         open: Some(open(Ask::ConfirmOrRevert, Some(1))),
         ..base
     };
-    with_act(story, done(), helped())
+    with_act(story, Some(done()), Some(helped()))
 }
 
 fn scale_reverting(applied: Option<Applied>) -> Story {
@@ -330,6 +328,7 @@ fn escalated(story: Story, why: &str, hands_off: bool) -> Story {
 }
 
 /// Every state of an incident, by name, with the headline it must have.
+#[expect(clippy::too_many_lines, reason = "a table: one row per state")]
 pub fn all() -> Vec<(&'static str, Story, &'static str)> {
     let restart_open = || Story { open: Some(open(Ask::ConfirmOrHandOver, Some(1))), ..oom_acting() };
     let earned = ("earned", "Level 3 has to be earned: 4 of 10 acts so far.");
@@ -350,7 +349,7 @@ pub fn all() -> Vec<(&'static str, Story, &'static str)> {
         ("04-intended", with_act(oom_acting(), None, None), "I am restarting pod `api-7f4b9` (OOMKilled)."),
         (
             "05-restarted",
-            with_act(restart_open(), done(), None),
+            with_act(restart_open(), Some(done()), None),
             "I restarted pod `api-7f4b9` (OOMKilled). Confirm or hand over?",
         ),
         (
@@ -373,7 +372,7 @@ pub fn all() -> Vec<(&'static str, Story, &'static str)> {
             escalated(
                 with_act(
                     oom_acting(),
-                    done(),
+                    Some(done()),
                     Some(Verdict::DidNotHelp { seen: vec!["container `api` was OOMKilled again".into()] }),
                 ),
                 "the restart did not help.",
@@ -383,13 +382,13 @@ pub fn all() -> Vec<(&'static str, Story, &'static str)> {
         ),
         (
             "10-handed-over",
-            escalated(with_act(restart_open(), done(), None), "ann took it over", true),
+            escalated(with_act(restart_open(), Some(done()), None), "ann took it over", true),
             "Handed over: ann took it over.",
         ),
         ("11-reverting", scale_reverting(None), "I am scaling back Deployment `web` from 5 to 3."),
         (
             "12-reverted",
-            close(scale_reverting(done()), Outcome::Reverted, "Put back as ann asked."),
+            close(scale_reverting(Some(done())), Outcome::Reverted, "Put back as ann asked."),
             "Reverted: I scaled back Deployment `web` from 5 to 3.",
         ),
         (
@@ -397,7 +396,7 @@ pub fn all() -> Vec<(&'static str, Story, &'static str)> {
             close(
                 Story {
                     answers: vec![(ann(), Answer::Confirm)],
-                    ..with_act(restart_open(), done(), helped())
+                    ..with_act(restart_open(), Some(done()), Some(helped()))
                 },
                 Outcome::Remedied,
                 "Confirmed.",
