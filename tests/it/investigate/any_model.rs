@@ -266,6 +266,16 @@ fn well_formed(messages: &[Message], over: bool) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The candidate that the last call of `choose` names, letter by letter.
+fn last_choice(transcript: &[Message]) -> Option<String> {
+    let calls = transcript.iter().rev().find_map(|message| match message {
+        Message::Assistant { calls, .. } => Some(calls),
+        _ => None,
+    })?;
+    let arguments: serde_json::Value = serde_json::from_str(&calls.first()?.arguments).ok()?;
+    Some(arguments["candidate"].as_str()?.to_owned())
+}
+
 fn conclusion(end: &End) -> Option<&Conclusion> {
     match end {
         End::Concluded { conclusion, .. } => Some(conclusion),
@@ -317,6 +327,7 @@ proptest! {
         match conclusion(&end) {
             Some(Conclusion::Choose { candidate, evidence }) => {
                 prop_assert!(CANDIDATES.contains(&candidate.as_str()), "escaped: {candidate}");
+                prop_assert_eq!(last_choice(&gathered.transcript), Some(candidate.to_string()));
                 let tools: Vec<String> = gathered.evidence.iter().map(|e| e.id.to_string()).collect();
                 for cited in evidence {
                     let known = EVIDENCE.contains(&cited.as_str()) || tools.iter().any(|t| t == cited.as_str());
