@@ -56,7 +56,32 @@ pub fn arguments(text: &str, max: usize) -> Result<String, &'static str> {
         text => serde_json::from_str(text)
             .map_err(|_| "the arguments are not a JSON object in which each name stands once")?,
     };
+    if depth(text) > DEPTH {
+        return Err("the arguments are nested too deeply");
+    }
     serde_json::to_string(&map).map_err(|_| "the arguments cannot be written as JSON")
+}
+
+/// How deep arguments may nest. Real ones have two or three levels; readers elsewhere recurse.
+const DEPTH: usize = 16;
+
+/// How deep a well-formed JSON text nests.
+fn depth(text: &str) -> usize {
+    let (mut now, mut most, mut in_text, mut escaped) = (0usize, 0, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b'[' | b'{' if !in_text => {
+                now += 1;
+                most = most.max(now);
+            }
+            b']' | b'}' if !in_text => now = now.saturating_sub(1),
+            _ => {}
+        }
+    }
+    most
 }
 
 /// The key of a call whose arguments are in canonical order.
@@ -128,7 +153,7 @@ mod tests {
 
     #[test]
     fn arguments_are_an_object_with_each_name_once() {
-        let read = |text| arguments(text, 64);
+        let read = |text: &str| arguments(text, 64);
         assert_eq!(read(""), Ok("{}".into()));
         assert_eq!(read(r#"{"b":1, "a":[2]}"#), Ok(r#"{"a":[2],"b":1}"#.into()));
         for wrong in [r#"{"a":1,"a":2}"#, "[]", "1", r#"{"a":"#, r#"{"a":NaN}"#, "{} {}", "\"{}\""] {
@@ -136,7 +161,9 @@ mod tests {
         }
         assert!(read(&format!("{{\"a\":\"{}\"}}", "x".repeat(64))).is_err());
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(500), "]".repeat(500));
-        assert!(arguments(&deep, 4096).is_err(), "deeper than any argument is");
+        assert_eq!(arguments(&deep, 4096), Err("the arguments are nested too deeply"));
+        let brackets = format!("{{\"a\":\"\\\"{}\"}}", "[".repeat(40));
+        assert!(read(&brackets).is_ok(), "brackets in text are no nesting");
     }
 
     #[test]

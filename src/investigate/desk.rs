@@ -89,16 +89,15 @@ impl Desk {
             } else {
                 None
             };
-            plan.calls.push(match refusal {
-                Some(why) => Planned::Refuse { id: call.id.clone(), why },
-                None => {
-                    running += 1;
-                    self.carried += 1;
-                    self.made.insert(key);
-                    let (id, tool, arguments) = (call.id.clone(), call.name.clone(), call.arguments.clone());
-                    Planned::Run(Call { id, tool, arguments })
-                }
-            });
+            if let Some(why) = refusal {
+                plan.calls.push(Planned::Refuse { id: call.id.clone(), why });
+                continue;
+            }
+            running += 1;
+            self.carried += 1;
+            self.made.insert(key);
+            let (id, tool, arguments) = (call.id.clone(), call.name.clone(), call.arguments.clone());
+            plan.calls.push(Planned::Run(Call { id, tool, arguments }));
         }
         plan
     }

@@ -2,7 +2,6 @@
 //! nothing and knows no time but what it is told; whoever drives it makes no choices.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,45 +12,13 @@ use super::fence::{self, Fence};
 use super::limits::{CALLS_IN_ANSWER, Limits, TOOLS};
 use super::outcome::{Degraded, End, Gathered, Note};
 use super::playbook;
+use super::step::Flaw;
+pub use super::step::{Event, Frame, Step};
 use super::transcript::Transcript;
 use crate::domain::evidence::{Evidence, Source};
 use crate::domain::ids::EvidenceId;
 use crate::domain::record::{Conclusion, Diagnosis};
-use crate::ports::model::{Chat, ModelError, Reply, ToolError, ToolResult, ToolSpec};
-
-/// What came back.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
-    /// Begin.
-    Start,
-    /// The model answered, or could not be asked.
-    Replied(Result<Reply, ModelError>),
-    /// The tools answered, by call id. What is missing counts as no answer.
-    Answered(Vec<(String, Result<ToolResult, ToolError>)>),
-    /// What was asked for did not come in time.
-    Late,
-}
-
-/// What to do next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// Ask the model.
-    Ask {
-        /// This.
-        chat: Chat,
-        /// It has so long.
-        within: Duration,
-    },
-    /// Call these tools, side by side.
-    CallTools {
-        /// Each once.
-        calls: Vec<Call>,
-        /// Each has so long.
-        within: Duration,
-    },
-    /// It is over; every later event gives the same.
-    End(End),
-}
+use crate::ports::model::{Chat, Reply, ToolError, ToolResult, ToolSpec};
 
 #[derive(Debug, Clone)]
 enum Phase {
@@ -59,19 +26,6 @@ enum Phase {
     Asked,
     Calling(Vec<Planned>),
     Ended(End),
-}
-
-/// What was fixed before the first turn.
-#[derive(Debug, Clone)]
-pub struct Frame {
-    /// The system message, whole.
-    pub system: String,
-    /// The first user message: the incident.
-    pub incident: String,
-    /// The read-only tools of the hub.
-    pub tools: Vec<ToolSpec>,
-    /// How data is fenced.
-    pub fence: Fence,
 }
 
 /// One investigation under way.
@@ -395,29 +349,5 @@ impl Investigation {
         self.transcript.close("no result: the investigation ended");
         self.phase = Phase::Ended(end.clone());
         Step::End(end)
-    }
-}
-
-/// What can be wrong with an answer.
-#[derive(Debug, Clone, Copy)]
-enum Flaw {
-    CutOff,
-    TooMany,
-    NoCall,
-    Mixed,
-    Ending,
-    Call,
-}
-
-impl Flaw {
-    const fn words(self) -> &'static str {
-        match self {
-            Self::CutOff => "an answer that was cut off or withheld",
-            Self::TooMany => "far too many calls in one answer",
-            Self::NoCall => "an answer without a call",
-            Self::Mixed => "an ending beside other calls",
-            Self::Ending => "an ending that names what does not exist",
-            Self::Call => "a call of no known tool, or with unreadable arguments",
-        }
     }
 }

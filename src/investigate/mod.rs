@@ -11,6 +11,7 @@ pub mod outcome;
 pub mod playbook;
 pub mod prompts;
 pub mod run;
+pub mod step;
 pub mod transcript;
 
 pub use limits::Limits;

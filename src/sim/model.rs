@@ -130,10 +130,13 @@ impl Shared {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next turn of the script; `None` where the clever one has to think.
-    fn next_turn(&self) -> Option<Option<Turn>> {
+    /// The next turn: of the script, where there is one, else what the clever one thinks of.
+    fn next_turn(&self, request: &Value) -> Option<Turn> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.as_mut().map(VecDeque::pop_front)
+        match turns.as_mut() {
+            Some(script) => script.pop_front(),
+            None => Some(clever::think(request)),
+        }
     }
 }
 
@@ -204,13 +207,9 @@ async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
         log.seen.push(request.clone());
         log.seen.len()
     };
-    let turn = match shared.next_turn() {
-        Some(Some(turn)) => turn,
-        Some(None) => {
-            shared.log().violations.push("a request came after the script was over".to_owned());
-            return play::http(500, "the script is over".to_owned(), None);
-        }
-        None => clever::think(&request),
+    let Some(turn) = shared.next_turn(&request) else {
+        shared.log().violations.push("a request came after the script was over".to_owned());
+        return play::http(500, "the script is over".to_owned(), None);
     };
     let turn = match turn {
         Turn::Slow(span, inner) => {

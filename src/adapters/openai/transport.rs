@@ -23,7 +23,7 @@ const RETRIES: u32 = 2;
 /// The first wait where the server names none; it doubles.
 const BACKOFF: Duration = Duration::from_millis(500);
 /// No caller waits longer than this, whatever it says: a day keeps the arithmetic safe.
-pub const LONGEST: Duration = Duration::from_hours(24);
+pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Characters of a body that an error may show.
 const EXCERPT: usize = 200;
 
@@ -50,13 +50,20 @@ impl Fault {
 /// One try that failed.
 struct Miss {
     fault: Fault,
-    /// Whether another try makes sense, and what the server says about when.
-    again: Option<Option<Duration>>,
+    again: Again,
+}
+
+/// Whether another try makes sense.
+#[derive(Clone, Copy)]
+enum Again {
+    Never,
+    /// After this long, as the server says, or after our own backoff.
+    After(Option<Duration>),
 }
 
 impl Miss {
     const fn last(fault: Fault) -> Self {
-        Self { fault, again: None }
+        Self { fault, again: Again::Never }
     }
 }
 
@@ -91,10 +98,10 @@ impl Transport {
                 Ok(body) => return Ok(http::Response::new(body).into()),
                 Err(miss) => miss,
             };
-            let Some(asked) = again.filter(|_| tries < RETRIES) else {
-                return Err(fault);
+            let wait = match again {
+                Again::After(asked) if tries < RETRIES => asked.unwrap_or(BACKOFF * 2u32.pow(tries)),
+                Again::After(_) | Again::Never => return Err(fault),
             };
-            let wait = asked.unwrap_or(BACKOFF * 2u32.pow(tries));
             // a wait that outlasts the caller is no wait but an answer
             if wait >= self.deadline.saturating_duration_since(Instant::now()) {
                 return Err(fault);
@@ -129,8 +136,8 @@ impl Transport {
         let out_of_quota = said.as_ref().is_some_and(wire::ErrorText::is_quota);
         let text = said.map_or_else(|| String::from_utf8_lossy(&body).into_owned(), |e| e.message);
         let fault = Fault::Unavailable(format!("{status}: {}", self.excerpt(&text)));
-        let again = is_passing(status) && !out_of_quota;
-        Err(Miss { fault, again: again.then_some(after) })
+        let again = if is_passing(status) && !out_of_quota { Again::After(after) } else { Again::Never };
+        Err(Miss { fault, again })
     }
 
     /// The beginning of a text on one line, without control characters and without the key.
@@ -173,5 +180,5 @@ fn broken(error: &reqwest::Error) -> Miss {
         return Miss::last(Fault::Unavailable("it did not answer in time".into()));
     }
     let what = if error.is_connect() { "it cannot be reached" } else { "the connection was cut" };
-    Miss { fault: Fault::Unavailable(what.into()), again: Some(None) }
+    Miss { fault: Fault::Unavailable(what.into()), again: Again::After(None) }
 }

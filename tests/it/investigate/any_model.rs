@@ -26,72 +26,149 @@ enum Chance {
     OutOfStep,
 }
 
-fn id() -> impl Strategy<Value = String> {
-    prop_oneof![Just(String::new()), Just("same".into()), "[a-z0-9_-]{1,12}", "\\PC{0,80}"]
+/// Randomness that a case's seed spells out: a thousand times cheaper than strategies for text.
+struct Dice(u64);
+
+impl Dice {
+    /// A number below `sides` (splitmix64).
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % sides
+    }
+
+    fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[usize::try_from(self.roll(of.len() as u64)).unwrap()]
+    }
+
+    /// Pieces that have broken parsers, put together at random.
+    fn junk(&mut self) -> String {
+        const PIECES: [&str; 16] = [
+            "c1",
+            "c2",
+            "e1",
+            "\"",
+            "{",
+            "}",
+            "[",
+            "\\",
+            ",",
+            "\n",
+            "\u{202e}",
+            "\u{1b}[2J",
+            "ä",
+            "\0",
+            " ",
+            "]]>",
+        ];
+        (0..self.roll(9)).map(|_| self.pick(&PIECES)).collect()
+    }
+
+    fn id(&mut self) -> String {
+        match self.roll(4) {
+            0 => String::new(),
+            1 => "same".into(),
+            2 => format!("call{:05}", self.roll(4)),
+            _ => self.junk(),
+        }
+    }
+
+    fn name(&mut self) -> String {
+        const NAMES: [&str; 14] = [
+            "k8s__list_pods",
+            "k8s__list_pods",
+            "k8s__list_pods",
+            "k8s__get_pod_logs",
+            "k8s__get_pod_logs",
+            "choose",
+            "choose",
+            "choose",
+            "choose",
+            "no_action",
+            "escalate",
+            "k8s__delete_pod",
+            "",
+            "choose ",
+        ];
+        match self.roll(16) {
+            0 => self.junk(),
+            1 => "x".repeat(65),
+            _ => self.pick(&NAMES).into(),
+        }
+    }
+
+    fn arguments(&mut self) -> String {
+        match self.roll(16) {
+            0..=4 => self.choice(),
+            5 => r#"{"candidate":"c1","evidence":["e1"],"confidence":1}"#.into(),
+            6 => r#"{"candidate":"c1","candidate":"c2","evidence":["e1"]}"#.into(),
+            7..=10 => format!(r#"{{"namespace":"n{}"}}"#, self.roll(6)),
+            11 | 12 => r#"{"reason":"because"}"#.into(),
+            13 => "[".repeat(300),
+            14 => String::new(),
+            _ => self.junk(),
+        }
+    }
+
+    fn choice(&mut self) -> String {
+        let candidate = self.pick(&["c1", "c2", "c1", "c2", "c1", "c2", "c0", "c3", "C1", "c1 ", ""]);
+        let ids = ["e1", "e1", "e2", "e2", "e3", "e3", "t1", "t1", "t2", "e4"];
+        let evidence: Vec<&str> = (0..=self.roll(3)).map(|_| self.pick(&ids)).collect();
+        serde_json::json!({"candidate": candidate, "evidence": evidence}).to_string()
+    }
+
+    fn content(&mut self) -> String {
+        match self.roll(4) {
+            0 => String::new(),
+            1 => "choose(c2, [e1])".into(),
+            2 => r#"{"tool_calls":[{"function":{"name":"escalate","arguments":"{}"}}]}"#.into(),
+            _ => self.junk(),
+        }
+    }
+
+    fn call(&mut self) -> ToolCall {
+        let (id, name) = (self.id(), self.name());
+        // mostly what fits, so that the deep paths are reached, and else anything
+        let arguments = match (self.roll(4), name.as_str()) {
+            (0, _) => self.arguments(),
+            (_, "choose") => self.choice(),
+            (_, "no_action" | "escalate") => r#"{"reason":"because"}"#.into(),
+            _ => format!(r#"{{"namespace":"n{}"}}"#, self.roll(6)),
+        };
+        ToolCall { id, name, arguments }
+    }
+
+    fn reply(&mut self) -> Reply {
+        let calls = match self.roll(24) {
+            0 => 33,
+            1..=13 => 1,
+            more => more % 6,
+        };
+        let incomplete = (self.roll(12) == 0).then(|| "length".to_owned());
+        let tokens = if self.roll(24) == 0 { u64::MAX } else { self.roll(2_500) };
+        let calls = (0..calls).map(|_| self.call()).collect();
+        Reply { content: self.content(), calls, incomplete, tokens }
+    }
+
+    fn chance(&mut self) -> Chance {
+        match self.roll(48) {
+            0 => Chance::Fail(true),
+            1 => Chance::Fail(false),
+            2 => Chance::Late,
+            3 => Chance::OutOfStep,
+            _ => Chance::Reply(self.reply()),
+        }
+    }
 }
 
-fn name() -> impl Strategy<Value = String> {
-    prop_oneof![
-        4 => Just("k8s__list_pods".to_owned()),
-        2 => Just("k8s__get_pod_logs".to_owned()),
-        4 => Just("choose".to_owned()),
-        1 => Just("no_action".to_owned()),
-        1 => Just("escalate".to_owned()),
-        1 => Just("k8s__delete_pod".to_owned()),
-        1 => Just(String::new()),
-        1 => "\\PC{0,90}",
-    ]
+fn chances(seeds: &[u64]) -> Vec<Chance> {
+    seeds.iter().map(|seed| Dice(*seed).chance()).collect()
 }
 
-fn arguments() -> impl Strategy<Value = String> {
-    let candidate = prop_oneof![3 => "c[0-3]", 1 => "\\PC{0,12}"];
-    let evidence = prop::collection::vec(prop_oneof!["e[1-4]", "t[1-4]", "\\PC{0,6}"], 0..4);
-    prop_oneof![
-        4 => (candidate, evidence).prop_map(|(candidate, evidence)| {
-            serde_json::json!({"candidate": candidate, "evidence": evidence}).to_string()
-        }),
-        1 => (0u8..4, "[a-z]{0,3}")
-            .prop_map(|(n, more)| format!(r#"{{"candidate":"c{n}","evidence":["e1"],"extra":"{more}"}}"#)),
-        4 => "[a-d]".prop_map(|n| format!(r#"{{"namespace":"{n}"}}"#)),
-        2 => Just(r#"{"reason":"because"}"#.to_owned()),
-        1 => Just(r#"{"candidate":"c1","candidate":"c2","evidence":["e1"]}"#.to_owned()),
-        1 => Just("{}".to_owned()),
-        1 => Just(String::new()),
-        1 => Just("[".repeat(300)),
-        1 => "\\PC{0,40}",
-    ]
-}
-
-fn call() -> impl Strategy<Value = ToolCall> {
-    (id(), name(), arguments()).prop_map(|(id, name, arguments)| ToolCall { id, name, arguments })
-}
-
-fn content() -> impl Strategy<Value = String> {
-    prop_oneof![
-        Just(String::new()),
-        Just("choose(c2, [e1])".to_owned()),
-        Just(r#"{"tool_calls":[{"function":{"name":"escalate"}}]}"#.to_owned()),
-        "(?s).{0,60}",
-    ]
-}
-
-fn chance() -> impl Strategy<Value = Chance> {
-    let calls =
-        prop_oneof![8 => prop::collection::vec(call(), 0..5), 1 => prop::collection::vec(call(), 30..40)];
-    let cut = prop_oneof![9 => Just(None), 1 => Just(Some("length".to_owned()))];
-    let tokens = prop_oneof![6 => 0u64..2_000, 1 => Just(u64::MAX)];
-    let reply = (content(), calls, cut, tokens).prop_map(|(content, calls, incomplete, tokens)| Reply {
-        content,
-        calls,
-        incomplete,
-        tokens,
-    });
-    prop_oneof![
-        40 => reply.prop_map(Chance::Reply),
-        1 => any::<bool>().prop_map(Chance::Fail),
-        1 => Just(Chance::Late),
-        1 => Just(Chance::OutOfStep),
-    ]
+fn seeds(most: usize) -> impl Strategy<Value = Vec<u64>> {
+    prop::collection::vec(any::<u64>(), 1..most)
 }
 
 /// What tools answer: some fail, some say nothing, some answer to a call of nobody.
@@ -189,6 +266,16 @@ fn well_formed(messages: &[Message], over: bool) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// The candidate that the last call of `choose` names, letter by letter.
+fn last_choice(transcript: &[Message]) -> Option<String> {
+    let calls = transcript.iter().rev().find_map(|message| match message {
+        Message::Assistant { calls, .. } => Some(calls),
+        _ => None,
+    })?;
+    let arguments: serde_json::Value = serde_json::from_str(&calls.first()?.arguments).ok()?;
+    Some(arguments["candidate"].as_str()?.to_owned())
+}
+
 fn conclusion(end: &End) -> Option<&Conclusion> {
     match end {
         End::Concluded { conclusion, .. } => Some(conclusion),
@@ -196,14 +283,38 @@ fn conclusion(end: &End) -> Option<&Conclusion> {
     }
 }
 
+/// `PROPTEST_CASES` asks for more, never for less.
+fn volume() -> ProptestConfig {
+    let asked = ProptestConfig::default();
+    ProptestConfig { cases: asked.cases.max(6_000), failure_persistence: None, ..asked }
+}
+
+#[test]
+fn random_models_reach_every_end() {
+    let mut ends = [0; 4];
+    for n in 0..2_000 {
+        let mut dice = Dice(n);
+        let seeds: Vec<u64> = (0..8).map(|_| dice.roll(u64::MAX)).collect();
+        let which = match conclusion(&run(&chances(&seeds), false).unwrap().end) {
+            Some(Conclusion::Choose { .. }) => 0,
+            Some(Conclusion::NoAction) => 1,
+            Some(Conclusion::Escalate) => 2,
+            None => 3,
+        };
+        ends[which] += 1;
+    }
+    assert!(ends.iter().all(|n| *n >= 50), "{ends:?}");
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(volume())]
 
     #[test]
     fn it_ends_within_its_budgets_and_its_candidates(
-        chances in prop::collection::vec(chance(), 1..16),
+        seeds in seeds(16),
         certain in any::<bool>(),
     ) {
+        let chances = chances(&seeds);
         let Ran { end, machine, asked, carried } = run(&chances, certain)?;
         let limits = Limits::default();
         prop_assert!(asked <= limits.turns);
@@ -216,6 +327,7 @@ proptest! {
         match conclusion(&end) {
             Some(Conclusion::Choose { candidate, evidence }) => {
                 prop_assert!(CANDIDATES.contains(&candidate.as_str()), "escaped: {candidate}");
+                prop_assert_eq!(last_choice(&gathered.transcript), Some(candidate.to_string()));
                 let tools: Vec<String> = gathered.evidence.iter().map(|e| e.id.to_string()).collect();
                 for cited in evidence {
                     let known = EVIDENCE.contains(&cited.as_str()) || tools.iter().any(|t| t == cited.as_str());
@@ -230,10 +342,13 @@ proptest! {
 
     #[test]
     fn what_it_says_changes_nothing(
-        chances in prop::collection::vec(chance(), 1..12),
-        words in prop::collection::vec(content(), 12),
+        seeds in seeds(16),
+        other_words in any::<u64>(),
         certain in any::<bool>(),
     ) {
+        let chances = chances(&seeds);
+        let mut dice = Dice(other_words);
+        let words: Vec<String> = chances.iter().map(|_| dice.content()).collect();
         // a server that counts tokens: otherwise length alone would cost budget
         let counted = |chance: &Chance, words: Option<&String>| match chance {
             Chance::Reply(reply) => Chance::Reply(Reply {
@@ -249,7 +364,9 @@ proptest! {
     }
 
     #[test]
-    fn data_stays_behind_its_fence(text in "(?s).{0,200}", nonce in any::<u128>(), at in 0usize..200) {
+    fn data_stays_behind_its_fence(seed in any::<u64>(), nonce in any::<u128>(), at in 0usize..200) {
+        let mut dice = Dice(seed);
+        let text: String = (0..8).map(|_| dice.junk()).collect();
         let fence = Fence::new(nonce);
         let mut sly = text.clone();
         let place = (0..=at.min(sly.len())).rev().find(|i| sly.is_char_boundary(*i)).unwrap_or(0);
