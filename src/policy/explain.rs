@@ -92,7 +92,8 @@ fn grant_line(grant: &Grant, question: &Question, judged: &Judgement<'_>, matche
     let text = match miss(grant, question, &judged.place) {
         _ if matches => {
             let trial = if grant.shadow { ", on trial" } else { "" };
-            format!("level {}{trial}", grant.level.number())
+            let about = if grant.description.is_empty() { "" } else { ": " };
+            format!("level {}{trial}{about}{}", grant.level.number(), grant.description)
         }
         None => "this is an undo of another grant's act".to_owned(),
         Some(miss) => miss_text(grant, question, miss),
