@@ -15,7 +15,10 @@ fn text(grants: usize) -> String {
         "apiVersion: belay.dev/v1\nkind: Policy\nmetadata: { name: bench, owner: us }\nspec:\n  environments:\n    - { name: shop, when: \"target.namespace == 'shop'\", maxLevel: 5, ladder: off }\n  approvers:\n    terminal: { operators: true }\n  approvals:\n    one: { from: [terminal], expires: 15m }\n  guards:\n",
     );
     for i in 0..20 {
-        let _ = writeln!(text, "    - {{ id: g{i}, when: \"owner.replicas > {i} || owner.stateful\", maxLevel: 3 }}");
+        let _ = writeln!(
+            text,
+            "    - {{ id: g{i}, when: \"owner.replicas > {i} || owner.stateful\", maxLevel: 3 }}"
+        );
     }
     text.push_str("  grants:\n");
     for i in 0..grants {
@@ -30,7 +33,8 @@ fn text(grants: usize) -> String {
 
 fn loaded(grants: usize) -> PolicySet {
     let oom = include_str!("../policies/examples/oom.yaml");
-    load([("bench.yaml", text(grants).as_str()), ("examples/oom.yaml", oom)]).unwrap_or_else(|e| panic!("{e}"))
+    load([("bench.yaml", text(grants).as_str()), ("examples/oom.yaml", oom)])
+        .unwrap_or_else(|e| panic!("{e}"))
 }
 
 fn question(set: &PolicySet) -> Question {

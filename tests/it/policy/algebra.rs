@@ -82,7 +82,13 @@ impl Made {
             format!("{}{}  brakes:\n", list("guards", &self.guards), list("freezes", &self.freezes));
         edited(&[
             ("  brakes:\n", &sections),
-            ("level: 4\n", &format!("level: {}\n      limits: {{ perTarget: {{ max: 1, window: 10m }} }}\n      blastRadius: {{ maxUnavailable: 50%, keepReady: 1 }}\n", self.level)),
+            (
+                "level: 4\n",
+                &format!(
+                    "level: {}\n      limits: {{ perTarget: {{ max: 1, window: 10m }} }}\n      blastRadius: {{ maxUnavailable: 50%, keepReady: 1 }}\n",
+                    self.level
+                ),
+            ),
             ("maxLevel: 5, ladder: off", &format!("maxLevel: {}, ladder: {}", self.max_level, self.ladder)),
         ])
     }
@@ -100,7 +106,13 @@ fn made() -> impl Strategy<Value = Made> {
         1..=5u8,
         prop_oneof![3 => Just("off"), 1 => Just("strict")],
     )
-        .prop_map(|(guards, freezes, level, max_level, ladder)| Made { guards, freezes, level, max_level, ladder })
+        .prop_map(|(guards, freezes, level, max_level, ladder)| Made {
+            guards,
+            freezes,
+            level,
+            max_level,
+            ladder,
+        })
 }
 
 fn changes() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
@@ -116,8 +128,15 @@ fn no_looser(before: &Decision, after: &Decision) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Each case loads a policy, which takes 30 ms unoptimised: 64 of each by default, and as many as
+/// `PROPTEST_CASES` says in the long run.
+fn config() -> ProptestConfig {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if config.cases == 256 { ProptestConfig { cases: 64, ..config } } else { config }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 192, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn adding_a_guard_a_freeze_or_a_cap_never_loosens(made in made(), changes in changes(), lower in 1..=5u8) {

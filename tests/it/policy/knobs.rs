@@ -12,7 +12,12 @@ type Changes<'a> = &'a [(&'a str, &'a str)];
 #[track_caller]
 fn check(edits: Changes<'_>, given: &str, changes: Changes<'_>, outcome: Outcome, first: &str) -> Decision {
     let decision = decided(&set(&edited(edits)), given, changes);
-    assert_eq!((decision.outcome, decision.reasons[0].code.as_str()), (outcome, first), "{:#?}", decision.reasons);
+    assert_eq!(
+        (decision.outcome, decision.reasons[0].code.as_str()),
+        (outcome, first),
+        "{:#?}",
+        decision.reasons
+    );
     decision
 }
 
@@ -82,14 +87,18 @@ fn environments() {
     check(&[], OOM, &[("target.namespace", "other")], Outcome::Notify, "no-grant");
     let everywhere = ("      environments: [shop]\n      level: 4", "      level: 4");
     check(&[everywhere], OOM, &[("target.namespace", "other")], Outcome::Notify, "environment/none");
-    let second = (
-        "  approvers:\n",
-        "    - { name: all, when: \"true\", maxLevel: 5, ladder: off }\n  approvers:\n",
-    );
+    let second =
+        ("  approvers:\n", "    - { name: all, when: \"true\", maxLevel: 5, ladder: off }\n  approvers:\n");
     check(&[second], OOM, &[], Outcome::Notify, "environment/several");
     let labelled = ("target.namespace == 'shop'", "target.labels.app == 'api'");
     check(&[labelled], OOM, &[], Outcome::Act, "grant/restart");
-    check(&[labelled, everywhere], OOM, &[("target.labels", "unknown")], Outcome::Notify, "environment/unknown");
+    check(
+        &[labelled, everywhere],
+        OOM,
+        &[("target.labels", "unknown")],
+        Outcome::Notify,
+        "environment/unknown",
+    );
 }
 
 #[test]
@@ -100,8 +109,20 @@ fn what_a_grant_covers() {
     check(&[("=\"KubePodCrashLooping", "!~\"Node.*")], OOM, &[], Outcome::Act, "grant/restart");
     check(&[("OOMKilled", "CrashLoop")], OOM, &[], Outcome::Notify, "no-grant");
     check(&[("[restart_pod]", "[scale_workload]")], OOM, &[], Outcome::Notify, "no-grant");
-    check(&[("finding.cause == 'OOMKilled'", "owner.stateful")], OOM, &[("owner.stateful", "unknown")], Outcome::Notify, "no-grant");
-    check(&[("finding.cause == 'OOMKilled'", "action.params.replicas < 3")], OOM, &[], Outcome::Notify, "no-grant");
+    check(
+        &[("finding.cause == 'OOMKilled'", "owner.stateful")],
+        OOM,
+        &[("owner.stateful", "unknown")],
+        Outcome::Notify,
+        "no-grant",
+    );
+    check(
+        &[("finding.cause == 'OOMKilled'", "action.params.replicas < 3")],
+        OOM,
+        &[],
+        Outcome::Notify,
+        "no-grant",
+    );
     check(&[], OOM, &[("chosen_by_model", "false")], Outcome::Notify, "no-grant");
     check_grant("playbook: true", OOM, &[("chosen_by_model", "false")], Outcome::Act, "grant/restart");
 }
@@ -131,9 +152,12 @@ fn levels() {
 
 #[test]
 fn limits() {
-    for (key, history) in
-        [("perTarget", "per_target"), ("perGrant", "per_grant"), ("perNamespace", "per_namespace"), ("perCluster", "per_cluster")]
-    {
+    for (key, history) in [
+        ("perTarget", "per_target"),
+        ("perGrant", "per_grant"),
+        ("perNamespace", "per_namespace"),
+        ("perCluster", "per_cluster"),
+    ] {
         let path = format!("history.{history}");
         let code = format!("limit/{key}");
         let text = format!("limits: {{ {key}: {{ max: 2, window: 10m }} }}");
@@ -165,10 +189,22 @@ fn moments_in_the_future_count() {
 fn brakes() {
     check(&[], OOM, &[("history.global", "9")], Outcome::Act, "grant/restart");
     check(&[], OOM, &[("history.global", "10")], Outcome::Escalate, "limit/global");
-    check(&[("maxActions: 10", "maxActions: 11")], OOM, &[("history.global", "10")], Outcome::Act, "grant/restart");
+    check(
+        &[("maxActions: 10", "maxActions: 11")],
+        OOM,
+        &[("history.global", "10")],
+        Outcome::Act,
+        "grant/restart",
+    );
     check(&[("window: 1h", "window: 30s")], OOM, &[("history.global", "10")], Outcome::Act, "grant/restart");
     check(&[], OOM, &[("cluster.actions_in_flight", "4")], Outcome::Escalate, "limit/inFlight");
-    check(&[("maxInFlight: 4", "maxInFlight: 5")], OOM, &[("cluster.actions_in_flight", "4")], Outcome::Act, "grant/restart");
+    check(
+        &[("maxInFlight: 4", "maxInFlight: 5")],
+        OOM,
+        &[("cluster.actions_in_flight", "4")],
+        Outcome::Act,
+        "grant/restart",
+    );
     let none = ("  brakes:\n    global: { maxInFlight: 4, maxActions: 10, window: 1h }\n", "");
     check(&[none], OOM, &[("history.global", "10")], Outcome::Escalate, "limit/global");
 }
@@ -177,14 +213,26 @@ fn brakes() {
 fn blast_radius() {
     let half = [("plan.unavailable_after", "2")];
     check_grant("blastRadius: { maxUnavailable: 50% }", OOM, &half, Outcome::Act, "grant/restart");
-    check_grant("blastRadius: { maxUnavailable: 49% }", OOM, &half, Outcome::Escalate, "blast/maxUnavailable");
+    check_grant(
+        "blastRadius: { maxUnavailable: 49% }",
+        OOM,
+        &half,
+        Outcome::Escalate,
+        "blast/maxUnavailable",
+    );
     // Never below one pod, however small the owner.
     let lone = [("plan.unavailable_after", "1"), ("owner.replicas", "2")];
     check_grant("blastRadius: { maxUnavailable: 10% }", OOM, &lone, Outcome::Act, "grant/restart");
     check_grant("blastRadius: { keepReady: 2 }", OOM, &half, Outcome::Act, "grant/restart");
     check_grant("blastRadius: { keepReady: 3 }", OOM, &half, Outcome::Escalate, "blast/keepReady");
     let budget = [("plan.budget_allows", "0")];
-    check_grant("blastRadius: { respectBudgets: true }", OOM, &budget, Outcome::Escalate, "blast/respectBudgets");
+    check_grant(
+        "blastRadius: { respectBudgets: true }",
+        OOM,
+        &budget,
+        Outcome::Escalate,
+        "blast/respectBudgets",
+    );
     check_grant("blastRadius: { respectBudgets: false }", OOM, &budget, Outcome::Act, "grant/restart");
 }
 
@@ -211,30 +259,53 @@ fn guards() {
     guard("when: owner.stateful, maxLevel: 2", &[("owner.stateful", "true")], Outcome::Ask, "guard/g");
     guard("when: owner.stateful, maxLevel: 1", &[("owner.stateful", "true")], Outcome::Notify, "guard/g");
     guard("when: owner.stateful, maxLevel: 2", &[("owner.stateful", "unknown")], Outcome::Ask, "guard/g");
-    guard("when: owner.stateful, maxLevel: 2", &[("owner.stateful", "not_applicable")], Outcome::Act, "grant/restart");
+    guard(
+        "when: owner.stateful, maxLevel: 2",
+        &[("owner.stateful", "not_applicable")],
+        Outcome::Act,
+        "grant/restart",
+    );
     // Unknown outweighs not applicable.
     let both = [("owner.stateful", "not_applicable"), ("owner.busy", "unknown")];
     guard("when: owner.stateful || owner.busy, maxLevel: 2", &both, Outcome::Ask, "guard/g");
-    let denied = guard("when: owner.busy, deny: true, message: not now", &[("owner.busy", "true")], Outcome::Escalate, "guard/g");
+    let denied = guard(
+        "when: owner.busy, deny: true, message: not now",
+        &[("owner.busy", "true")],
+        Outcome::Escalate,
+        "guard/g",
+    );
     assert_eq!(denied.because(), "not now");
     let two = guard("when: \"true\", approval: two", &[], Outcome::Act, "grant/restart");
     assert_eq!(two.terms.unwrap().also[0].name, "two");
     // A fact of the plan does not stand against a candidate, and does against a plan.
     guard("when: plan.unavailable_after > 1, deny: true", &[], Outcome::Act, "grant/restart");
-    guard("when: plan.unavailable_after > 1, deny: true", &[("plan.unavailable_after", "2")], Outcome::Escalate, "guard/g");
+    guard(
+        "when: plan.unavailable_after > 1, deny: true",
+        &[("plan.unavailable_after", "2")],
+        Outcome::Escalate,
+        "guard/g",
+    );
 }
 
 #[test]
 fn a_denial_at_granted_level_1_is_only_printed() {
     let guard = "  guards:\n    - { id: g, when: \"true\", deny: true }\n  brakes:\n";
-    let decision = check(&[("level: 4", "level: 1"), ("  brakes:\n", guard)], OOM, &[], Outcome::Notify, "grant/restart");
+    let decision = check(
+        &[("level: 4", "level: 1"), ("  brakes:\n", guard)],
+        OOM,
+        &[],
+        Outcome::Notify,
+        "grant/restart",
+    );
     assert!(decision.reasons.iter().any(|reason| reason.code == "guard/g"));
 }
 
 #[test]
 fn freezes() {
     let freeze = |text: &str, changes: Changes<'_>, outcome, first: &str| {
-        let text = format!("  freezes:\n    - {{ name: f, from: 2026-11-20T00:00:00Z, to: 2026-11-21T00:00:00Z, maxLevel: 1{text} }}");
+        let text = format!(
+            "  freezes:\n    - {{ name: f, from: 2026-11-20T00:00:00Z, to: 2026-11-21T00:00:00Z, maxLevel: 1{text} }}"
+        );
         check_section(&text, OOM, changes, outcome, first);
     };
     freeze("", &[], Outcome::Notify, "freeze/f");
@@ -246,7 +317,8 @@ fn freezes() {
     freeze(", when: owner.stateful", &[("owner.stateful", "true")], Outcome::Notify, "freeze/f");
     freeze(", when: owner.stateful", &[("owner.stateful", "unknown")], Outcome::Notify, "freeze/f");
     let elsewhere = "  freezes:\n    - { name: f, from: 2026-11-20T00:00:00Z, to: 2026-11-21T00:00:00Z, maxLevel: 1, environments: [other] }\n  approvers:\n";
-    let other = format!("    - {{ name: other, when: \"target.namespace == 'other'\", maxLevel: 5 }}\n{elsewhere}");
+    let other =
+        format!("    - {{ name: other, when: \"target.namespace == 'other'\", maxLevel: 5 }}\n{elsewhere}");
     check(&[("  approvers:\n", &other)], OOM, &[], Outcome::Act, "grant/restart");
 }
 
@@ -257,8 +329,12 @@ fn advice() {
         let set = set(&edited(&[("  brakes:\n", &section)]));
         decided(&set, OOM, &[("finding.cause", "CrashLoop"), ("alert.severity", severity)])
     };
-    let item = |outcome: &str| format!("    - {{ alerts: ['alertname=~\"Kube.*\"'], outcome: {outcome}, look: [the logs] }}\n");
-    for (word, outcome) in [("drop", Outcome::Drop), ("notify", Outcome::Notify), ("escalate", Outcome::Escalate)] {
+    let item = |outcome: &str| {
+        format!("    - {{ alerts: ['alertname=~\"Kube.*\"'], outcome: {outcome}, look: [the logs] }}\n")
+    };
+    for (word, outcome) in
+        [("drop", Outcome::Drop), ("notify", Outcome::Notify), ("escalate", Outcome::Escalate)]
+    {
         let decision = advice(&item(word), "warning");
         assert_eq!((decision.outcome, decision.level), (outcome, None));
         assert!(decision.because().ends_with("look at: the logs"), "{}", decision.because());
@@ -267,7 +343,13 @@ fn advice() {
     assert_eq!(loudest.outcome, Outcome::Escalate);
     assert!(!advice(&item("drop"), "critical").page);
     assert!(advice(&item("notify"), "critical").page);
-    check(&[], OOM, &[("finding.cause", "CrashLoop"), ("alert.severity", "critical")], Outcome::Escalate, "no-grant");
+    check(
+        &[],
+        OOM,
+        &[("finding.cause", "CrashLoop"), ("alert.severity", "critical")],
+        Outcome::Escalate,
+        "no-grant",
+    );
 }
 
 #[test]
@@ -305,7 +387,10 @@ fn the_plan_must_be_the_one_for_the_action() {
 #[test]
 fn terms_say_what_a_yes_obliges_to() {
     let text = edited(&[
-        ("verify: { within: 20m, expect: [workload_ready] }\n      confirm: { approval: one }", "verify: { within: 7m, stabilise: 3m, expect: [no_new_restarts, alert_gone], onFailure: escalate }\n      confirm: { approval: two, within: 9m, onSilence: keep }\n      limits: { perTarget: { max: 1, window: 10m }, perGrant: { max: 5, window: 1h } }"),
+        (
+            "verify: { within: 20m, expect: [workload_ready] }\n      confirm: { approval: one }",
+            "verify: { within: 7m, stabilise: 3m, expect: [no_new_restarts, alert_gone], onFailure: escalate }\n      confirm: { approval: two, within: 9m, onSilence: keep }\n      limits: { perTarget: { max: 1, window: 10m }, perGrant: { max: 5, window: 1h } }",
+        ),
         ("level: 4", "level: 3"),
     ]);
     let set = set(&text);
@@ -344,7 +429,7 @@ fn every_fact_can_be_used() {
         ("alert.labels.pod == 'api-7f4b9'", "alert.labels.pod", "other"),
         ("alert.labels.exists(k, alert.labels[k] == 'api-7f4b9')", "alert.labels.pod", "other"),
         ("!has(target.labels.team)", "target.labels.team", "x"),
-        ("alert.name == 'KubePodCrashLooping' || alert.flaps == 1", "alert.flaps", "0"),
+        ("alert.name == 'KubePodCrashLooping' && alert.flaps == 0", "alert.flaps", "1"),
         ("alert.severity == 'warning'", "alert.severity", "info"),
         ("alert.age_minutes >= 6", "alert.age_minutes", "5"),
         ("alert.flaps < 3", "alert.flaps", "3"),
@@ -363,7 +448,11 @@ fn every_fact_can_be_used() {
         ("!owner.gitops.selfHeal", "owner.gitops.selfHeal", "true"),
         ("owner.minutes_since_rollout > 60", "owner.minutes_since_rollout", "5"),
         ("owner.changed_by_person_minutes > 60", "owner.changed_by_person_minutes", "5"),
-        ("action.kind == 'restart_pod' && action.class.undo == 'self_healing' && !owner.busy", "owner.busy", "true"),
+        (
+            "action.kind == 'restart_pod' && action.class.undo == 'self_healing' && !owner.busy",
+            "owner.busy",
+            "true",
+        ),
         ("action.class.risk == 'low'", "plan.risk", "medium"),
         ("action.transient && !owner.stateful", "owner.stateful", "true"),
         ("cluster.firing_groups <= 1", "cluster.firing_groups", "2"),
@@ -377,7 +466,8 @@ fn every_fact_can_be_used() {
         let (from, to) = grant(restart);
         let guard = format!("  guards:\n    - id: g\n      when: \"{when}\"\n      maxLevel: 1\n  brakes:\n");
         let set = set(&edited(&[(from, &to), ("  brakes:\n", &guard)]));
-        let fired = |changes: Changes<'_>| decided(&set, OOM, changes).reasons.iter().any(|r| r.code == "guard/g");
+        let fired =
+            |changes: Changes<'_>| decided(&set, OOM, changes).reasons.iter().any(|r| r.code == "guard/g");
         assert!(fired(&[]), "{when} does not hold");
         assert!(!fired(&[(path, value)]), "{when} holds with {path} = {value}");
     }
@@ -385,7 +475,8 @@ fn every_fact_can_be_used() {
 
 #[test]
 fn a_map_too_large_for_the_engine_is_an_error() {
-    let guard = "  guards:\n    - { id: g, when: \"alert.labels.exists(k, k == 'x')\", maxLevel: 1 }\n  brakes:\n";
+    let guard =
+        "  guards:\n    - { id: g, when: \"alert.labels.exists(k, k == 'x')\", maxLevel: 1 }\n  brakes:\n";
     let set = set(&edited(&[("  brakes:\n", guard)]));
     let mut question = ask(&set, OOM, &[]);
     assert_eq!(decide(&set, &question).outcome, Outcome::Act);

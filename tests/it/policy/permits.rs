@@ -27,8 +27,11 @@ fn approve(question: &mut Question, by: &[Person]) {
 
 /// A question about a plan under a grant of level 2, with this approval rule.
 fn asked(rule: &str) -> (PolicySet, Question) {
-    let rule = format!("level: 2\n      verify: {{ within: 20m, expect: [workload_ready] }}\n      confirm: {{ approval: {rule} }}");
-    let from = "level: 4\n      verify: { within: 20m, expect: [workload_ready] }\n      confirm: { approval: one }";
+    let rule = format!(
+        "level: 2\n      verify: {{ within: 20m, expect: [workload_ready] }}\n      confirm: {{ approval: {rule} }}"
+    );
+    let from =
+        "level: 4\n      verify: { within: 20m, expect: [workload_ready] }\n      confirm: { approval: one }";
     let set = set(&edited(&[(from, &rule)]));
     let question = ask(&set, OOM, &PLAN);
     assert_eq!(decide(&set, &question).outcome, Outcome::Ask);
@@ -186,7 +189,8 @@ fn there_is_no_permit_without_a_plan() {
 
 /// The undo of a scale-up from 3 to 5 by grant `scale`.
 fn undo(set: &PolicySet) -> Question {
-    let mut question = ask(set, SATURATION, &[("plan.replica_delta", "-2"), ("asked", "write"), ("owner.replicas", "5")]);
+    let mut question =
+        ask(set, SATURATION, &[("plan.replica_delta", "-2"), ("asked", "write"), ("owner.replicas", "5")]);
     let back = Action::ScaleWorkload { workload: question.target.object.clone(), replicas: 3 };
     question.action = back.clone();
     let plan = question.plan.as_mut().unwrap();
@@ -209,7 +213,12 @@ fn an_undo_that_the_grant_promised_needs_nobody() {
 fn people_can_always_undo() {
     let promise = ("expect: [workload_ready], onFailure: revert", "expect: [workload_ready]");
     let frozen = "  freezes:\n    - { name: f, from: 2026-11-20T00:00:00Z, to: 2026-11-21T00:00:00Z, maxLevel: 1 }\n  guards:\n    - { id: g, when: \"true\", deny: true }\n  brakes:\n";
-    for edits in [vec![promise], vec![("  brakes:\n", frozen)], vec![("level: 3", "level: 1")], vec![("CPUSaturation", "Other")]] {
+    for edits in [
+        vec![promise],
+        vec![("  brakes:\n", frozen)],
+        vec![("level: 3", "level: 1")],
+        vec![("CPUSaturation", "Other")],
+    ] {
         let set = set(&edited(&edits));
         let mut question = undo(&set);
         question.history.taken.insert("global".to_owned(), vec![question.now; 10]);

@@ -15,7 +15,10 @@ fn the_default_pack_acts_nowhere_until_an_environment_is_declared() {
     let set = shipped("default.yaml");
     for given in [OOM, SATURATION] {
         let decision = decided(&set, given, &[]);
-        assert_eq!((decision.outcome, decision.reasons[0].code.as_str()), (Outcome::Notify, "environment/none"));
+        assert_eq!(
+            (decision.outcome, decision.reasons[0].code.as_str()),
+            (Outcome::Notify, "environment/none")
+        );
     }
     // A reached limit is heard all the same.
     assert_eq!(decided(&set, OOM, &[("history.per_target", "1")]).outcome, Outcome::Escalate);
