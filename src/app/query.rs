@@ -87,6 +87,11 @@ impl Daemon {
         Ok(self.load(incident).await?.1)
     }
 
+    /// One line about the incident.
+    pub async fn about(&self, incident: &IncidentId) -> Result<Summary, FeedError> {
+        Ok(summary(&self.load(incident).await?.1))
+    }
+
     async fn incident_ids(&self) -> Result<Vec<IncidentId>, FeedError> {
         let heads = self.ports().store.heads().await?;
         let own = |h: &Head| super::OWN_STREAMS.contains(&h.stream.as_str());

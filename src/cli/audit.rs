@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use crate::domain::canonical::Hash;
-use crate::store::verify;
+use crate::store::{self, Expected};
 
 use super::StateDir;
 
@@ -36,11 +36,11 @@ enum What {
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let journal = args.journal.unwrap_or_else(|| args.state.state_dir.join(verify::JOURNAL));
+    let journal = args.journal.unwrap_or_else(|| args.state.state_dir.join(store::LOG_FILE));
     let mut out = std::io::stdout().lock();
     match args.what {
         What::Export => {
-            verify::export(&journal, &mut out)?;
+            store::export(&journal, &mut out)?;
             Ok(ExitCode::SUCCESS)
         }
         What::Verify { head } => match verify::verify(&journal) {

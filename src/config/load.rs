@@ -138,3 +138,15 @@ fn read(path: &Path) -> Result<String, ConfigError> {
 pub fn user() -> String {
     std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".into())
 }
+
+/// Whether the environment asks for no colour (no-color.org).
+#[expect(clippy::disallowed_methods, reason = "config is the one reader of the environment")]
+pub fn no_color() -> bool {
+    std::env::var("NO_COLOR").is_ok_and(|v| !v.is_empty())
+}
+
+/// How wide the terminal is, where the shell says so.
+#[expect(clippy::disallowed_methods, reason = "config is the one reader of the environment")]
+pub fn columns() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.parse().ok().filter(|n| *n >= 20)
+}

@@ -50,7 +50,8 @@ fn act(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Gra
         code: format!("grant/{}", grant.id),
         text: format!("grant `{}` gives level {}", grant.id, grant.level.number()),
     };
-    let careful = (!loud && by_level == Outcome::Ask && level >= Level::OnTheLoop).then(|| asked(question, grant, level));
+    let careful = (!loud && by_level == Outcome::Ask && level >= Level::OnTheLoop)
+        .then(|| asked(question, grant, level));
     let mut reasons = Vec::new();
     if loud {
         reasons.extend(broken.iter().cloned());
@@ -62,7 +63,8 @@ fn act(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Gra
         reasons.extend(broken);
     }
     reasons.extend(shadowed(judged));
-    let terms = Some(terms(set, question, judged, grant, outcome == Outcome::Act && level == Level::OnTheLoop));
+    let terms =
+        Some(terms(set, question, judged, grant, outcome == Outcome::Act && level == Level::OnTheLoop));
     Decision { outcome, level: Some(level), reasons, terms, page: critical(question), set: set.hash }
 }
 
@@ -88,7 +90,11 @@ fn shadowed(judged: &Judgement<'_>) -> Vec<Reason> {
     trials
         .map(|grant| Reason {
             code: format!("shadow/{}", grant.id),
-            text: format!("grant `{}` is in shadow mode: it would give level {}", grant.id, grant.level.number()),
+            text: format!(
+                "grant `{}` is in shadow mode: it would give level {}",
+                grant.id,
+                grant.level.number()
+            ),
         })
         .collect()
 }
@@ -121,15 +127,29 @@ fn undo(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Gr
     let text = format!("this puts back an act of grant `{}`", grant.id);
     reasons.push(Reason { code: format!("undo/{}", grant.id), text });
     reasons.extend(judged.denials.iter().filter(|reason| reason.code.starts_with("guard/")).cloned());
-    reasons.extend(binding(judged, grant).into_iter().filter(|r| r.code != "hold" && r.code != "plan/expired"));
+    reasons
+        .extend(binding(judged, grant).into_iter().filter(|r| r.code != "hold" && r.code != "plan/expired"));
     let mut terms = terms(set, question, judged, grant, false);
     terms.approval.count = 1; // one click undoes
     terms.also = Vec::new();
     terms.draws = vec![limits::lock(question)];
-    Decision { outcome, level: Some(level), reasons, terms: Some(terms), page: critical(question), set: set.hash }
+    Decision {
+        outcome,
+        level: Some(level),
+        reasons,
+        terms: Some(terms),
+        page: critical(question),
+        set: set.hash,
+    }
 }
 
-fn terms(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Grant, confirm: bool) -> Terms {
+fn terms(
+    set: &PolicySet,
+    question: &Question,
+    judged: &Judgement<'_>,
+    grant: &Grant,
+    confirm: bool,
+) -> Terms {
     let approval = grant.confirm.approval.clone();
     let also = judged.also.iter().filter(|rule| **rule != approval).cloned().collect();
     Terms {
@@ -178,7 +198,8 @@ fn ungranted(set: &PolicySet, question: &Question) -> Decision {
         page: critical && outcome != Outcome::Drop,
         set: set.hash,
     };
-    let Some(loudest) = matching.iter().map(|advice| advice.outcome).max_by_key(|outcome| loudness(*outcome)) else {
+    let Some(loudest) = matching.iter().map(|advice| advice.outcome).max_by_key(|outcome| loudness(*outcome))
+    else {
         let outcome = if critical { Outcome::Escalate } else { Outcome::Notify };
         return decision(outcome, "no-grant", "no grant covers this".to_owned());
     };

@@ -75,11 +75,19 @@ fn line(kind: &'static str, name: &str, verdict: &'static str, text: String, at:
 
 fn grants(set: &PolicySet, question: &Question, judged: &Judgement<'_>) -> Vec<Line> {
     let yes = |grant: &Grant| judged.matching.iter().any(|g| g.id == grant.id);
-    let mut lines: Vec<Line> =
-        judged.matching.iter().take(MAX_GRANTS).map(|grant| grant_line(grant, question, judged, true)).collect();
+    let mut lines: Vec<Line> = judged
+        .matching
+        .iter()
+        .take(MAX_GRANTS)
+        .map(|grant| grant_line(grant, question, judged, true))
+        .collect();
     let room = MAX_GRANTS.saturating_sub(lines.len());
     lines.extend(
-        set.grants.iter().filter(|g| !yes(g)).take(room).map(|grant| grant_line(grant, question, judged, false)),
+        set.grants
+            .iter()
+            .filter(|g| !yes(g))
+            .take(room)
+            .map(|grant| grant_line(grant, question, judged, false)),
     );
     let left = set.grants.len().saturating_sub(lines.len());
     if left > 0 {
@@ -92,7 +100,8 @@ fn grant_line(grant: &Grant, question: &Question, judged: &Judgement<'_>, matche
     let text = match miss(grant, question, &judged.place) {
         _ if matches => {
             let trial = if grant.shadow { ", on trial" } else { "" };
-            format!("level {}{trial}", grant.level.number())
+            let about = if grant.description.is_empty() { "" } else { ": " };
+            format!("level {}{trial}{about}{}", grant.level.number(), grant.description)
         }
         None => "this is an undo of another grant's act".to_owned(),
         Some(miss) => miss_text(grant, question, miss),
@@ -128,7 +137,13 @@ fn caps(judged: &Judgement<'_>) -> Vec<Line> {
     let ours = |code: &str| ["guard/", "freeze/"].iter().all(|rule| !code.starts_with(rule));
     let known = |code: &str| !matches!(judged.place, Place::In(_)) || !code.starts_with("environment/");
     for cap in judged.caps.iter().filter(|cap| ours(&cap.reason.code) && known(&cap.reason.code)) {
-        lines.push(line("cap", &cap.reason.code, "", format!("{}, {}", cap.level.number(), cap.reason.text), None));
+        lines.push(line(
+            "cap",
+            &cap.reason.code,
+            "",
+            format!("{}, {}", cap.level.number(), cap.reason.text),
+            None,
+        ));
     }
     lines
 }
@@ -172,8 +187,7 @@ fn checks(judged: &Judgement<'_>) -> Vec<Line> {
             None => ("limit", check.reason.code.as_str()),
         };
         let verdict = if check.exceeded { "EXCEEDED" } else { "" };
-        let text = check.reason.text.strip_prefix(&format!("{name}: ")).unwrap_or(&check.reason.text);
-        line(kind, name, verdict, text.to_owned(), None)
+        line(kind, name, verdict, check.reason.text.clone(), None)
     };
     judged.checks.iter().map(explain).collect()
 }
@@ -210,7 +224,10 @@ fn variants<'s>(question: &Question, judged: &Judgement<'s>) -> Vec<(Judgement<'
         variants.push((without(judged, &denial.code), change(&denial.code)));
     }
     for check in judged.checks.iter().filter(|check| check.exceeded) {
-        variants.push((without(judged, &check.reason.code), freed(question.now, check.frees_at, &check.reason.code)));
+        variants.push((
+            without(judged, &check.reason.code),
+            freed(question.now, check.frees_at, &check.reason.code),
+        ));
     }
     variants
 }

@@ -195,7 +195,8 @@ const fn transient(kind: ActionKind) -> bool {
 }
 
 fn plan<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
-    let Some(Plan { blast: BlastRadius { unavailable_after, replica_delta, .. }, .. }) = &question.plan else {
+    let Some(Plan { blast: BlastRadius { unavailable_after, replica_delta, .. }, .. }) = &question.plan
+    else {
         return match question.asked {
             Asked::Candidate => Fact::NotApplicable,
             Asked::Plan | Asked::Write => Fact::Unknown("there is no plan".to_owned()),
@@ -226,7 +227,9 @@ fn per_target(question: &Question) -> i64 {
         .taken
         .iter()
         .filter(|(key, _)| {
-            key.strip_prefix("perTarget/").and_then(|k| k.strip_suffix(&owner)).is_some_and(|k| k.ends_with('/'))
+            key.strip_prefix("perTarget/")
+                .and_then(|k| k.strip_suffix(&owner))
+                .is_some_and(|k| k.ends_with('/'))
         })
         .flat_map(|(_, moments)| moments)
         .filter(|moment| **moment > since)

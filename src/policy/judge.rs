@@ -55,8 +55,14 @@ pub(super) struct Judgement<'s> {
 pub(super) fn judge<'s>(set: &'s PolicySet, question: &Question) -> Judgement<'s> {
     let place = place(set, question);
     let matching = matching(set, question, &place);
-    let mut judged =
-        Judgement { place, matching, caps: Vec::new(), denials: Vec::new(), checks: Vec::new(), also: Vec::new() };
+    let mut judged = Judgement {
+        place,
+        matching,
+        caps: Vec::new(),
+        denials: Vec::new(),
+        checks: Vec::new(),
+        also: Vec::new(),
+    };
     let Some(grant) = judged.matching.first().copied() else { return judged };
     judged.caps.extend(place_caps(&judged.place));
     judged.caps.extend(own_caps(question));
@@ -101,11 +107,12 @@ impl Judgement<'_> {
 pub(super) fn fires(guard: &Guard, question: &Question) -> Option<String> {
     match guard.when.ask(question) {
         Verdict::No | Verdict::NotApplicable(_) => None,
-        Verdict::Yes => {
-            Some(guard.message.clone().unwrap_or_else(|| {
-                format!("guard `{}`: {}", guard.id, guard.when.values(question))
-            }))
-        }
+        Verdict::Yes => Some(
+            guard
+                .message
+                .clone()
+                .unwrap_or_else(|| format!("guard `{}`: {}", guard.id, guard.when.values(question))),
+        ),
         Verdict::Error(why) => Some(format!("guard `{}` holds because {why}", guard.id)),
     }
 }
@@ -141,7 +148,9 @@ fn place<'s>(set: &'s PolicySet, question: &Question) -> Place<'s> {
             Verdict::NotApplicable(fact) => {
                 return Place::Unknown(format!("environment `{}`: {fact} does not apply", environment.name));
             }
-            Verdict::Error(why) => return Place::Unknown(format!("environment `{}`: {why}", environment.name)),
+            Verdict::Error(why) => {
+                return Place::Unknown(format!("environment `{}`: {why}", environment.name));
+            }
         }
     }
     match found.as_slice() {
@@ -198,8 +207,10 @@ pub(super) fn miss<'s>(grant: &'s Grant, question: &Question, place: &Place<'_>)
 fn place_caps(place: &Place<'_>) -> Vec<Cap> {
     match place {
         Place::In(environment) => {
-            let text = format!("environment `{}` allows level {}", environment.name, environment.max_level.number());
-            let mut caps = vec![cap(environment.max_level, format!("environment/{}", environment.name), text)];
+            let text =
+                format!("environment `{}` allows level {}", environment.name, environment.max_level.number());
+            let mut caps =
+                vec![cap(environment.max_level, format!("environment/{}", environment.name), text)];
             if environment.strict {
                 let text = format!(
                     "levels are earned in environment `{}` and no track record is kept yet: level 2",
@@ -237,13 +248,18 @@ fn own_caps(question: &Question) -> Vec<Cap> {
         .map(|hold| cap(Level::Observe, "hold".to_owned(), format!("belay is paused: {hold}")))
         .collect();
     if question.cluster.strange_intents {
-        let text = "objects carry intents that the journal does not know: it was lost, or somebody else runs here";
+        let text =
+            "objects carry intents that the journal does not know: it was lost, or somebody else runs here";
         caps.push(cap(Level::InTheLoop, "strange-intents".to_owned(), text.to_owned()));
     }
     if let Some(plan) = &question.plan
         && plan.expires_at <= question.now
     {
-        caps.push(cap(Level::Observe, "plan/expired".to_owned(), format!("the plan expired at {}", plan.expires_at)));
+        caps.push(cap(
+            Level::Observe,
+            "plan/expired".to_owned(),
+            format!("the plan expired at {}", plan.expires_at),
+        ));
     }
     if question.undoes.is_none() && limits::locked(question) {
         let text = "another act on this owner is under way".to_owned();

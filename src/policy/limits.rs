@@ -23,7 +23,8 @@ pub(super) struct Check {
 
 /// Everything that limits this grant for this question.
 pub(super) fn checks(set: &PolicySet, grant: &Grant, question: &Question) -> Vec<Check> {
-    let mut checks: Vec<Check> = windowed(set, grant, question).iter().map(|draw| windowed_check(draw, question)).collect();
+    let mut checks: Vec<Check> =
+        windowed(set, grant, question).iter().map(|draw| windowed_check(draw, question)).collect();
     checks.push(in_flight(set, question));
     checks.extend(blast(&grant.blast, question));
     checks
@@ -33,14 +34,24 @@ pub(super) fn checks(set: &PolicySet, grant: &Grant, question: &Question) -> Vec
 pub(super) fn draws(set: &PolicySet, grant: &Grant, question: &Question) -> Vec<Draw> {
     let mut draws = windowed(set, grant, question);
     let in_flight = set.brakes.max_in_flight;
-    draws.push(Draw { key: IN_FLIGHT.to_owned(), code: "limit/inFlight".to_owned(), max: in_flight, window: None });
+    draws.push(Draw {
+        key: IN_FLIGHT.to_owned(),
+        code: "limit/inFlight".to_owned(),
+        max: in_flight,
+        window: None,
+    });
     draws.push(lock(question));
     draws
 }
 
 /// One act at a time on one owner.
 pub(super) fn lock(question: &Question) -> Draw {
-    Draw { key: format!("lock/{}", question.owner.owner.key()), code: "lock".to_owned(), max: 1, window: None }
+    Draw {
+        key: format!("lock/{}", question.owner.owner.key()),
+        code: "lock".to_owned(),
+        max: 1,
+        window: None,
+    }
 }
 
 /// Whether another act on this owner is under way.
@@ -95,29 +106,54 @@ fn windowed_check(draw: &Draw, question: &Question) -> Check {
     let window = draw.window.unwrap_or(SignedDuration::MAX);
     let since = question.now.saturating_sub(window).unwrap_or(Timestamp::MIN);
     // Moments in the future count: a clock that jumped back must not hide them.
-    let mut taken: Vec<Timestamp> =
-        question.history.taken.get(&draw.key).into_iter().flatten().copied().filter(|at| *at > since).collect();
+    let mut taken: Vec<Timestamp> = question
+        .history
+        .taken
+        .get(&draw.key)
+        .into_iter()
+        .flatten()
+        .copied()
+        .filter(|at| *at > since)
+        .collect();
     taken.sort_unstable_by(|a, b| b.cmp(a));
     let max = usize::try_from(draw.max).unwrap_or(usize::MAX);
     let exceeded = taken.len() >= max;
-    let name = draw.code.strip_prefix("limit/").unwrap_or(&draw.code);
     let last = taken.first().map(|at| format!(", the last at {at}")).unwrap_or_default();
-    let text = format!("{name}: {} of {} taken in the last {window:#}{last}", taken.len(), draw.max);
+    let text = format!("{} of {} {} in the last {window:#}{last}", taken.len(), draw.max, what(&draw.code));
     let oldest_in_the_way = max.checked_sub(1).and_then(|i| taken.get(i));
     let frees_at = oldest_in_the_way.and_then(|at| at.checked_add(window).ok());
     Check { reason: Reason { code: draw.code.clone(), text }, exceeded, frees_at }
 }
 
+/// What a limit counts, for people.
+fn what(code: &str) -> &'static str {
+    match code {
+        "limit/perTarget" => "acts on this owner",
+        "limit/perGrant" => "acts by this grant",
+        "limit/perNamespace" => "acts by this grant in this namespace",
+        "limit/perCluster" => "acts by this grant in this cluster",
+        _ => "acts in all",
+    }
+}
+
 fn in_flight(set: &PolicySet, question: &Question) -> Check {
     let (running, max) = (question.cluster.actions_in_flight, set.brakes.max_in_flight);
-    let text = format!("inFlight: {running} of {max} under way");
-    Check { reason: Reason { code: "limit/inFlight".to_owned(), text }, exceeded: running >= max, frees_at: None }
+    let text = format!("{running} of {max} acts under way");
+    Check {
+        reason: Reason { code: "limit/inFlight".to_owned(), text },
+        exceeded: running >= max,
+        frees_at: None,
+    }
 }
 
 fn blast(blast: &Blast, question: &Question) -> Vec<Check> {
     let mut checks = Vec::new();
     let mut check = |name: &str, exceeded: bool, text: String| {
-        checks.push(Check { reason: Reason { code: format!("blast/{name}"), text }, exceeded, frees_at: None });
+        checks.push(Check {
+            reason: Reason { code: format!("blast/{name}"), text },
+            exceeded,
+            frees_at: None,
+        });
     };
     if let Action::ScaleWorkload { replicas, .. } = &question.action
         && let Some(max) = blast.max_replicas
@@ -127,7 +163,11 @@ fn blast(blast: &Blast, question: &Question) -> Vec<Check> {
     if let Some(max) = blast.max_replica_delta
         && let Some(delta) = replica_delta(question)
     {
-        check("maxReplicaDelta", delta.unsigned_abs() > max.into(), format!("{delta:+} replicas, at most ±{max}"));
+        check(
+            "maxReplicaDelta",
+            delta.unsigned_abs() > max.into(),
+            format!("{delta:+} replicas, at most ±{max}"),
+        );
     }
     let Some(plan) = &question.plan else { return checks };
     let BlastRadius { desired, unavailable_after, budget_allows, .. } = plan.blast;

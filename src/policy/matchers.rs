@@ -109,7 +109,11 @@ fn matcher(text: &str) -> Result<Matcher, String> {
 
 fn unquote(text: &str) -> Result<String, String> {
     let Some(quoted) = text.strip_prefix('"') else {
-        return if text.contains('"') { Err(format!("`{text}` has a quote in it")) } else { Ok(text.to_owned()) };
+        return if text.contains('"') {
+            Err(format!("`{text}` has a quote in it"))
+        } else {
+            Ok(text.to_owned())
+        };
     };
     let inner = quoted.strip_suffix('"').ok_or_else(|| format!("`{text}` lacks its closing quote"))?;
     let (mut value, mut chars) = (String::new(), inner.chars());

@@ -137,7 +137,8 @@ fn approved(terms: &Terms, plan: &Plan, hash: Hash, question: &Question) -> Resu
         return Err(format!("the approval of {at} is older than {expires:#}"));
     }
     if !terms.satisfied_by(by) {
-        let rules: Vec<String> = terms.rules().map(|rule| format!("{} of `{}`", rule.count, rule.name)).collect();
+        let rules: Vec<String> =
+            terms.rules().map(|rule| format!("{} of `{}`", rule.count, rule.name)).collect();
         return Err(format!("too few entitled people approved it: it takes {}", rules.join(" and ")));
     }
     let mut names: Vec<&str> = by.iter().filter(|person| terms.entitles(person)).map(|p| p.name()).collect();

@@ -67,10 +67,15 @@ impl<'f> Reader<'f> {
         let Fields { at, entries, .. } = self.map(node, what)?;
         for (key, _) in &entries {
             if later.contains(&key.text.as_str()) {
-                let help = "this version does not know it, and nothing is ever ignored: leave it out".to_owned();
+                let help =
+                    "this version does not know it, and nothing is ever ignored: leave it out".to_owned();
                 self.wrong(key.at, format!("`{}` is not supported yet", key.text), Some(help));
             } else if !known.contains(&key.text.as_str()) {
-                self.wrong(key.at, format!("unknown key `{}` in {what}", key.text), Some(meant(&key.text, known)));
+                self.wrong(
+                    key.at,
+                    format!("unknown key `{}` in {what}", key.text),
+                    Some(meant(&key.text, known)),
+                );
             }
         }
         Some(Fields { at, what, entries })
@@ -96,7 +101,11 @@ impl<'f> Reader<'f> {
     }
 
     /// Every item of a list, read by `item`; those that could not be read are left out.
-    pub fn list<T>(&mut self, node: Option<&Node>, mut item: impl FnMut(&mut Self, &Node) -> Option<T>) -> Vec<T> {
+    pub fn list<T>(
+        &mut self,
+        node: Option<&Node>,
+        mut item: impl FnMut(&mut Self, &Node) -> Option<T>,
+    ) -> Vec<T> {
         match node.map(|node| (node, &node.value)) {
             None => Vec::new(),
             Some((_, Yaml::List(items))) => items.iter().filter_map(|node| item(self, node)).collect(),
@@ -175,7 +184,8 @@ impl<'f> Reader<'f> {
 
     /// `90s`, `15m`, `1h30m`, `2d`.
     pub fn duration(&mut self, node: &Node) -> Option<SignedDuration> {
-        let duration = node.value.scalar().and_then(|text| duration(&text)).filter(SignedDuration::is_positive);
+        let duration =
+            node.value.scalar().and_then(|text| duration(&text)).filter(SignedDuration::is_positive);
         if duration.is_none() {
             self.expected_value(node, "a duration like `90s`, `15m` or `1h30m`");
         }

@@ -22,9 +22,8 @@ const fn column(class: Class) -> Column {
         (Reversibility::None, _) | (_, Risk::High) => Column::Grave,
         (Reversibility::Exact | Reversibility::SelfHealing, Risk::Low) => Column::Easy,
         (Reversibility::Exact, Risk::Medium) => Column::Careful { exact: true },
-        (Reversibility::SelfHealing, Risk::Medium) | (Reversibility::SideEffects, Risk::Low | Risk::Medium) => {
-            Column::Careful { exact: false }
-        }
+        (Reversibility::SelfHealing, Risk::Medium)
+        | (Reversibility::SideEffects, Risk::Low | Risk::Medium) => Column::Careful { exact: false },
     }
 }
 

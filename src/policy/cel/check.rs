@@ -36,7 +36,7 @@ impl Ty {
             Self::Float => "a fraction",
             Self::Duration => "a duration",
             Self::List(_) => "a list",
-            Self::Any => "anything",
+            Self::Any => "something unknown",
         }
     }
 
@@ -207,7 +207,11 @@ impl Checker<'_> {
         let Expr::Comprehension(inner) = &mut expr.expr else { return Ty::Any };
         if !self.locals.is_empty() {
             let help = "the engine has no cost limit: write two rules";
-            self.wrong(id, "`all`, `exists`, `map` or `filter` within another one".to_owned(), Some(help.to_owned()));
+            self.wrong(
+                id,
+                "`all`, `exists`, `map` or `filter` within another one".to_owned(),
+                Some(help.to_owned()),
+            );
             return Ty::Any;
         }
         let ComprehensionExpr { iter_range, iter_var, iter_var2, accu_var, accu_init, .. } = &mut **inner;
@@ -240,6 +244,13 @@ impl Checker<'_> {
         if let [left, right] = parts.as_slice() {
             self.closed_words(func_name, left, right);
             self.pattern(func_name, right);
+        }
+        if func_name.chars().all(char::is_alphanumeric) && !FUNCTIONS.contains(&func_name.as_str()) {
+            let (message, help) =
+                (format!("there is no function `{func_name}`"), meant(func_name, &FUNCTIONS));
+            let word = func_name.clone();
+            self.wrong_word(&word, message, help);
+            return Ty::Any;
         }
         match signature(func_name, &types) {
             Ok(ty) => ty,
@@ -327,7 +338,8 @@ fn signature(function: &str, types: &[Ty]) -> Result<Ty, String> {
     let wants = |want: &[Ty], gives: Ty| {
         let fit = want.len() == types.len() && want.iter().zip(types).all(|(w, t)| w.fits(t));
         let given: Vec<&str> = types.iter().map(Ty::name).collect();
-        fit.then_some(gives).ok_or_else(|| format!("`{}` does not take {}", word(function), given.join(" and ")))
+        fit.then_some(gives)
+            .ok_or_else(|| format!("`{}` does not take {}", word(function), given.join(" and ")))
     };
     let same = |gives: Ty| match types {
         [a, b] if a.fits(b) => Ok(gives),
@@ -339,9 +351,7 @@ fn signature(function: &str, types: &[Ty]) -> Result<Ty, String> {
         op::LOGICAL_NOT => wants(&[BOOL], BOOL),
         op::EQUALS | op::NOT_EQUALS => same(BOOL),
         op::LESS | op::LESS_EQUALS | op::GREATER | op::GREATER_EQUALS => match types {
-            [Ty::Fact(Type::Bool | Type::Labels) | Ty::List(_), _] => {
-                wants(&[INT, INT], BOOL)
-            }
+            [Ty::Fact(Type::Bool | Type::Labels) | Ty::List(_), _] => wants(&[INT, INT], BOOL),
             _ => same(BOOL),
         },
         op::ADD | op::SUBSTRACT | op::MULTIPLY | op::DIVIDE | op::MODULO => match types {
@@ -374,13 +384,27 @@ fn signature(function: &str, types: &[Ty]) -> Result<Ty, String> {
         "getHours" | "getMinutes" | "getDayOfWeek" | "getDayOfMonth" | "getMonth" | "getFullYear" => {
             if types.len() == 1 { wants(&[TIME], INT) } else { wants(&[TIME, TEXT], INT) }
         }
-        other => Err(format!("there is no function `{other}`; {}", meant(other, &FUNCTIONS))),
+        other => Err(format!("`{}` is not supported", word(other))),
     }
 }
 
 const FUNCTIONS: [&str; 16] = [
-    "startsWith", "endsWith", "contains", "matches", "size", "string", "int", "double", "timestamp", "duration",
-    "getHours", "getMinutes", "getDayOfWeek", "getDayOfMonth", "getMonth", "getFullYear",
+    "startsWith",
+    "endsWith",
+    "contains",
+    "matches",
+    "size",
+    "string",
+    "int",
+    "double",
+    "timestamp",
+    "duration",
+    "getHours",
+    "getMinutes",
+    "getDayOfWeek",
+    "getDayOfMonth",
+    "getMonth",
+    "getFullYear",
 ];
 
 /// The operator as it is written: `_&&_` is `&&`.

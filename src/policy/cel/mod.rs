@@ -38,7 +38,6 @@ pub(super) struct Wrong {
 /// A checked expression that gives true or false.
 #[derive(Debug)]
 pub(super) struct Rule {
-    source: String,
     expression: Expression,
     facts: Vec<String>,
 }
@@ -72,12 +71,7 @@ impl Rule {
         })?;
         let mut expression = program.expression().clone();
         let facts = check::check(&mut expression, program.source_info(), source)?;
-        Ok(Self { source: source.to_owned(), expression, facts })
-    }
-
-    /// The text as it was written.
-    pub fn source(&self) -> &str {
-        &self.source
+        Ok(Self { expression, facts })
     }
 
     /// The facts it reads.

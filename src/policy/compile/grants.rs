@@ -17,8 +17,20 @@ const STABILISE: SignedDuration = SignedDuration::from_mins(2);
 const CONFIRM: SignedDuration = SignedDuration::from_mins(30);
 
 const KNOWN: [&str; 14] = [
-    "id", "description", "alerts", "when", "actions", "environments", "level", "actFrom", "mode", "limits",
-    "blastRadius", "verify", "confirm", "playbook",
+    "id",
+    "description",
+    "alerts",
+    "when",
+    "actions",
+    "environments",
+    "level",
+    "actFrom",
+    "mode",
+    "limits",
+    "blastRadius",
+    "verify",
+    "confirm",
+    "playbook",
 ];
 const LATER: [&str; 5] = ["expires", "target", "offer", "override", "metrics"];
 
@@ -106,7 +118,11 @@ fn refuse_revert(reader: &mut Reader<'_>, node: &Node, actions: &[ActionKind]) {
         let without: Vec<&str> =
             actions.iter().filter(|action| !has_undo(&[**action])).map(|action| action.name()).collect();
         let help = "use `escalate`".to_owned();
-        reader.wrong(node.at, format!("`{}` has no undo: there is nothing to revert", without.join("`, `")), Some(help));
+        reader.wrong(
+            node.at,
+            format!("`{}` has no undo: there is nothing to revert", without.join("`, `")),
+            Some(help),
+        );
     }
 }
 
@@ -127,14 +143,16 @@ fn blast(reader: &mut Reader<'_>, node: &Node) -> Option<Blast> {
     let known = ["maxUnavailable", "keepReady", "respectBudgets", "maxReplicaDelta", "maxReplicas"];
     let fields = reader.fields(node, "blastRadius", &known, &[])?;
     let mut count = |key| fields.get(key).and_then(|node| reader.count(node, 1..=u32::MAX));
-    let (keep_ready, max_replica_delta, max_replicas) = (count("keepReady"), count("maxReplicaDelta"), count("maxReplicas"));
+    let (keep_ready, max_replica_delta, max_replicas) =
+        (count("keepReady"), count("maxReplicaDelta"), count("maxReplicas"));
     let max_unavailable = fields.get("maxUnavailable").and_then(|node| reader.percent(node));
     let respect_budgets = fields.get("respectBudgets").and_then(|node| reader.boolean(node)).unwrap_or(false);
     Some(Blast { max_unavailable, keep_ready, respect_budgets, max_replica_delta, max_replicas })
 }
 
 fn verify(reader: &mut Reader<'_>, node: &Node, actions: &[ActionKind]) -> Option<VerifyRule> {
-    let fields = reader.fields(node, "verify", &["within", "stabilise", "expect", "onFailure"], &["metrics"])?;
+    let fields =
+        reader.fields(node, "verify", &["within", "stabilise", "expect", "onFailure"], &["metrics"])?;
     let within = fields.need(reader, "within").and_then(|node| reader.duration(node));
     let stabilise = fields.get("stabilise").map_or(Some(STABILISE), |node| reader.duration(node));
     let words = [
@@ -142,7 +160,8 @@ fn verify(reader: &mut Reader<'_>, node: &Node, actions: &[ActionKind]) -> Optio
         ("no_new_restarts", Expectation::NoNewRestarts),
         ("alert_gone", Expectation::AlertGone),
     ];
-    let expect = filled(reader, &fields, "expect", |reader, node| reader.word(node, "an expectation", &words));
+    let expect =
+        filled(reader, &fields, "expect", |reader, node| reader.word(node, "an expectation", &words));
     let outcomes = [("escalate", OnFailure::Escalate), ("revert", OnFailure::Revert)];
     let on_failure = fields.get("onFailure").map_or(Some(OnFailure::Escalate), |node| {
         let found = reader.word(node, "what a failure may lead to", &outcomes);
@@ -168,8 +187,7 @@ fn confirm(
     let fields = reader.fields(node, "confirm", &["approval", "within", "onSilence"], &[])?;
     let approval = fields.need(reader, "approval").and_then(|node| all.approval(reader, node));
     let within = fields.get("within").map_or(Some(CONFIRM), |node| reader.duration(node));
-    let words =
-        [("keep", OnSilence::Keep), ("escalate", OnSilence::Escalate), ("revert", OnSilence::Revert)];
+    let words = [("keep", OnSilence::Keep), ("escalate", OnSilence::Escalate), ("revert", OnSilence::Revert)];
     let on_silence = fields.get("onSilence").map_or(Some(OnSilence::Escalate), |node| {
         let found = reader.word(node, "what silence may mean", &words);
         if found == Some(OnSilence::Revert) {

@@ -118,7 +118,11 @@ impl Gathered {
         let origin = Origin { file: Arc::from(reader.file), line: node.at.line };
         match self.names.get(&(what, name.to_owned())) {
             Some(first) => {
-                reader.wrong(node.at, format!("{what} `{name}` is defined twice"), Some(format!("first at {first}")));
+                reader.wrong(
+                    node.at,
+                    format!("{what} `{name}` is defined twice"),
+                    Some(format!("first at {first}")),
+                );
             }
             None => {
                 self.names.insert((what, name.to_owned()), origin.clone());
@@ -145,7 +149,11 @@ impl Gathered {
             let name = reader.text(item)?;
             if !self.environments.iter().any(|e| e.name == name) {
                 let known: Vec<&str> = self.environments.iter().map(|e| e.name.as_str()).collect();
-                reader.wrong(item.at, format!("there is no environment `{name}`"), Some(meant(&name, &known)));
+                reader.wrong(
+                    item.at,
+                    format!("there is no environment `{name}`"),
+                    Some(meant(&name, &known)),
+                );
             }
             Some(name)
         })
@@ -212,7 +220,8 @@ fn compile(
 
 /// Sorts whatever was gathered, so that the order of rules and files is gone for good.
 fn finish(gathered: Gathered, hash: Hash, examples: Vec<(String, Node)>) -> PolicySet {
-    let Gathered { mut environments, mut grants, mut guards, mut freezes, advice, brakes, mut notes, .. } = gathered;
+    let Gathered { mut environments, mut grants, mut guards, mut freezes, advice, brakes, mut notes, .. } =
+        gathered;
     environments.sort_by(|a, b| a.name.cmp(&b.name));
     grants.sort_by(|a, b| a.id.cmp(&b.id));
     guards.sort_by(|a, b| a.id.cmp(&b.id));
@@ -235,7 +244,16 @@ fn spec<'n>(reader: &mut Reader<'_>, body: &'n Node) -> Option<Spec<'n>> {
         }
     }
     let known = [
-        "mode", "environments", "approvers", "approvals", "grants", "advice", "guards", "freezes", "brakes", "tests",
+        "mode",
+        "environments",
+        "approvers",
+        "approvals",
+        "grants",
+        "advice",
+        "guards",
+        "freezes",
+        "brakes",
+        "tests",
     ];
     let node = root.need(reader, "spec")?;
     if node.value == Yaml::Null {

@@ -22,7 +22,9 @@ pub(super) struct Group {
 
 /// Reads `approvers`.
 pub(super) fn groups(all: &mut Gathered, reader: &mut Reader<'_>, spec: &Spec<'_>) {
-    let Some(map) = spec.fields.get("approvers").and_then(|node| reader.map(node, "approvers")) else { return };
+    let Some(map) = spec.fields.get("approvers").and_then(|node| reader.map(node, "approvers")) else {
+        return;
+    };
     for (key, node) in map.entries() {
         if let Some(group) = group(reader, node) {
             all.claim(reader, "approver", &key.text, &named(key));
@@ -40,7 +42,8 @@ fn group(reader: &mut Reader<'_>, node: &Node) -> Option<Group> {
     let fields = reader.fields(node, "an approver", &["slackUsers", "operators"], &later)?;
     let slack_users = reader.list(fields.get("slackUsers"), |reader, node| {
         let user = reader.text(node)?;
-        let fine = user.starts_with(['U', 'W']) && user.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+        let fine = user.starts_with(['U', 'W'])
+            && user.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
         if !fine {
             let help = "the id from the member's profile, like `U0A1B2C3D`; never a name".to_owned();
             reader.wrong(node.at, format!("`{user}` is not the id of a Slack user"), Some(help));
@@ -53,7 +56,9 @@ fn group(reader: &mut Reader<'_>, node: &Node) -> Option<Group> {
 
 /// Reads `approvals`.
 pub(super) fn approvals(all: &mut Gathered, reader: &mut Reader<'_>, spec: &Spec<'_>) {
-    let Some(map) = spec.fields.get("approvals").and_then(|node| reader.map(node, "approvals")) else { return };
+    let Some(map) = spec.fields.get("approvals").and_then(|node| reader.map(node, "approvals")) else {
+        return;
+    };
     for (key, node) in map.entries() {
         if let Some(rule) = approval(all, reader, key, node) {
             all.claim(reader, "approval", &key.text, &named(key));
@@ -70,7 +75,11 @@ fn approval(all: &Gathered, reader: &mut Reader<'_>, key: &Key, node: &Node) -> 
     let expires = fields.need(reader, "expires").and_then(|node| {
         let expires = reader.duration(node)?;
         if expires > MAX_EXPIRY {
-            reader.wrong(node.at, "an approval that stays open for more than a day", Some("at most `24h`".to_owned()));
+            reader.wrong(
+                node.at,
+                "an approval that stays open for more than a day",
+                Some("at most `24h`".to_owned()),
+            );
         }
         Some(expires)
     });

@@ -14,12 +14,13 @@ pub(super) fn environments(all: &mut Gathered, reader: &mut Reader<'_>, spec: &S
 }
 
 fn environment(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node) -> Option<Environment> {
-    let fields = reader.fields(node, "an environment", &["name", "when", "maxLevel", "ladder"], &["override"])?;
+    let fields =
+        reader.fields(node, "an environment", &["name", "when", "maxLevel", "ladder"], &["override"])?;
     let named = name(reader, &fields, "name");
     let when = fields.need(reader, "when").and_then(|node| settled_rule(reader, node));
     let max_level = fields.need(reader, "maxLevel").and_then(|node| reader.level(node));
     let ladder = [("strict", true), ("off", false)];
-    let strict = fields.get("ladder").map_or(Some(true), |node| ladder_word(reader, node, &ladder));
+    let strict = fields.get("ladder").map_or(Some(true), |node| reader.word(node, "a ladder", &ladder));
     let (name, node) = named?;
     let origin = all.claim(reader, "environment", &name, node);
     let environment = Environment { name, when: when?, max_level: max_level?, strict: strict?, origin };
@@ -30,14 +31,6 @@ fn environment(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node) -> Opti
         ));
     }
     Some(environment)
-}
-
-/// YAML 1.1 readers take `off` for `false`; this one does not, but people quote and unquote it.
-fn ladder_word(reader: &mut Reader<'_>, node: &Node, words: &[(&str, bool)]) -> Option<bool> {
-    if node.value == super::Yaml::Bool(false) {
-        return Some(false);
-    }
-    reader.word(node, "a ladder", words)
 }
 
 fn name<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, key: &str) -> Option<(String, &'n Node)> {
@@ -102,7 +95,11 @@ fn freeze(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node) -> Option<Fr
     let origin = all.claim(reader, "freeze", &name, node);
     let (from, (at, to)) = (from?, to?);
     if to <= from {
-        reader.wrong(at.at, format!("freeze `{name}` ends before it starts"), Some(format!("it starts at {from}")));
+        reader.wrong(
+            at.at,
+            format!("freeze `{name}` ends before it starts"),
+            Some(format!("it starts at {from}")),
+        );
     }
     Some(Freeze { name, from, to, environments, when, max_level: max_level?, origin })
 }
@@ -134,7 +131,8 @@ pub(super) fn brakes(all: &mut Gathered, reader: &mut Reader<'_>, spec: &Spec<'_
     let Some(global) = reader.fields(node, "the global brake", &known, &["ramp"]) else { return };
     all.claim(reader, "brake", "global", node);
     let standard = Brakes::default();
-    let count = |reader: &mut Reader<'_>, key: &str| global.get(key).and_then(|node| reader.count(node, 1..=1000));
+    let count =
+        |reader: &mut Reader<'_>, key: &str| global.get(key).and_then(|node| reader.count(node, 1..=1000));
     let max_in_flight = count(reader, "maxInFlight").unwrap_or(standard.max_in_flight);
     let max_actions = count(reader, "maxActions").unwrap_or(standard.max_actions);
     let window = global.get("window").and_then(|node| reader.duration(node)).unwrap_or(standard.window);

@@ -26,8 +26,20 @@ struct Golden<'r, 'f> {
 }
 
 const SECTIONS: [&str; 14] = [
-    "apiVersion", "kind", "description", "asked", "incident", "action", "chosen_by_model", "alert", "finding",
-    "target", "owner", "history", "cluster", "plan",
+    "apiVersion",
+    "kind",
+    "description",
+    "asked",
+    "incident",
+    "action",
+    "chosen_by_model",
+    "alert",
+    "finding",
+    "target",
+    "owner",
+    "history",
+    "cluster",
+    "plan",
 ];
 
 pub(super) fn question(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<Question> {
@@ -87,7 +99,11 @@ impl Golden<'_, '_> {
     }
 
     /// A fact: its value, `unknown`, or `not_applicable`. A fact that is left out is unknown.
-    fn fact<T>(&mut self, node: Option<&Node>, read: impl FnOnce(&mut Reader<'_>, &Node) -> Option<T>) -> Fact<T> {
+    fn fact<T>(
+        &mut self,
+        node: Option<&Node>,
+        read: impl FnOnce(&mut Reader<'_>, &Node) -> Option<T>,
+    ) -> Fact<T> {
         let unknown = || Fact::Unknown("the golden input does not say".to_owned());
         match node.map(|node| (node, node.value.scalar())) {
             None => unknown(),
@@ -115,13 +131,25 @@ impl Golden<'_, '_> {
 
     fn target(&mut self, node: &Node) -> Option<TargetFacts> {
         let known = [
-            "cluster", "namespace", "kind", "name", "uid", "labels", "annotations", "grounded", "named_by_alert",
+            "cluster",
+            "namespace",
+            "kind",
+            "name",
+            "uid",
+            "labels",
+            "annotations",
+            "grounded",
+            "named_by_alert",
             "lookalikes",
         ];
         let fields = self.reader.fields(node, "target", &known, &[])?;
         let mut text = |key: &str| fields.need(self.reader, key).and_then(|node| self.reader.text(node));
-        let (cluster, namespace, kind, name) = (text("cluster")?, text("namespace")?, text("kind")?, text("name")?);
-        let uid = fields.get("uid").and_then(|node| self.reader.text(node)).unwrap_or_else(|| format!("uid-{name}"));
+        let (cluster, namespace, kind, name) =
+            (text("cluster")?, text("namespace")?, text("kind")?, text("name")?);
+        let uid = fields
+            .get("uid")
+            .and_then(|node| self.reader.text(node))
+            .unwrap_or_else(|| format!("uid-{name}"));
         let named = Named { cluster: Cluster::new(cluster), kind: Kind::from_name(&kind), namespace, name };
         Some(TargetFacts {
             object: Object { named, uid },
@@ -135,13 +163,25 @@ impl Golden<'_, '_> {
 
     fn owner(&mut self, node: &Node, target: &Object) -> Option<OwnerFacts> {
         let known = [
-            "kind", "name", "uid", "replicas", "ready", "stateful", "busy", "gitops", "hpa", "minutes_since_rollout",
+            "kind",
+            "name",
+            "uid",
+            "replicas",
+            "ready",
+            "stateful",
+            "busy",
+            "gitops",
+            "hpa",
+            "minutes_since_rollout",
             "changed_by_person_minutes",
         ];
         let fields = self.reader.fields(node, "owner", &known, &[])?;
         let mut text = |key: &str| fields.need(self.reader, key).and_then(|node| self.reader.text(node));
         let (kind, name) = (text("kind")?, text("name")?);
-        let uid = fields.get("uid").and_then(|node| self.reader.text(node)).unwrap_or_else(|| format!("uid-{name}"));
+        let uid = fields
+            .get("uid")
+            .and_then(|node| self.reader.text(node))
+            .unwrap_or_else(|| format!("uid-{name}"));
         let named = Named { kind: Kind::from_name(&kind), name, ..target.named.clone() };
         let gitops = match fields.get("gitops") {
             Some(node) if matches!(node.value, Yaml::Map(_)) => {
@@ -178,7 +218,8 @@ impl Golden<'_, '_> {
     }
 
     fn alert(&mut self, node: &Node) -> Option<AlertFacts> {
-        let fields = self.reader.fields(node, "alert", &["labels", "severity", "age_minutes", "flaps"], &[])?;
+        let fields =
+            self.reader.fields(node, "alert", &["labels", "severity", "age_minutes", "flaps"], &[])?;
         let severities = [Severity::Info, Severity::Warning, Severity::Critical];
         let words = severities.map(|severity| (facts::severity(severity), severity));
         let severity = match fields.get("severity") {
@@ -230,7 +271,8 @@ impl Golden<'_, '_> {
         if let Some(node) = fields.get("risk") {
             class.risk = self.reader.word(node, "a risk", &words)?;
         }
-        let budget_allows = fields.get("budget_allows").and_then(|node| self.reader.count(node, 0..=u32::MAX));
+        let budget_allows =
+            fields.get("budget_allows").and_then(|node| self.reader.count(node, 0..=u32::MAX));
         let delta = fields.get("replica_delta").and_then(|node| match node.value {
             Yaml::Int(n) => Some(n),
             _ => None,

@@ -110,7 +110,13 @@ fn put_key(node: &mut Node, key: &str, value: &Node) {
     }
 }
 
-fn compare(reader: &mut Reader<'_>, set: &PolicySet, asked: &Question, expect: &Node, name: &str) -> Option<()> {
+fn compare(
+    reader: &mut Reader<'_>,
+    set: &PolicySet,
+    asked: &Question,
+    expect: &Node,
+    name: &str,
+) -> Option<()> {
     let fields = reader.fields(expect, "expect", &["outcome", "level", "grant", "reason"], &[])?;
     let outcomes = [Outcome::Drop, Outcome::Notify, Outcome::Ask, Outcome::Act, Outcome::Escalate];
     let words = outcomes.map(|outcome| (outcome.name(), outcome));
@@ -121,7 +127,8 @@ fn compare(reader: &mut Reader<'_>, set: &PolicySet, asked: &Question, expect: &
     let decision = decide(set, asked);
     let wrong = differences(&decision, outcome, level, grant, reason);
     if !wrong.is_empty() {
-        let explanation = explain(set, asked).to_string().replace('\n', "\n   ");
+        let explanation = explain(set, asked).to_string();
+        let explanation = explanation.trim_end().replace('\n', "\n     ");
         reader.wrong(expect.at, format!("test `{name}` fails: {}", wrong.join(", ")), Some(explanation));
     }
     Some(())
