@@ -4,6 +4,9 @@
 pub mod alertmanager;
 pub mod kube;
 pub mod model;
-//! The simulated world.
-
 pub mod slack;
+
+/// The HTTP client of the simulated side, with its own short patience.
+pub fn client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder().timeout(std::time::Duration::from_secs(10)).build()
+}
