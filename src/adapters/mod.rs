@@ -1,5 +1,6 @@
 //! The world's edges: one vendor each, thin, and making no choices.
 
+pub mod alertmanager;
 pub mod kube;
 pub mod mcp;
 pub mod openai;

@@ -156,9 +156,7 @@ impl Daemon {
     async fn administer(&self, request: Request, uid: u32) -> Response {
         let by = |name: String| Person::Operator { name: format!("{} (uid {uid})", tidy(&name)) };
         let done = match request {
-            Request::List { all } => {
-                self.incidents(all).await.map(Response::List).map_err(|e| e.to_string())
-            }
+            Request::List { all } => self.incidents(all).await.map(Response::List).map_err(|e| e.to_string()),
             Request::Show { incident } => self.show(&incident).await,
             Request::Answer { incident, answer, name } => {
                 self.answer_by_name(&incident, answer, by(name)).await
@@ -184,7 +182,9 @@ impl Daemon {
         let question = question_for(&state);
         let fed = self.answer(&incident, question, answer, by).await.map_err(|e| e.to_string())?;
         match fed {
-            Fed::Taken(_) => Ok(Response::Done(format!("taken: `belay incidents show {incident}` tells what came of it"))),
+            Fed::Taken(_) => {
+                Ok(Response::Done(format!("taken: `belay incidents show {incident}` tells what came of it")))
+            }
             Fed::Ignored(why) => Err(why.to_string()),
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::adapters::alertmanager::{self, Alertmanager};
+use crate::adapters::alertmanager::{self, Alertmanager, Credentials};
 use crate::adapters::kube::{self, Access, KubeHand, KubeReads};
 use crate::adapters::mcp::{self, ConnectError, Hub, McpActions};
 use crate::adapters::openai::{self, OpenAi, TokenField};
@@ -22,12 +22,14 @@ use crate::domain::record::Record;
 use crate::execute::{KeyError, Signer};
 use crate::investigate::{Limits, Mind, Prompts};
 use crate::policy::{self, PolicySet};
-use crate::ports::clock::SharedClock;
+use crate::ports::clock::{SharedClock, SystemClock};
 use crate::ports::messenger::{Messenger, Pager};
 use crate::ports::reads::Alerts;
 use crate::ports::store::{Append, AppendError, Store};
-use crate::servers::actions::{ActionServer, Engine, HardLimits, Ledger, LedgerError, NotAKey, VerifyingKeys};
-use crate::servers::kubernetes::KubernetesServer;
+use crate::servers::actions::{
+    self, ActionServer, Engine, HardLimits, Ledger, LedgerError, NotAKey, VerifyingKeys,
+};
+use crate::servers::kubernetes::{self, KubernetesServer};
 use crate::store;
 
 use super::{Daemon, Ports};
@@ -58,9 +60,17 @@ pub enum BuildError {
     #[error("the start could not be recorded")]
     Start(#[from] AppendError),
     #[error("the key that signs warrants cannot be used; remove `{}` to make a new one", path.display())]
-    Key { path: PathBuf, #[source] source: KeyError },
+    Key {
+        path: PathBuf,
+        #[source]
+        source: KeyError,
+    },
     #[error("`{}` cannot be written", path.display())]
-    Write { path: PathBuf, #[source] source: io::Error },
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("the key that signs warrants does not verify them")]
     NotAKey(#[from] NotAKey),
     #[error("the file of used warrants cannot be opened")]
@@ -68,7 +78,7 @@ pub enum BuildError {
     #[error("the cluster cannot be reached")]
     Cluster(#[from] kube::ConnectError),
     #[error("Alertmanager cannot be asked")]
-    Alertmanager(#[from] alertmanager::Misconfigured),
+    Alertmanager(#[from] alertmanager::SetupError),
     #[error("Slack cannot be used")]
     Slack(#[from] slack::Misconfigured),
     #[error("the pager cannot be used")]
@@ -79,6 +89,8 @@ pub enum BuildError {
     Prompts(#[from] crate::investigate::prompts::PromptError),
     #[error("an MCP server of belay's own could not be started")]
     Mcp(#[from] ConnectError),
+    #[error("the MCP server ended: {0}")]
+    Served(String),
     #[error("the tools for the model could not be offered")]
     Hub(#[from] mcp::HubError),
 }
@@ -109,7 +121,7 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
     let set = policy::load(given.policies.iter().map(|(n, t)| (n.as_str(), t.as_str())));
     let set = set.map_err(BuildError::Policies)?;
     make_private(&config.state_dir)?;
-    let (store, report) = store::open(&config.state_dir, store::Options::default())?;
+    let (store, report) = store::open(&config.state_dir, &store::Options::default())?;
     let store: Arc<dyn Store> = Arc::new(store);
     let signer = signer(&config.state_dir)?;
     let mut servers = Vec::new();
@@ -164,6 +176,16 @@ async fn actions(
     signer: &Signer,
     cluster: &Cluster,
 ) -> Result<mcp::InProcess, BuildError> {
+    let server = action_server(config, clock, signer, cluster).await?;
+    Ok(mcp::connect_in_process(server).await?)
+}
+
+async fn action_server(
+    config: &Config,
+    clock: &SharedClock,
+    signer: &Signer,
+    cluster: &Cluster,
+) -> Result<ActionServer, BuildError> {
     let token = config.cluster.write_token_file.as_ref().or(config.cluster.token_file.as_ref());
     let client = kube::connect(&access(config, token)).await?;
     let hand = Arc::new(KubeHand::new(client, cluster.clone()));
@@ -171,7 +193,26 @@ async fn actions(
     let ledger = Ledger::open(&config.state_dir.join(USED_WARRANTS), clock.now())?;
     let limits = hard_limits(&config.limits, cluster);
     let engine = Engine::new(hand, keys, limits, Arc::clone(clock), ledger);
-    Ok(mcp::connect_in_process(ActionServer::new(Arc::new(engine))).await?)
+    Ok(ActionServer::new(Arc::new(engine)))
+}
+
+/// Serves the action server on standard input and output, as a process of its own. It takes warrants
+/// that the daemon with this state directory signs.
+pub async fn serve_actions(config: &Config) -> Result<(), BuildError> {
+    make_private(&config.state_dir)?;
+    let (signer, cluster) = (signer(&config.state_dir)?, Cluster::new(&config.cluster.name));
+    let clock: SharedClock = Arc::new(SystemClock);
+    let server = action_server(config, &clock, &signer, &cluster).await?;
+    actions::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
+}
+
+/// Serves the kubernetes server on standard input and output.
+pub async fn serve_kubernetes(config: &Config) -> Result<(), BuildError> {
+    let client = kube::connect(&access(config, config.cluster.token_file.as_ref())).await?;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let reads = Arc::new(KubeReads::new(client, Cluster::new(&config.cluster.name), clock));
+    let server = KubernetesServer::new(reads, config.limits.namespaces.clone());
+    kubernetes::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
 }
 
 /// What the action server refuses, whatever policy says.
@@ -205,8 +246,7 @@ async fn mind(
         token_field: TokenField::default(),
     })?;
     let texts = config.prompts.as_deref().map(config::prompts).transpose()?.unwrap_or_default();
-    let listing: Arc<KubeReads> = Arc::clone(reads);
-    let server = KubernetesServer::new(listing, config.limits.namespaces.clone());
+    let server = KubernetesServer::new(Arc::clone(reads) as _, config.limits.namespaces.clone());
     let started = mcp::connect_in_process(server).await?;
     let mut hub = Hub::new();
     hub.join("kubernetes", started.client, &mcp::Allow::only(crate::servers::kubernetes::TOOLS)).await?;
@@ -222,8 +262,11 @@ async fn mind(
 
 fn alerts(config: &Config) -> Result<Option<Arc<dyn Alerts>>, BuildError> {
     let Some(alertmanager) = &config.alertmanager else { return Ok(None) };
-    let bearer = alertmanager.bearer_token_file.as_deref().map(config::secret).transpose()?;
-    Ok(Some(Arc::new(Alertmanager::new(&alertmanager.url, bearer)?)))
+    let credentials = match &alertmanager.bearer_token_file {
+        Some(file) => Credentials::Bearer(config::secret(file)?),
+        None => Credentials::None,
+    };
+    Ok(Some(Arc::new(Alertmanager::new(&alertmanager.url, credentials)?)))
 }
 
 fn messenger(config: &Config, otherwise: Arc<dyn Messenger>) -> Result<Arc<dyn Messenger>, BuildError> {

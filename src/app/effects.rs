@@ -1,15 +1,18 @@
 //! What each effect does in the world. No choices are made here: ports are asked, pure stages are given
 //! what they answered, and the result comes back as an input of the incident.
 
-use crate::domain::decision::{ApprovalFacts, Asked, Decided, Person, Question};
+use crate::domain::cluster::Snapshot;
+use crate::domain::decision::{ApprovalFacts, Asked, Decided, Expectation, Person, Question};
 use crate::domain::ids::{CandidateId, IncidentId, IntentId};
 use crate::domain::plan::Refusal;
 use crate::domain::record::{Choice, Diagnosis, Entry, Intent};
 use crate::domain::warrant::Applied;
+use crate::execute::verify::{self, Seen};
+use crate::incident::input::{Check, Held};
 use crate::incident::{Effect, Input, State};
+use crate::policy::Permit;
 use crate::ports::actions::NoAnswer;
 use crate::ports::messenger::Undelivered;
-use crate::policy::Permit;
 use crate::ports::reads::{Located, ReadError};
 use crate::ports::store::{Claimed, StoreError};
 use crate::store::Durable;
@@ -59,26 +62,18 @@ impl Daemon {
         let (Some(snapshot), Some(lead)) = (self.snapshot(state).await?, state.lead()) else {
             return Ok(self.advise(state));
         };
-        let seen = diagnose::diagnose(&snapshot, lead);
-        let diagnosis = self.with_evidence_kept(seen).await?;
+        let mut diagnosis = diagnose::diagnose(&snapshot, &lead.labels);
+        // everything that was read is kept before anything is done: an act may remove it
+        let whole = serde_json::to_vec(&snapshot).map_err(|e| NotNow(e.to_string()))?;
+        let hash = self.ports().store.put_blob(whole).await?;
+        diagnosis.evidence.iter_mut().for_each(|evidence| evidence.blob = Some(hash));
         Ok(Some(Input::Diagnosed(Box::new(diagnosis))))
-    }
-
-    async fn with_evidence_kept(&self, seen: diagnose::Seen) -> Result<Diagnosis, NotNow> {
-        let mut diagnosis = seen.diagnosis;
-        for (index, whole) in seen.wholes {
-            let hash = self.ports().store.put_blob(whole.into_bytes()).await.map_err(|e| NotNow(e.to_string()))?;
-            if let Some(evidence) = diagnosis.evidence.get_mut(index) {
-                evidence.blob = Some(hash);
-            }
-        }
-        Ok(diagnosis)
     }
 
     fn advise(&self, state: &State) -> Option<Input> {
         let lead = state.lead()?;
         let target = state.target.named().is_some() && state.owner.is_some();
-        Some(Input::Advised(policy::advise(&self.policies(), lead, target, self.now())))
+        Some(Input::Advised(policy::advise(&self.policies(), lead, target)))
     }
 
     async fn investigate(&self, state: &State) -> Done {
@@ -171,25 +166,42 @@ impl Daemon {
         };
         let mut question = self.question(state, asking).await?;
         question.approval = approved(state, intent);
-        let set = self.policies();
-        let permit = match &intent.reverts {
-            Some(_) => policy::permit_revert(&set, &question, intent),
-            None => policy::permit(&set, &question),
-        };
+        question.undoes = intent.reverts.as_ref().map(|_| intent.grant().clone());
+        let permit = policy::permit(&self.policies(), &question);
         Ok(permit.map_err(|decision| Box::new(Decided { question, decision: *decision })))
     }
 
     async fn check(&self, state: &State, id: &IntentId) -> Done {
-        let Some(act) = state.act(id) else { return Ok(None) };
+        let (Some(act), Some(lead)) = (state.act(id), state.lead()) else { return Ok(None) };
         let owner = act.intent.plan.owner.clone();
         let located = Located { target: owner.0.clone(), owner };
-        let snapshot = self.ports().reads.snapshot(&located).await.map_err(|e| e.to_string());
+        let after = match self.ports().reads.snapshot(&located).await {
+            Ok(after) => after,
+            Err(e) => return Ok(Some(Input::Checked { intent: id.clone(), check: unseen(&e.to_string()) })),
+        };
+        let before = self.before(state).await?;
         let active = match &self.ports().alerts {
             Some(alerts) => alerts.active().await.map_err(|e| e.to_string()),
             None => Err("no Alertmanager is configured whose list could be read".into()),
         };
-        let check = execute::verify::check(act, snapshot.as_ref(), active.as_deref(), state.lead());
+        let look = verify::Look {
+            intent: &act.intent,
+            acted: act.done_at.unwrap_or(act.intended_at),
+            alert: &lead.labels,
+            before: before.as_ref().unwrap_or(&after),
+            after: &after,
+            active: &active,
+        };
+        let check = check_of(verify::verify(&look));
         Ok(Some(Input::Checked { intent: id.clone(), check }))
+    }
+
+    /// The cluster as it was diagnosed, from what was kept then.
+    async fn before(&self, state: &State) -> Result<Option<Snapshot>, NotNow> {
+        let kept = state.diagnosis.iter().flat_map(|d| &d.evidence).find_map(|e| e.blob);
+        let Some(hash) = kept else { return Ok(None) };
+        let bytes = self.ports().store.blob(hash).await?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     async fn plan_revert(&self, state: &State, id: &IntentId, by: Option<Person>) -> Done {
@@ -229,8 +241,36 @@ impl Daemon {
     }
 }
 
+/// One look, summed up: the strictest counts.
+fn check_of(seen: Vec<(Expectation, Seen)>) -> Check {
+    let rank = |s: &Seen| match s {
+        Seen::Again(_) => 3,
+        Seen::Not(_) => 2,
+        Seen::CannotTell(_) => 1,
+        Seen::Held(_) => 0,
+    };
+    let held = match seen.iter().map(|(_, s)| rank(s)).max() {
+        Some(3) => Held::Again,
+        Some(2) => Held::NotYet,
+        Some(1) => Held::CannotTell,
+        Some(_) | None => Held::Yes,
+    };
+    let words = |(_, s): (Expectation, Seen)| match s {
+        Seen::Again(w) | Seen::Not(w) | Seen::CannotTell(w) | Seen::Held(w) => w,
+    };
+    Check { held, seen: seen.into_iter().map(words).collect() }
+}
+
+fn unseen(why: &str) -> Check {
+    Check { held: Held::CannotTell, seen: vec![why.to_owned()] }
+}
+
 /// The approval on which the intent was written: the one that the decision before it was made on.
 fn approved(state: &State, intent: &Intent) -> Option<ApprovalFacts> {
+    if let Some(by) = intent.reverts.as_ref().and(state.reverting.as_ref()) {
+        // whoever pressed Revert approved exactly the undo that the message promised
+        return Some(ApprovalFacts { plan: intent.plan_hash, by: vec![by.clone()], at: intent.plan.made_at });
+    }
     let decided = state.decided.as_ref()?;
     decided.question.approval.clone().filter(|a| a.plan == intent.plan_hash)
 }

@@ -53,6 +53,7 @@ impl Daemon {
         let candidate = candidate.ok_or_else(|| missing("candidate"))?;
         let finding = diagnosis.findings.iter().find(|f| f.cause.name() == candidate.cause);
         let now = self.now();
+        let (target, owner) = diagnose::facts(&snapshot, &lead.labels, &candidate.action);
         let mut question = Question {
             asked: asking.asked,
             incident: state.id.clone(),
@@ -69,11 +70,12 @@ impl Daemon {
                 cause: candidate.cause.clone(),
                 certainty: finding.map_or(Certainty::Possible, |f| f.certainty),
             },
-            target: diagnose::target_facts(&snapshot, candidate, &state.target),
-            owner: diagnose::owner_facts(&snapshot, now),
+            target,
+            owner,
             history: HistoryFacts::default(),
             cluster: self.cluster_facts(asking.but).await?,
             approval: approval(state),
+            undoes: None,
             now,
         };
         question.history = self.history(&question, asking.but).await?;
@@ -123,8 +125,7 @@ fn chosen_by_model(state: &State) -> bool {
 /// The approvals given to the open question.
 fn approval(state: &State) -> Option<ApprovalFacts> {
     let open = state.question.as_ref()?;
-    let given: Vec<_> =
-        open.answers.iter().filter(|(_, answer, _)| *answer == Answer::Approve).collect();
+    let given: Vec<_> = open.answers.iter().filter(|(_, answer, _)| *answer == Answer::Approve).collect();
     let at = given.iter().map(|(_, _, at)| *at).max()?;
     let by = given.into_iter().map(|(by, _, _)| by.clone()).collect();
     Some(ApprovalFacts { plan: open.question.plan, by, at })

@@ -6,9 +6,7 @@ use crate::domain::ids::{IncidentId, IntentId, QuestionId, StreamId};
 use crate::domain::record::{Entry, Intent, Record};
 use crate::domain::target::RootOwner;
 use crate::incident::{Ignored, Illegal, Input, Moment, State, Step, step};
-use crate::ports::store::{
-    Append, AppendError, IndexOp, Reserve, StoreError, TimerOp, WorkId,
-};
+use crate::ports::store::{Append, AppendError, IndexOp, Reserve, StoreError, TimerOp, WorkId};
 use crate::store::Durable;
 
 use super::Daemon;
@@ -104,19 +102,16 @@ impl Daemon {
                 }
                 Err(AppendError::AlreadyDone(_)) => return Ok(Fed::Ignored(Ignored::Duplicate)),
                 Err(AppendError::Store(e)) => return Err(e.into()),
-                Err(e @ (AppendError::Taken { .. } | AppendError::Unwritable(_))) => return Err(FeedError::Refused(e)),
+                Err(e @ (AppendError::Taken { .. } | AppendError::Unwritable(_))) => {
+                    return Err(FeedError::Refused(e));
+                }
             }
         }
         Err(FeedError::Busy)
     }
 
     /// Nothing follows from the input; the work that brought it is completed all the same.
-    async fn ignore(
-        &self,
-        state: &State,
-        ignored: Ignored,
-        work: Option<&WorkId>,
-    ) -> Result<Fed, FeedError> {
+    async fn ignore(&self, state: &State, ignored: Ignored, work: Option<&WorkId>) -> Result<Fed, FeedError> {
         if let Some(work) = work {
             let mut append = Append::to(state.id.stream(), None, self.now());
             append.done.push(work.clone());

@@ -149,9 +149,7 @@ impl Daemon {
     async fn join(&self, incident: &IncidentId, alert: &Alert) -> Result<Routed, FeedError> {
         let routed = self.hand_to(incident, alert).await?;
         let mut append = Append::to(incident.stream(), None, self.now());
-        append.index.push(IndexOp::Bind {
-            key: fingerprint_key(&self.ports().cluster, &alert.fingerprint),
-        });
+        append.index.push(IndexOp::Bind { key: fingerprint_key(&self.ports().cluster, &alert.fingerprint) });
         match self.ports().store.append(append).await {
             // bound to an earlier incident of that alert: the owner's open one has it all the same
             Ok(_) | Err(AppendError::Taken { .. }) => Ok(routed),
@@ -171,8 +169,7 @@ impl Daemon {
         let at = self.now();
         let key = owner.as_ref().map(owner_key);
         let fingerprint = fingerprint_key(&cluster, &alert.fingerprint);
-        let opening =
-            Opening { incident: incident.clone(), cluster, alert: alert.clone(), target, owner };
+        let opening = Opening { incident: incident.clone(), cluster, alert: alert.clone(), target, owner };
         let mut append = self.append_of(&incident, None, open(opening), at, None);
         append.index.extend(key.map(|key| IndexOp::Bind { key }));
         append.index.push(IndexOp::Bind { key: fingerprint });

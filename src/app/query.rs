@@ -101,7 +101,9 @@ impl Daemon {
 
 fn summary(state: &State) -> Summary {
     let about = match (&state.owner, &state.target) {
-        (Some(owner), _) => format!("{}/{}/{}", owner.0.named.namespace, owner.0.named.kind, owner.0.named.name),
+        (Some(owner), _) => {
+            format!("{}/{}/{}", owner.0.named.namespace, owner.0.named.kind, owner.0.named.name)
+        }
         (None, target) => target.named().map_or_else(|| "unclear".into(), ToString::to_string),
     };
     let note = match (&state.closed, &state.question, state.escalations.last()) {

@@ -104,7 +104,7 @@ impl Daemon {
     /// Takes a checkpoint over all stream heads.
     async fn checkpoint(&self) -> Result<(), FeedError> {
         let heads = self.ports().store.heads().await?;
-        let root = checkpoint(&heads);
+        let root = checkpoint(&heads).map_err(|e| StoreError::Damaged(e.to_string()))?;
         let mut append = Append::to(super::daemon_stream(), None, self.now());
         append.records.push(Record::Checkpoint { root, streams: heads.len() as u64 });
         self.ports().store.append(append).await.map_err(FeedError::Refused)?;

@@ -17,12 +17,7 @@ impl Daemon {
     }
 }
 
-fn story(
-    entries: &[Durable<Entry>],
-    state: &State,
-    holds: Vec<String>,
-    now: jiff::Timestamp,
-) -> Story {
+fn story(entries: &[Durable<Entry>], state: &State, holds: Vec<String>, now: jiff::Timestamp) -> Story {
     let mut story = Story {
         incident: state.id.clone(),
         version: state.news,

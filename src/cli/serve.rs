@@ -72,7 +72,8 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     first.map(|()| ExitCode::SUCCESS)
 }
 
-fn flatten(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {
+/// Why a task of the daemon ended.
+pub(super) fn flatten(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Result<()> {
     ended.context("a task of the daemon died")?
 }
 

@@ -20,7 +20,7 @@ pub(super) fn look() -> Look {
 
 /// Text that somebody else wrote, on one line and without control characters.
 pub(super) fn plain(text: &str) -> String {
-    visible::line(text)
+    visible::one_line(text)
 }
 
 /// Prints what the daemon answered.
@@ -44,7 +44,8 @@ fn list(out: &mut impl io::Write, incidents: &[Summary]) -> io::Result<()> {
     }
     for Summary { incident, phase, about, alert, opened_at, note } in incidents {
         let opened = opened_at.strftime("%m-%d %H:%M");
-        let line = format!("{incident}  {opened}  {phase:<13} {}  {}  {}", plain(about), plain(alert), plain(note));
+        let line =
+            format!("{incident}  {opened}  {phase:<13} {}  {}  {}", plain(about), plain(alert), plain(note));
         writeln!(out, "{}", fit(&line, look().width))?;
     }
     Ok(())

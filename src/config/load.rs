@@ -81,13 +81,19 @@ fn check(config: &Config) -> Result<(), ConfigError> {
 }
 
 fn rebase(config: &mut Config, base: &Path) {
-    let Config { state_dir, policies, prompts, cluster, webhook, alertmanager, slack, pager, model, .. } = config;
+    let Config { state_dir, policies, prompts, cluster, webhook, alertmanager, slack, pager, model, .. } =
+        config;
     let files = [Some(state_dir), Some(policies), prompts.as_mut(), cluster.token_file.as_mut()]
         .into_iter()
         .chain([cluster.write_token_file.as_mut(), webhook.bearer_token_file.as_mut()])
         .chain([webhook.password_file.as_mut()])
         .chain([alertmanager.as_mut().and_then(|a| a.bearer_token_file.as_mut())])
-        .chain(slack.as_mut().into_iter().flat_map(|s| [Some(&mut s.token_file), Some(&mut s.signing_secret_file)]))
+        .chain(
+            slack
+                .as_mut()
+                .into_iter()
+                .flat_map(|s| [Some(&mut s.token_file), Some(&mut s.signing_secret_file)]),
+        )
         .chain([pager.as_mut().and_then(|p| p.bearer_token_file.as_mut())])
         .chain([model.as_mut().and_then(|m| m.api_key_file.as_mut())]);
     for file in files.flatten() {

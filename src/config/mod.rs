@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::telemetry::LogFormat;
 
-pub use load::{ConfigError, columns, load, parse, policies, prompts, no_color, secret, user};
+pub use load::{ConfigError, columns, load, no_color, parse, policies, prompts, secret, user};
 
 /// `belay.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -1,6 +1,7 @@
 //! Execute: from a permit and a durable intent to a write, and back to what became of it. There is no way
 //! to a write without both proofs.
 
+pub mod verify;
 mod warrant;
 
 use jiff::Timestamp;

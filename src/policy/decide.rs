@@ -5,7 +5,7 @@ use super::judge::{Judgement, judge};
 use super::limits;
 use super::set::{Advice, Grant, PolicySet};
 use super::table;
-use crate::domain::alert::Severity;
+use crate::domain::alert::{Alert, Labels, Severity};
 use crate::domain::decision::{Decision, Level, OnFailure, OnSilence, Outcome, Question, Reason, Terms};
 
 /// Answers the question. A function of its arguments and nothing else.
@@ -13,9 +13,24 @@ pub fn decide(set: &PolicySet, question: &Question) -> Decision {
     conclude(set, question, &judge(set, question))
 }
 
+/// What is said about an alert where nothing can be done. Without advice of the policy's own, one whose
+/// target is unclear goes to a person.
+pub fn advise(set: &PolicySet, alert: &Alert, target_is_clear: bool) -> Decision {
+    let mut decision = ungranted(set, &alert.labels, alert.severity());
+    let advised = decision.reasons.iter().any(|reason| reason.code == "advice");
+    if !target_is_clear && !advised {
+        decision.outcome = Outcome::Escalate;
+        let text = "it is not clear what the alert is about".to_owned();
+        decision.reasons.insert(0, Reason { code: "unclear-target".to_owned(), text });
+    }
+    decision
+}
+
 /// What follows from a judgement.
 pub(super) fn conclude(set: &PolicySet, question: &Question, judged: &Judgement<'_>) -> Decision {
-    let Some(grant) = judged.matching.first().copied() else { return ungranted(set, question) };
+    let Some(grant) = judged.matching.first().copied() else {
+        return ungranted(set, &question.alert.labels, question.alert.severity);
+    };
     let enforced = match question.undoes {
         Some(_) => undo(set, question, judged, grant),
         None => act(set, question, judged, grant),
@@ -165,7 +180,7 @@ fn terms(
 /// A grant on trial: what would have been is written down, and what is said is what would be said
 /// without it.
 fn shadow(set: &PolicySet, question: &Question, grant: &Grant, would: Decision) -> Decision {
-    let without = ungranted(set, question);
+    let without = ungranted(set, &question.alert.labels, question.alert.severity);
     let outcome = match without.outcome {
         Outcome::Drop | Outcome::Notify | Outcome::Ask | Outcome::Act => Outcome::Notify,
         Outcome::Escalate => Outcome::Escalate,
@@ -183,13 +198,13 @@ fn shadow(set: &PolicySet, question: &Question, grant: &Grant, would: Decision) 
 }
 
 /// Where nothing may be done: the loudest advice, or else the default.
-fn ungranted(set: &PolicySet, question: &Question) -> Decision {
+fn ungranted(set: &PolicySet, labels: &Labels, severity: Severity) -> Decision {
     let matching: Vec<&Advice> = set
         .advice
         .iter()
-        .filter(|advice| advice.alerts.iter().any(|matchers| matchers.hold(&question.alert.labels)))
+        .filter(|advice| advice.alerts.iter().any(|matchers| matchers.hold(labels)))
         .collect();
-    let critical = critical(question);
+    let critical = severity == Severity::Critical;
     let decision = |outcome, code: &str, text: String| Decision {
         outcome,
         level: None,

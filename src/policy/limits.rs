@@ -8,7 +8,8 @@ use crate::domain::decision::{Draw, Question, Reason};
 use crate::domain::plan::BlastRadius;
 
 const GLOBAL: &str = "global";
-const IN_FLIGHT: &str = "in-flight";
+/// The limit that every act draws upon until its outcome is known.
+pub const IN_FLIGHT: &str = "in-flight";
 
 /// One thing that was counted or measured.
 #[derive(Debug, Clone, PartialEq, Eq)]

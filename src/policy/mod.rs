@@ -18,10 +18,10 @@ mod set;
 mod table;
 
 pub use compile::load;
-pub use decide::decide;
+pub use decide::{advise, decide};
 pub use explain::{Explanation, Line, explain};
 pub use golden::example;
-pub use limits::history_keys;
+pub use limits::{IN_FLIGHT, history_keys};
 pub use permit::{Permit, permit};
 pub use problem::{Errors, Problem};
 pub use raw::Pos;

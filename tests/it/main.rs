@@ -1,10 +1,10 @@
 //! The one integration binary: a module per area, linked once.
 
 mod given;
+mod hands;
 mod incident;
 mod investigate;
-mod sim;
-mod store;
 mod policy;
-mod hands;
+mod sim;
 mod slack;
+mod store;

@@ -1,8 +1,16 @@
-//! Kubernetes, by the `kube` client.
+//! Kubernetes through `kube`: the only room that names it. Reads are typed here and leave as `domain`
+//! views; writes are four guarded requests.
 
+mod client;
+mod listing;
 mod live;
+mod locate;
+mod logs;
+mod reads;
+mod views;
 mod writes;
-mod writes_client;
 
+pub use client::{Access, ConnectError, connect};
+pub use reads::KubeReads;
+pub use views::{NotReadable, Recorded, from_json};
 pub use writes::KubeHand;
-pub use writes_client::{ConnectError, writes_client};

@@ -81,10 +81,7 @@ impl Pager for Prompter {
 
 impl Stage {
     /// A stage, with the messenger and pager that lead to it.
-    pub(super) fn set(
-        clock: SharedClock,
-        answers: Answers,
-    ) -> (Self, Arc<dyn Messenger>, Arc<dyn Pager>) {
+    pub(super) fn set(clock: SharedClock, answers: Answers) -> (Self, Arc<dyn Messenger>, Arc<dyn Pager>) {
         let (give, views) = mpsc::unbounded_channel();
         let stage = Self {
             clock,
@@ -203,12 +200,12 @@ impl Stage {
     pub(super) fn journal(&self, found: &Verified, state_dir: &Path) {
         say(&format!(
             "\naudit verify: the journal is whole: {} steps, {} entries in {} streams; head {}\n\
-             It is kept in {1}: `belay audit export --state-dir {1}` prints it.",
+             It is kept in {dir}: `belay audit export --state-dir {dir}` prints it.",
             found.lines,
             found.entries,
             found.streams.len(),
             found.head.short(),
-            state_dir.display()
+            dir = state_dir.display(),
         ));
     }
 
@@ -230,9 +227,9 @@ async fn ask(buttons: &[Button]) -> anyhow::Result<Button> {
     loop {
         prompt(&format!("  {} > ", offer.join("   ")))?;
         let line = line().await?.trim().to_lowercase();
-        let pressed = keys.iter().find(|(key, b)| {
-            line.starts_with(*key) && b.label().to_lowercase().starts_with(&line)
-        });
+        let pressed = keys
+            .iter()
+            .find(|(key, b)| line.starts_with(*key) && b.label().to_lowercase().starts_with(&line));
         match pressed {
             Some((_, button)) => return Ok(*button),
             None => say("  press one of the letters, then Enter"),
