@@ -32,11 +32,14 @@ impl Blobs {
     pub(super) fn put(&self, bytes: &[u8]) -> Result<Hash, StoreError> {
         check_size(bytes)?;
         let hash = Hash::of(bytes);
-        if self.get(hash).is_ok_and(|kept| kept.is_some()) {
-            return Ok(hash);
-        }
-        self.write(&self.path(hash), bytes).map_err(|e| failed("kept", hash, &e))?;
-        Ok(hash)
+        let path = self.path(hash);
+        let kept = if self.get(hash).is_ok_and(|kept| kept.is_some()) {
+            // whoever wrote it may have died, or be, between the writing and the flushing
+            File::open(&path).and_then(|file| file.sync_all()).and_then(|()| self.flush_folder(&path))
+        } else {
+            self.write(&path, bytes)
+        };
+        kept.map(|()| hash).map_err(|e| failed("kept", hash, &e))
     }
 
     /// The bytes with this hash. Those that do not have it (any more) are damage.
@@ -68,7 +71,6 @@ impl Blobs {
         let folder = path.parent().unwrap_or(&self.dir);
         if !folder.is_dir() {
             fs::create_dir_all(folder)?;
-            File::open(&self.dir)?.sync_all()?;
         }
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let beside = self.dir.join(format!("tmp-{}-{number}", std::process::id()));
@@ -78,13 +80,19 @@ impl Blobs {
             file.write_all(bytes)?;
             file.sync_all()?;
             fs::rename(&beside, path)?;
-            File::open(folder)?.sync_all()
+            self.flush_folder(path)
         })();
         if done.is_err() {
             // best effort: the error that is told is the first one
             fs::remove_file(&beside).ok();
         }
         done
+    }
+
+    /// Brings the name of a blob to disk: its own, and its folder's.
+    fn flush_folder(&self, path: &Path) -> io::Result<()> {
+        File::open(path.parent().unwrap_or(&self.dir))?.sync_all()?;
+        File::open(&self.dir)?.sync_all()
     }
 
     /// Removes what a crash left half written.
