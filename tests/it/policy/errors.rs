@@ -322,6 +322,21 @@ fn an_expression_is_bounded() {
     assert!(errors.contains("bytes long"), "{errors}");
 }
 
+/// The longest chains and the deepest nesting that fit are read or refused, and overflow no stack.
+#[test]
+fn the_longest_expressions_do_no_harm() {
+    let chain = |link: &str, end: &str| format!("{}{end}", link.repeat((2048 - end.len()) / link.len()));
+    let nested = |n: usize| format!("{}owner.busy{}", "(".repeat(n), ")".repeat(n));
+    for text in
+        [chain("1+", "1 > 0"), chain("owner.busy || ", "true"), chain("!", "true"), nested(30), nested(1000)]
+    {
+        let loaded = with_examples("test.yaml", &edited(&[("finding.cause == 'OOMKilled'", &text)]));
+        if let Ok(set) = loaded {
+            super::decided(&set, super::OOM, &[]);
+        }
+    }
+}
+
 /// Keys of the format that this version does not know: never ignored.
 #[test]
 fn what_comes_later_is_refused_by_name() {

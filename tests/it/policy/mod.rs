@@ -14,6 +14,7 @@ mod errors;
 mod knobs;
 mod permits;
 mod shipped;
+mod story;
 
 const OOM: &str = "examples/oom.yaml";
 const SATURATION: &str = "examples/saturation.yaml";
