@@ -7,6 +7,7 @@ use super::set::{Advice, Grant, PolicySet};
 use super::table;
 use crate::domain::alert::{Alert, Labels, Severity};
 use crate::domain::decision::{Decision, Level, OnFailure, OnSilence, Outcome, Question, Reason, Terms};
+use crate::domain::ids::GrantId;
 
 /// Answers the question. A function of its arguments and nothing else.
 pub fn decide(set: &PolicySet, question: &Question) -> Decision {
@@ -28,14 +29,15 @@ pub fn advise(set: &PolicySet, alert: &Alert, target_is_clear: bool) -> Decision
 
 /// What follows from a judgement.
 pub(super) fn conclude(set: &PolicySet, question: &Question, judged: &Judgement<'_>) -> Decision {
-    let Some(grant) = judged.matching.first().copied() else {
-        return ungranted(set, &question.alert.labels, question.alert.severity);
-    };
-    let enforced = match question.undoes {
-        Some(_) => undo(set, question, judged, grant),
-        None => act(set, question, judged, grant),
-    };
-    if grant.shadow { shadow(set, question, grant, enforced) } else { enforced }
+    match (judged.matching.first().copied(), &question.undoes) {
+        (Some(grant), Some(_)) => undo(set, question, judged, grant),
+        (None, Some(gone)) => orphan(set, question, gone),
+        (Some(grant), None) => {
+            let enforced = act(set, question, judged, grant);
+            if grant.shadow { shadow(set, question, grant, enforced) } else { enforced }
+        }
+        (None, None) => ungranted(set, &question.alert.labels, question.alert.severity),
+    }
 }
 
 /// The lowest of everything.
@@ -130,7 +132,7 @@ fn undo(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Gr
     let promised =
         grant.verify.on_failure == OnFailure::Revert || grant.confirm.on_silence == OnSilence::Revert;
     let guarded = code_denies.len() < judged.denials.len();
-    let by_itself = promised && !guarded && level >= Level::OnTheLoop;
+    let by_itself = promised && !guarded && !grant.shadow && level >= Level::OnTheLoop;
     let outcome = match (code_denies.is_empty(), stopped.is_empty()) {
         (false, _) => Outcome::Escalate,
         (true, false) => Outcome::Notify,
@@ -153,6 +155,20 @@ fn undo(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Gr
         level: Some(level),
         reasons,
         terms: Some(terms),
+        page: critical(question),
+        set: set.hash,
+    }
+}
+
+/// An undo of an act whose grant is gone from the policy: nobody is known who could answer for it.
+fn orphan(set: &PolicySet, question: &Question, gone: &GrantId) -> Decision {
+    let text =
+        format!("grant `{gone}`, which carried the act, is gone from the policy: a person must put it back");
+    Decision {
+        outcome: Outcome::Escalate,
+        level: None,
+        reasons: vec![Reason { code: "undo/no-grant".to_owned(), text }],
+        terms: None,
         page: critical(question),
         set: set.hash,
     }

@@ -115,7 +115,7 @@ fn miss_text(grant: &Grant, question: &Question, miss: Miss<'_>) -> String {
     match miss {
         Miss::Action => format!("action {} is not listed", question.action.kind().name()),
         Miss::Alerts => {
-            let sources: Vec<&str> = grant.alerts.iter().map(|matchers| matchers.source()).collect();
+            let sources: Vec<&str> = grant.alerts.iter().map(super::matchers::Matchers::source).collect();
             format!("the alert does not match {}", sources.join(" or "))
         }
         Miss::Environment(listed) => format!("the target is not in {}", listed.join(" or ")),

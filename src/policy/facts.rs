@@ -282,7 +282,7 @@ fn map<'q, T, U>(fact: &'q Fact<T>, f: impl FnOnce(&'q T) -> U) -> Fact<U> {
     }
 }
 
-fn number<'q, T: Copy + Into<i64>>(fact: &'q Fact<T>) -> Fact<Value<'q>> {
+fn number<T: Copy + Into<i64>>(fact: &Fact<T>) -> Fact<Value<'_>> {
     map(fact, |n| Value::Int((*n).into()))
 }
 

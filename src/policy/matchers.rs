@@ -98,13 +98,13 @@ fn matcher(text: &str) -> Result<Matcher, String> {
     let operator = ["=~", "!~", "!=", "="].into_iter().find(|op| rest.starts_with(op));
     let operator = operator.ok_or_else(|| format!("`{text}` has none of `=`, `!=`, `=~`, `!~`"))?;
     let value = unquote(rest.strip_prefix(operator).unwrap_or_default().trim())?;
-    let test = match operator {
+    let condition = match operator {
         "=" => Test::Is(value),
         "!=" => Test::IsNot(value),
         "=~" => Test::Like(anchored(&value)?),
         _ => Test::Unlike(anchored(&value)?),
     };
-    Ok(Matcher { label: label.to_owned(), test })
+    Ok(Matcher { label: label.to_owned(), test: condition })
 }
 
 fn unquote(text: &str) -> Result<String, String> {

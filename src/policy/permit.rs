@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::decide::decide;
 use super::set::PolicySet;
 use crate::domain::canonical::Hash;
-use crate::domain::decision::{ApprovalFacts, Asked, Decision, Outcome, Question, Reason, Terms};
+use crate::domain::decision::{ApprovalFacts, Asked, Decision, Outcome, Person, Question, Reason, Terms};
 use crate::domain::ids::IncidentId;
 use crate::domain::plan::Plan;
 
@@ -141,7 +141,7 @@ fn approved(terms: &Terms, plan: &Plan, hash: Hash, question: &Question) -> Resu
             terms.rules().map(|rule| format!("{} of `{}`", rule.count, rule.name)).collect();
         return Err(format!("too few entitled people approved it: it takes {}", rules.join(" and ")));
     }
-    let mut names: Vec<&str> = by.iter().filter(|person| terms.entitles(person)).map(|p| p.name()).collect();
+    let mut names: Vec<&str> = by.iter().filter(|person| terms.entitles(person)).map(Person::name).collect();
     names.sort_unstable();
     names.dedup();
     Ok(names.join(", "))

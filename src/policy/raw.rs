@@ -87,7 +87,7 @@ pub(super) fn parse(text: &str) -> Result<Node, (Pos, String)> {
     // `on` and `off` are words here, as in YAML 1.2: an approval may be called so.
     let options = serde_saphyr::options! { strict_booleans: true };
     serde_saphyr::from_str_with_options::<Node>(text, options).map_err(|error| {
-        let at = error.location().map(|l| Pos::of(l, 1)).unwrap_or(Pos { line: 1, column: 1, len: 1 });
+        let at = error.location().map_or(Pos { line: 1, column: 1, len: 1 }, |l| Pos::of(l, 1));
         let message = error.without_snippet().to_string();
         (at, message.lines().next().unwrap_or("not YAML").to_owned())
     })

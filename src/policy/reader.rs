@@ -47,7 +47,7 @@ impl<'n> Fields<'n> {
     }
 }
 
-impl<'f> Reader<'f> {
+impl Reader<'_> {
     /// Notes a problem.
     pub fn wrong(&mut self, at: Pos, message: impl Display, help: Option<String>) {
         let line = usize::try_from(at.line.saturating_sub(1)).unwrap_or_default();

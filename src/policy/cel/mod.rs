@@ -2,6 +2,7 @@
 //! other room names the `cel` crate.
 
 mod check;
+mod types;
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};

@@ -44,7 +44,7 @@ fn grant(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node, shadow: bool)
     let fields = reader.fields(node, "a grant", &KNOWN, &LATER)?;
     let id = fields.need(reader, "id").and_then(|node| Some((node, reader.name(node)?)));
     let description = fields.get("description").and_then(|node| reader.text(node)).unwrap_or_default();
-    let alerts = filled(reader, &fields, "alerts", |reader, node| reader.matchers(node));
+    let alerts = filled(reader, &fields, "alerts", Reader::matchers);
     let when = match fields.get("when") {
         Some(node) => settled_rule(reader, node).map(Some),
         None => Some(None),
@@ -86,11 +86,11 @@ fn grant(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node, shadow: bool)
 }
 
 /// A list that must not be empty.
-fn filled<T>(
-    reader: &mut Reader<'_>,
+fn filled<'f, T>(
+    reader: &mut Reader<'f>,
     fields: &Fields<'_>,
     key: &str,
-    item: impl FnMut(&mut Reader<'_>, &Node) -> Option<T>,
+    item: impl FnMut(&mut Reader<'f>, &Node) -> Option<T>,
 ) -> Vec<T> {
     let Some(node) = fields.need(reader, key) else { return Vec::new() };
     if matches!(&node.value, super::Yaml::List(items) if items.is_empty()) {

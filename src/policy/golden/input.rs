@@ -89,7 +89,7 @@ pub(super) fn question(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) ->
     Some(question)
 }
 
-impl Golden<'_, '_> {
+impl<'f> Golden<'_, 'f> {
     fn boolean(&mut self, node: Option<&Node>, otherwise: bool) -> bool {
         node.and_then(|node| self.reader.boolean(node)).unwrap_or(otherwise)
     }
@@ -102,7 +102,7 @@ impl Golden<'_, '_> {
     fn fact<T>(
         &mut self,
         node: Option<&Node>,
-        read: impl FnOnce(&mut Reader<'_>, &Node) -> Option<T>,
+        read: impl FnOnce(&mut Reader<'f>, &Node) -> Option<T>,
     ) -> Fact<T> {
         let unknown = || Fact::Unknown("the golden input does not say".to_owned());
         match node.map(|node| (node, node.value.scalar())) {
@@ -126,7 +126,7 @@ impl Golden<'_, '_> {
     }
 
     fn flag(&mut self, fields: &Fields<'_>, key: &str) -> Fact<bool> {
-        self.fact(fields.get(key), |reader, node| reader.boolean(node))
+        self.fact(fields.get(key), Reader::boolean)
     }
 
     fn target(&mut self, node: &Node) -> Option<TargetFacts> {

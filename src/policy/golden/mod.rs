@@ -46,17 +46,16 @@ fn check(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<()> {
     let fields = reader.fields(node, "a test", &["name", "given", "set", "expect"], &[])?;
     let name = fields.need(reader, "name").and_then(|node| reader.text(node));
     let given = fields.need(reader, "given")?;
-    let mut input = match &given.value {
-        Yaml::Map(_) => given.clone(),
-        _ => {
-            let name = reader.text(given)?;
-            let found = find(set, &name).cloned();
-            if found.is_none() {
-                let known: Vec<&str> = set.examples().collect();
-                reader.wrong(given.at, format!("there is no example `{name}`"), Some(meant(&name, &known)));
-            }
-            found?
+    let mut input = if matches!(given.value, Yaml::Map(_)) {
+        given.clone()
+    } else {
+        let name = reader.text(given)?;
+        let found = find(set, &name).cloned();
+        if found.is_none() {
+            let known: Vec<&str> = set.examples().collect();
+            reader.wrong(given.at, format!("there is no example `{name}`"), Some(meant(&name, &known)));
         }
+        found?
     };
     if let Some(changes) = fields.get("set").and_then(|node| reader.map(node, "set")) {
         for (path, value) in changes.entries() {

@@ -75,8 +75,8 @@ struct Made {
 impl Made {
     fn text(&self) -> String {
         let list = |key: &str, items: &[&str]| {
-            let items: String = items.iter().map(|item| format!("    - {item}\n")).collect();
-            if items.is_empty() { String::new() } else { format!("  {key}:\n{items}") }
+            let items = items.join("\n    - ");
+            if items.is_empty() { String::new() } else { format!("  {key}:\n    - {items}\n") }
         };
         let sections =
             format!("{}{}  brakes:\n", list("guards", &self.guards), list("freezes", &self.freezes));

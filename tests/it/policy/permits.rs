@@ -217,6 +217,7 @@ fn people_can_always_undo() {
         vec![promise],
         vec![("  brakes:\n", frozen)],
         vec![("level: 3", "level: 1")],
+        vec![("level: 3", "level: 3\n      mode: shadow")],
         vec![("CPUSaturation", "Other")],
     ] {
         let set = set(&edited(&edits));
@@ -240,7 +241,7 @@ fn an_undo_is_refused_while_stopped_and_for_what_is_not_ours() {
         permit(&set, &question).unwrap_err().reasons[0].code.clone()
     };
     assert_eq!(refused(|q| q.cluster.holds.push("stop".to_owned())), "hold");
-    assert_eq!(refused(|q| q.undoes = Some(GrantId::new("gone"))), "no-grant");
+    assert_eq!(refused(|q| q.undoes = Some(GrantId::new("gone"))), "undo/no-grant");
     assert_eq!(refused(|q| q.undoes = None), "plan/direction");
     assert_eq!(refused(|q| q.plan.as_mut().unwrap().direction = Direction::Forward), "plan/direction");
     assert_eq!(refused(|q| q.target.grounded = false), "not-grounded");
