@@ -57,7 +57,8 @@ impl Daemon {
         let mut question = Question {
             asked: asking.asked,
             incident: state.id.clone(),
-            action: candidate.action.clone(),
+            // an undo is another action than the one that was chosen
+            action: asking.plan.map_or(&candidate.action, |plan| &plan.action).clone(),
             plan: asking.plan.cloned(),
             chosen_by_model: chosen_by_model(state),
             alert: AlertFacts {

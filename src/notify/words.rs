@@ -218,9 +218,10 @@ pub fn clock(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// "15 minutes", "2 hours".
+/// "15 minutes", "2 hours"; what is no whole number of minutes is rounded up once it is longer than two.
 pub fn span(span: SignedDuration) -> String {
     let (n, unit) = match span.as_secs() {
+        s if s > 120 && s % 60 != 0 => (s / 60 + 1, "minute"),
         s if s >= 7_200 && s % 3_600 == 0 => (s / 3_600, "hour"),
         s if s >= 60 && s % 60 == 0 => (s / 60, "minute"),
         s => (s, "second"),

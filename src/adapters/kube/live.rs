@@ -51,7 +51,7 @@ impl Live {
         let spec = found.spec.unwrap_or_default();
         let labels = spec.template.metadata.and_then(|m| m.labels).unwrap_or_default();
         Ok(Some(LiveWorkload {
-            budget_allows: self.budget(namespace, &labels).await?,
+            budget_allows: self.budget(namespace, &labels, true).await?,
             autoscaler: self.autoscaler(namespace, name).await?,
             owner: RootOwner(chain.root),
             generation: found.metadata.generation.unwrap_or(0),
@@ -72,15 +72,16 @@ impl Live {
         let controller = controller(&found.metadata).map(|r| self.referred(namespace, r));
         let conditions = found.status.and_then(|s| s.conditions).unwrap_or_default();
         let labels = found.metadata.labels.clone().unwrap_or_default();
+        let ready = conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True");
         Ok(Some(LivePod {
             controller,
             owner: RootOwner(chain.root),
-            ready: conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True"),
+            ready,
             terminating: found.metadata.deletion_timestamp.is_some(),
             marking: marking(&found.metadata),
             owner_desired: chain.desired,
             owner_ready: chain.ready,
-            budget_allows: self.budget(namespace, &labels).await?,
+            budget_allows: self.budget(namespace, &labels, ready).await?,
             object,
         }))
     }
@@ -167,12 +168,13 @@ impl Live {
         &self,
         namespace: &str,
         labels: &BTreeMap<String, String>,
+        ready: bool,
     ) -> Result<Option<u32>, ReadError> {
         let budgets: Vec<PodDisruptionBudget> = self.all(namespace).await?;
         let over = budgets.into_iter().filter(|b| {
             b.spec.as_ref().and_then(|s| s.selector.as_ref()).is_some_and(|s| selects(s, labels))
         });
-        Ok(over.map(|b| allowance(&b)).min())
+        Ok(over.map(|b| allowance(&b, ready)).min())
     }
 
     /// The autoscaler on the Deployment of this name.
@@ -252,13 +254,17 @@ fn marking(meta: &ObjectMeta) -> Marking {
     }
 }
 
-/// A status that is older than the spec allows nothing, until its controller has caught up.
-fn allowance(budget: &PodDisruptionBudget) -> u32 {
+/// How many disruptions of such a pod the budget allows. A status that is older than the spec allows
+/// nothing, until its controller has caught up. A pod that is not ready may go without drawing upon the
+/// budget while the budget itself is kept (`unhealthyPodEvictionPolicy: IfHealthyBudget`, Kubernetes'
+/// default, and the stricter of the two).
+fn allowance(budget: &PodDisruptionBudget, ready: bool) -> u32 {
     let Some(status) = &budget.status else { return 0 };
     if status.observed_generation.unwrap_or(0) < budget.metadata.generation.unwrap_or(0) {
         return 0;
     }
-    unsigned(status.disruptions_allowed)
+    let kept = status.desired_healthy > 0 && status.current_healthy >= status.desired_healthy;
+    unsigned(status.disruptions_allowed).max(u32::from(!ready && kept))
 }
 
 /// Kubernetes' label selectors; an empty one selects everything, an operator that is not known too (strict:

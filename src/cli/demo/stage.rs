@@ -129,15 +129,18 @@ fn configuration(scenery: &Scenery, state_dir: &Path) -> anyhow::Result<Config> 
     Ok(config::parse("the demo's configuration", &text)?)
 }
 
-/// The shipped policy, and a cap at the level that was asked for.
+/// The shipped policy, with its grants at the level that was asked for. Its own tests say what level 3
+/// does, so that they go with it.
 fn policies(level: Level) -> Vec<(String, String)> {
-    let cap = format!(
-        "apiVersion: belay.dev/v1\nkind: Policy\nmetadata: {{ name: level, owner: you }}\nspec:\n  guards:\n    \
-         - {{ id: demo-level, when: \"true\", maxLevel: {} }}\n",
-        level.number()
-    );
+    let policy = match level {
+        Level::OnTheLoop => POLICY.to_owned(),
+        Level::Observe | Level::InTheLoop | Level::Supervised | Level::Autonomous => {
+            let rules = POLICY.split("\n  tests:").next().unwrap_or_default();
+            rules.replace("      level: 3\n", &format!("      level: {}\n", level.number()))
+        }
+    };
     let own = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
-    let mut files = vec![own(("policies/demo.yaml", POLICY)), ("--level".to_owned(), cap)];
+    let mut files = vec![("policies/demo.yaml".to_owned(), policy)];
     files.extend(EXAMPLES.map(own));
     files
 }

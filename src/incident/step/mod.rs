@@ -182,7 +182,9 @@ impl Writer<'_> {
     /// Whatever people should hear of makes the message stale.
     fn finish(mut self) -> Step {
         let heard = |r: &Record| !matches!(r, Record::Published { .. } | Record::Paged { .. });
-        if self.step.records.iter().any(heard) {
+        let dropped = |r: &Record| matches!(r, Record::Closed { outcome: Outcome::Dropped, .. });
+        let unsaid = self.state.message.is_none() && self.step.records.iter().any(dropped);
+        if self.step.records.iter().any(heard) && !unsaid {
             self.effect(Effect::Publish);
         }
         self.step

@@ -90,7 +90,14 @@ impl Engine {
         let done = outcomes.iter().find(|o| matches!(o, Applied::Done { .. })).cloned();
         let open = ledger.of_intent(intent).any(|used| settled(used).is_none());
         let recorded = done.or_else(|| outcomes.into_iter().next_back().filter(|_| !open));
-        self.told(plan, intent, recorded).await
+        let begun = ledger.of_intent(intent).next().is_some();
+        match (self.told(plan, intent, recorded).await, &plan.action) {
+            // that a pod is gone says nothing of who removed it: what was never begun was not our doing
+            (Applied::Done { detail }, Action::RestartPod { pod }) if !begun => {
+                Applied::Refused { refusal: Refusal::Gone { object: pod.to_string(), detail } }
+            }
+            (told, Action::RestartPod { .. } | Action::ScaleWorkload { .. }) => told,
+        }
     }
 
     async fn applied(

@@ -227,7 +227,14 @@ impl State {
         let workload =
             Workload { behaviour: spec.behaviour.clone(), since: self.now(), ready_after: spec.ready_after };
         self.workloads.insert((namespace.to_owned(), spec.name.clone()), workload);
-        self.objects.insert(Kind::Deployment, spec.object(namespace));
+        let mut object = spec.object(namespace);
+        // applied by hand when it was made, as most are; `managedFields` is how anybody can tell
+        let applied = json!([{
+            "manager": "kubectl-client-side-apply", "operation": "Update", "apiVersion": "apps/v1",
+            "time": super::json::time(self.now()), "fieldsType": "FieldsV1", "fieldsV1": { "f:spec": {} },
+        }]);
+        put(&mut object, &["metadata", "managedFields"], applied);
+        self.objects.insert(Kind::Deployment, object);
     }
 
     pub(super) fn behave(&mut self, namespace: &str, workload: &str, behaviour: Behaviour) {
