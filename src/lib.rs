@@ -7,3 +7,4 @@ pub mod policy;
 pub mod ports;
 pub mod servers;
 pub mod store;
+pub mod sim;
