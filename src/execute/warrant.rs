@@ -116,7 +116,9 @@ impl Signer {
         let terms = Permitted {
             incident: permit.incident().as_str(),
             plan: permit.plan(),
+            set: permit.set(),
             uid: permit.uid(),
+            generation: permit.generation(),
             expires_at: permit.expires_at(),
             approved_by: permit.approved_by(),
         };
@@ -138,7 +140,9 @@ impl Signer {
 struct Permitted<'a> {
     incident: &'a str,
     plan: Hash,
+    set: Hash,
     uid: &'a str,
+    generation: Option<i64>,
     expires_at: Timestamp,
     approved_by: &'a str,
 }
@@ -152,6 +156,10 @@ impl Permitted<'_> {
         same("plan", &self.plan, &intent.plan.hash().map_err(SignError::NoHash)?)?;
         same("target uid", &self.uid, &intent.plan.preconditions.uid.as_str())?;
         same("target uid", &self.uid, &intent.plan.action.target().uid.as_str())?;
+        same("policy set", &self.set, &intent.set)?;
+        let generation = |of: Option<i64>| of.map_or("none".to_owned(), |g| g.to_string());
+        let planned = intent.plan.preconditions.generation;
+        same("generation", &generation(self.generation), &generation(planned))?;
         let void = self.expires_at.min(intent.plan.expires_at);
         if now >= void {
             return Err(SignError::Expired(void));
@@ -172,13 +180,16 @@ impl Permitted<'_> {
 /// Derived, so that nothing random is needed: the same intent signed at another moment is another warrant.
 fn warrant_id(intent: &Intent, now: Timestamp) -> String {
     let at = now.as_nanosecond().to_be_bytes();
-    let mut id =
-        Hash::of_parts(&[intent.id.as_str().as_bytes(), intent.plan_hash.bytes(), &at]).to_string();
+    let mut id = Hash::of_parts(&[intent.id.as_str().as_bytes(), intent.plan_hash.bytes(), &at]).to_string();
     id.truncate(32);
     id
 }
 
-fn same<T: PartialEq + fmt::Display>(what: &'static str, permitted: &T, intended: &T) -> Result<(), SignError> {
+fn same<T: PartialEq + fmt::Display>(
+    what: &'static str,
+    permitted: &T,
+    intended: &T,
+) -> Result<(), SignError> {
     if permitted == intended {
         return Ok(());
     }

@@ -1,5 +1,6 @@
 //! The one integration binary: a module per area, linked once.
 
 mod hands;
+mod hands_sim;
 mod sim;
 mod policy;
