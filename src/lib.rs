@@ -6,5 +6,5 @@ pub mod execute;
 pub mod policy;
 pub mod ports;
 pub mod servers;
-pub mod store;
 pub mod sim;
+pub mod store;

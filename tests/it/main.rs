@@ -2,5 +2,5 @@
 
 mod hands;
 mod hands_sim;
-mod sim;
 mod policy;
+mod sim;

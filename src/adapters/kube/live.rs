@@ -46,7 +46,8 @@ impl Live {
         let Named { namespace, name, .. } = &wanted.named;
         let Some(found) = self.get::<Deployment>(namespace, name).await? else { return Ok(None) };
         let object = self.object(Kind::Deployment, namespace, &found.metadata);
-        let chain = self.chain(namespace, object.clone(), &found.metadata, counts_of_deployment(&found)).await?;
+        let chain =
+            self.chain(namespace, object.clone(), &found.metadata, counts_of_deployment(&found)).await?;
         let spec = found.spec.unwrap_or_default();
         let labels = spec.template.metadata.and_then(|m| m.labels).unwrap_or_default();
         Ok(Some(LiveWorkload {
@@ -111,7 +112,9 @@ impl Live {
         for _ in 0..DEEPEST {
             let Some(reference) = next else { return Ok(chain) };
             chain.root = self.referred(namespace, &reference);
-            let Some((meta, (desired, ready))) = self.controller(&chain.root).await? else { return Ok(chain) };
+            let Some((meta, (desired, ready))) = self.controller(&chain.root).await? else {
+                return Ok(chain);
+            };
             if meta.uid.as_deref() != Some(&reference.uid) {
                 let why = "another object has its name now".to_owned();
                 return Err(ReadError::Failed { what: chain.root.to_string(), why });
@@ -140,8 +143,9 @@ impl Live {
                 (s.metadata, (desired, s.status.and_then(|s| s.ready_replicas).map_or(0, unsigned)))
             }),
             Kind::DaemonSet => self.get::<DaemonSet>(namespace, name).await?.map(|d| {
-                let counts =
-                    d.status.map_or((0, 0), |s| (unsigned(s.desired_number_scheduled), unsigned(s.number_ready)));
+                let counts = d
+                    .status
+                    .map_or((0, 0), |s| (unsigned(s.desired_number_scheduled), unsigned(s.number_ready)));
                 (d.metadata, counts)
             }),
             Kind::Pod
@@ -159,7 +163,11 @@ impl Live {
     }
 
     /// The smallest allowance of the budgets that select these labels.
-    async fn budget(&self, namespace: &str, labels: &BTreeMap<String, String>) -> Result<Option<u32>, ReadError> {
+    async fn budget(
+        &self,
+        namespace: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<Option<u32>, ReadError> {
         let budgets: Vec<PodDisruptionBudget> = self.all(namespace).await?;
         let over = budgets.into_iter().filter(|b| {
             b.spec.as_ref().and_then(|s| s.selector.as_ref()).is_some_and(|s| selects(s, labels))
@@ -283,7 +291,9 @@ pub(super) fn plain(name: &str) -> bool {
 
 fn failed(what: String, error: kube::Error) -> ReadError {
     match error {
-        kube::Error::Api(status) if status.code < 500 => ReadError::Refused { what, why: status.message.clone() },
+        kube::Error::Api(status) if status.code < 500 => {
+            ReadError::Refused { what, why: status.message.clone() }
+        }
         other => ReadError::Failed { what, why: super::writes::chain(&other) },
     }
 }

@@ -8,8 +8,8 @@ use http::header::{HeaderValue, USER_AGENT};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Pod, PodTemplateSpec, Volume};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use kube::api::{Patch, PatchParams, PostParams, Request};
 use kube::Client;
+use kube::api::{Patch, PatchParams, PostParams, Request};
 use serde_json::{Value, json};
 
 use super::live::{Live, plain};
@@ -43,7 +43,11 @@ impl KubeHand {
         Self { live: Live { client, cluster } }
     }
 
-    async fn send(&self, request: Result<http::Request<Vec<u8>>, kube::core::request::Error>, mode: Mode<'_>) -> Answer {
+    async fn send(
+        &self,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+        mode: Mode<'_>,
+    ) -> Answer {
         let mut request = match request {
             Ok(request) => request,
             Err(error) => return unsent(&error.to_string()),
@@ -71,7 +75,8 @@ impl KubeHand {
             Kind::StatefulSet => {
                 let found = self.live.get::<StatefulSet>(namespace, name).await?.ok_or_else(gone)?;
                 let spec = found.spec.ok_or_else(gone)?;
-                let claims = spec.volume_claim_templates.into_iter().flatten().filter_map(|c| c.metadata.name);
+                let claims =
+                    spec.volume_claim_templates.into_iter().flatten().filter_map(|c| c.metadata.name);
                 Ok(with_claims(spec.template, claims, &order.pod.named.name))
             }
             Kind::DaemonSet => {
@@ -123,7 +128,9 @@ impl Hand for KubeHand {
         let template = match self.template(order).await {
             Ok(template) => template,
             Err(ReadError::Failed { what, why }) => return Answer::Unknown(format!("{what}: {why}")),
-            Err(no @ (ReadError::NotFound { .. } | ReadError::Refused { .. })) => return unsent(&no.to_string()),
+            Err(no @ (ReadError::NotFound { .. } | ReadError::Refused { .. })) => {
+                return unsent(&no.to_string());
+            }
         };
         let body = match serde_json::to_vec(&replacement(order, template)) {
             Ok(body) => body,
@@ -154,7 +161,8 @@ impl Hand for KubeHand {
             "deleteOptions": { "preconditions": { "uid": uid } },
         });
         let request = Request::new(path::<Pod>(&order.pod.named));
-        let request = request.create_subresource("eviction", name, &post(mode), body.to_string().into_bytes());
+        let request =
+            request.create_subresource("eviction", name, &post(mode), body.to_string().into_bytes());
         self.send(request, mode).await
     }
 }
@@ -209,7 +217,8 @@ fn mark(marking: &Marking, mode: Mode<'_>) -> Vec<Value> {
     };
     match marking {
         Marking::Annotated { .. } => {
-            let pointer = format!("/metadata/annotations/{}", INTENT_ANNOTATION.replace('~', "~0").replace('/', "~1"));
+            let pointer =
+                format!("/metadata/annotations/{}", INTENT_ANNOTATION.replace('~', "~0").replace('/', "~1"));
             vec![json!({ "op": "add", "path": pointer, "value": intent })]
         }
         Marking::Bare { resource_version } => vec![
@@ -246,7 +255,11 @@ fn replacement(order: &Evict, template: PodTemplateSpec) -> Pod {
 }
 
 /// A StatefulSet adds a volume for each of its claims; without them the template alone is no valid pod.
-fn with_claims(mut template: PodTemplateSpec, claims: impl Iterator<Item = String>, pod: &str) -> PodTemplateSpec {
+fn with_claims(
+    mut template: PodTemplateSpec,
+    claims: impl Iterator<Item = String>,
+    pod: &str,
+) -> PodTemplateSpec {
     if let Some(spec) = &mut template.spec {
         let volumes = claims.map(|claim| Volume {
             persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
@@ -268,7 +281,11 @@ fn answer(error: &kube::Error) -> Answer {
         kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 408 => {
             let causes = status.details.iter().flat_map(|d| &d.causes).map(|c| c.message.as_str());
             let said: Vec<_> = std::iter::once(status.message.as_str()).chain(causes).collect();
-            Answer::Refused { code: status.code, reason: status.reason.clone(), message: bounded(&said.join(" ")) }
+            Answer::Refused {
+                code: status.code,
+                reason: status.reason.clone(),
+                message: bounded(&said.join(" ")),
+            }
         }
         kube::Error::Api(status) => {
             Answer::Unknown(bounded(&format!("{} {}: {}", status.code, status.reason, status.message)))

@@ -49,7 +49,11 @@ impl McpActions {
         Self { client, within }
     }
 
-    async fn ask<T: DeserializeOwned>(&self, tool: &str, arguments: serde_json::Value) -> Result<T, NoAnswer> {
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        tool: &str,
+        arguments: serde_json::Value,
+    ) -> Result<T, NoAnswer> {
         let arguments = match arguments {
             serde_json::Value::Object(map) => map,
             _ => JsonObject::new(),
@@ -59,7 +63,11 @@ impl McpActions {
         read(tool, result)
     }
 
-    async fn planned(&self, tool: &str, arguments: serde_json::Value) -> Result<Result<Plan, Refusal>, NoAnswer> {
+    async fn planned(
+        &self,
+        tool: &str,
+        arguments: serde_json::Value,
+    ) -> Result<Result<Plan, Refusal>, NoAnswer> {
         match self.ask(tool, arguments).await? {
             PlanReply { plan: Some(plan), refusal: None } => Ok(Ok(plan)),
             PlanReply { plan: None, refusal: Some(refusal) } => Ok(Err(refusal)),

@@ -5,8 +5,10 @@ use rmcp::model::ContentBlock;
 
 /// All text of a result; anything else is named and left out.
 pub(super) fn of(content: &[ContentBlock]) -> String {
-    let parts: Vec<&str> =
-        content.iter().map(|block| block.as_text().map_or("[not text: left out]", |t| t.text.as_str())).collect();
+    let parts: Vec<&str> = content
+        .iter()
+        .map(|block| block.as_text().map_or("[not text: left out]", |t| t.text.as_str()))
+        .collect();
     parts.join("\n")
 }
 

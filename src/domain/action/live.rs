@@ -81,7 +81,11 @@ pub struct LivePod {
 }
 
 /// The live object, if it is still the one that `wanted` names.
-pub(super) fn same<'a, T>(live: Option<&'a T>, found: fn(&T) -> &Object, wanted: &Object) -> Result<&'a T, Refusal> {
+pub(super) fn same<'a, T>(
+    live: Option<&'a T>,
+    found: fn(&T) -> &Object,
+    wanted: &Object,
+) -> Result<&'a T, Refusal> {
     let gone = |detail: String| Refusal::Gone { object: wanted.to_string(), detail };
     let live = live.ok_or_else(|| gone("there is no object of that name".to_owned()))?;
     let uid = &found(live).uid;

@@ -11,7 +11,8 @@ use crate::domain::target::{Kind, Object};
 use crate::domain::warrant::Applied;
 
 /// Why there is no undo, for people.
-const NO_UNDO: &str = "a pod that was restarted cannot be un-restarted; its controller brings back an equal one";
+const NO_UNDO: &str =
+    "a pod that was restarted cannot be un-restarted; its controller brings back an equal one";
 
 /// "restart pod `api-7f4b9`".
 pub fn words(pod: &Object) -> String {

@@ -109,7 +109,9 @@ pub fn status(live: Option<&LiveWorkload>, plan: &Plan, intent: &IntentId) -> Ap
         Err(refusal) => return Applied::Refused { refusal },
     };
     if live.marking.carries(intent) {
-        return Applied::Done { detail: format!("`{workload}` carries the intent and wants {} replicas", live.replicas) };
+        return Applied::Done {
+            detail: format!("`{workload}` carries the intent and wants {} replicas", live.replicas),
+        };
     }
     let refusal = if Some(live.generation) == plan.preconditions.generation {
         Refusal::NotApplied(format!("`{workload}` is as it was: it wants {} replicas", live.replicas))
@@ -172,7 +174,9 @@ fn planned(plan: &Plan) -> Result<(&Object, u32, u32), Refusal> {
     let [FieldChange { path, from, to }] = plan.changes.as_slice() else { return Err(unfit()) };
     let number = |text: &Option<String>| text.as_deref().and_then(|t| t.parse::<u32>().ok());
     match (number(from), number(to)) {
-        (Some(from), Some(to)) if path == REPLICAS && to == *replicas && plan.preconditions.uid == workload.uid => {
+        (Some(from), Some(to))
+            if path == REPLICAS && to == *replicas && plan.preconditions.uid == workload.uid =>
+        {
             Ok((workload, from, to))
         }
         _ => Err(unfit()),

@@ -184,7 +184,9 @@ impl Engine {
 fn settled(used: &Use) -> Option<Applied> {
     match &used.outcome {
         Some(Applied::Done { .. }) => used.outcome.clone(),
-        Some(Applied::Refused { refusal }) if !matches!(refusal, Refusal::NotApplied(_)) => used.outcome.clone(),
+        Some(Applied::Refused { refusal }) if !matches!(refusal, Refusal::NotApplied(_)) => {
+            used.outcome.clone()
+        }
         Some(Applied::Refused { .. } | Applied::Unknown { .. }) | None => None,
     }
 }
@@ -199,4 +201,3 @@ fn in_date(plan: &Plan, now: Timestamp) -> Result<(), Refusal> {
     }
     Ok(())
 }
-

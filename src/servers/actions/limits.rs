@@ -77,7 +77,8 @@ fn limit<T>(why: String) -> Result<T, Refusal> {
 
 /// RFC 1123 label, as namespaces are named: these become parts of a URL path.
 fn label(text: &str) -> bool {
-    (1..=63).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 /// RFC 1123 subdomain, as pods and workloads are named.

@@ -108,7 +108,13 @@ impl ActionServer {
     /// Work an action out against the live object, and let the API server dry-run it. Changes nothing.
     #[tool(
         name = "plan",
-        annotations(title = "Plan", read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false)
+        annotations(
+            title = "Plan",
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
     )]
     async fn plan(&self, Parameters(args): Parameters<PlanArgs>) -> Json<PlanReply> {
         reply(self.engine.plan(&args.action.0, &args.owner.0).await)
@@ -117,7 +123,13 @@ impl ActionServer {
     /// Work out how an act is put back, as long as nobody changed it since. Changes nothing.
     #[tool(
         name = "plan_revert",
-        annotations(title = "Plan the undo", read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false)
+        annotations(
+            title = "Plan the undo",
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
     )]
     async fn plan_revert(&self, Parameters(args): Parameters<PlanRevertArgs>) -> Json<PlanReply> {
         reply(self.engine.plan_revert(&args.done.0, &args.intent.0).await)
@@ -126,7 +138,13 @@ impl ActionServer {
     /// Carry out exactly this plan under a warrant signed for it. Asked again, it tells what became of it.
     #[tool(
         name = "apply",
-        annotations(title = "Apply", read_only_hint = false, destructive_hint = true, idempotent_hint = true, open_world_hint = false)
+        annotations(
+            title = "Apply",
+            read_only_hint = false,
+            destructive_hint = true,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
     )]
     async fn apply(
         &self,
@@ -140,7 +158,13 @@ impl ActionServer {
     /// Tell what became of an intent, read from the object. Changes nothing.
     #[tool(
         name = "status",
-        annotations(title = "Status", read_only_hint = true, destructive_hint = false, idempotent_hint = true, open_world_hint = false)
+        annotations(
+            title = "Status",
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
     )]
     async fn status(&self, Parameters(args): Parameters<StatusArgs>) -> Json<AppliedReply> {
         let outcome = self.engine.status(&args.plan.0, &args.intent.0).await;

@@ -104,7 +104,11 @@ impl Described for SignedWarrant {
 
     fn describe() -> Value {
         let mut schema = record(json!({ "body": text(), "key": text(), "signature": text() }));
-        set(&mut schema, "description", "Canonical JSON of the warrant, its key's id, and an Ed25519 signature in base64.".into());
+        set(
+            &mut schema,
+            "description",
+            "Canonical JSON of the warrant, its key's id, and an Ed25519 signature in base64.".into(),
+        );
         set(&mut schema, "additionalProperties", false.into());
         schema
     }
@@ -152,7 +156,9 @@ fn restart_pod() -> Value {
 
 fn scale_workload() -> Value {
     let replicas = json!({ "type": "integer", "minimum": 0, "description": "The new, absolute value." });
-    record(json!({ "action": { "const": "scale_workload" }, "workload": object("The Deployment."), "replicas": replicas }))
+    record(
+        json!({ "action": { "const": "scale_workload" }, "workload": object("The Deployment."), "replicas": replicas }),
+    )
 }
 
 fn object(what: &str) -> Value {
@@ -193,4 +199,43 @@ fn count() -> Value {
 
 fn maybe(kind: &str) -> Value {
     json!({ "type": [kind, "null"] })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn keys(value: &Value) -> BTreeSet<String> {
+        value.as_object().into_iter().flat_map(|o| o.keys().cloned()).collect()
+    }
+
+    #[test]
+    fn the_descriptions_name_what_is_really_sent() {
+        let object =
+            json!({ "cluster": "c", "kind": "Deployment", "namespace": "n", "name": "w", "uid": "u" });
+        let action: Action =
+            serde_json::from_value(json!({ "action": "scale_workload", "workload": object, "replicas": 5 }))
+                .unwrap();
+        assert_eq!(keys(&serde_json::to_value(&action).unwrap()), keys(&scale_workload()["properties"]));
+        let owner: RootOwner = serde_json::from_value(object.clone()).unwrap();
+        assert_eq!(keys(&serde_json::to_value(&owner).unwrap()), keys(&RootOwner::describe()["properties"]));
+
+        let plan: Plan = serde_json::from_value(json!({
+            "action": "scale_workload", "workload": object, "replicas": 5, "direction": "forward", "owner": object,
+            "preconditions": { "uid": "u", "generation": 4 }, "changes": [],
+            "blast": { "desired": 3, "ready": 3, "unavailable_after": 0, "replica_delta": 2, "budget_allows": null },
+            "class": { "undo": "exact", "risk": "low" }, "undo": { "undo": "nothing", "why": "w" },
+            "made_at": "2026-11-21T08:00:00Z", "expires_at": "2026-11-21T08:10:00Z",
+        }))
+        .unwrap();
+        let sent = serde_json::to_value(&plan).unwrap();
+        let described = &Plan::describe()["allOf"][0]["properties"];
+        let expected = &keys(described) | &keys(&scale_workload()["properties"]);
+        assert_eq!(keys(&sent), expected);
+        for part in ["preconditions", "blast", "class"] {
+            assert_eq!(keys(&sent[part]), keys(&described[part]["properties"]), "{part}");
+        }
+    }
 }

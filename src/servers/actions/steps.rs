@@ -107,7 +107,9 @@ async fn conclude(hand: &dyn Hand, plan: &Plan, intent: &IntentId, answer: Answe
     match answer {
         Answer::Done => Applied::Done { detail: done_words(plan) },
         Answer::Unknown(detail) => match look(hand, plan, intent).await {
-            Applied::Unknown { detail: also } => Applied::Unknown { detail: format!("{detail}; then {also}") },
+            Applied::Unknown { detail: also } => {
+                Applied::Unknown { detail: format!("{detail}; then {also}") }
+            }
             seen => seen,
         },
         Answer::Refused { code, reason, message } => {
@@ -137,7 +139,9 @@ fn rehearsed(answer: Answer, what: &str) -> Result<(), Refusal> {
         Answer::Refused { code, reason, message } => {
             Err(Refusal::Api(format!("{what} would fail: {}", words(code, &reason, &message))))
         }
-        Answer::Unknown(detail) => Err(Refusal::Unreadable(format!("the dry run of {what} failed: {detail}"))),
+        Answer::Unknown(detail) => {
+            Err(Refusal::Unreadable(format!("the dry run of {what} failed: {detail}")))
+        }
     }
 }
 

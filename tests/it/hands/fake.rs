@@ -88,7 +88,11 @@ impl FakeHand {
         if answer == Answer::Done {
             world.effects.push(name);
         }
-        if matches!(fault, Some(Fault::LostAfter)) { Answer::Unknown("connection reset".into()) } else { answer }
+        if matches!(fault, Some(Fault::LostAfter)) {
+            Answer::Unknown("connection reset".into())
+        } else {
+            answer
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use belay::ports::model::{ToolError, Tools as _};
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{ServerCapabilities, ServerConfig};
-use rmcp::{RoleServer, ServerHandler, tool, tool_handler, tool_router};
 use rmcp::service::RequestContext;
+use rmcp::{RoleServer, ServerHandler, tool, tool_handler, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -69,10 +69,8 @@ impl ServerHandler for Chatty {
 const SOON: Duration = Duration::from_secs(10);
 
 async fn hub() -> (Hub, [InProcess; 2]) {
-    let (one, two) = (
-        connect_in_process(Chatty::new()).await.unwrap(),
-        connect_in_process(Chatty::new()).await.unwrap(),
-    );
+    let (one, two) =
+        (connect_in_process(Chatty::new()).await.unwrap(), connect_in_process(Chatty::new()).await.unwrap());
     let mut hub = Hub::new();
     hub.join("zoo", one.client.clone(), &Allow::only(["say"])).await.unwrap();
     hub.join("ant", two.client.clone(), &Allow::only(["say", "hang"])).await.unwrap();

@@ -144,6 +144,10 @@ fn the_status_of_a_restart_is_read_from_the_pod() {
     };
     assert!(not_applied(&live));
     assert!(not_applied(&LivePod { marking: marked.clone(), ..live.clone() }));
-    assert!(done(&restart_pod::status(Some(&LivePod { terminating: true, marking: marked, ..live }), &plan, &act)));
+    assert!(done(&restart_pod::status(
+        Some(&LivePod { terminating: true, marking: marked, ..live }),
+        &plan,
+        &act
+    )));
     assert!(done(&restart_pod::status(None, &plan, &act)));
 }

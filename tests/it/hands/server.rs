@@ -204,9 +204,11 @@ async fn a_target_of_the_same_name_is_not_the_target() {
 #[tokio::test]
 async fn the_api_servers_no_is_passed_on() {
     let budget = "Cannot evict pod as it would violate the pod's disruption budget.";
-    for (code, reason, message) in
-        [(429, "TooManyRequests", budget), (422, "Invalid", "spec is odd"), (409, "Conflict", "has been modified")]
-    {
+    for (code, reason, message) in [
+        (429, "TooManyRequests", budget),
+        (422, "Invalid", "spec is odd"),
+        (409, "Conflict", "has been modified"),
+    ] {
         let bench = Bench::new().await;
         let plan = planned(&bench, &restart()).await;
         let mut pod = pod();
@@ -285,7 +287,10 @@ async fn what_somebody_else_governs_is_refused() {
     let bench = Bench::new().await;
     bench.hand.world().workload.as_mut().unwrap().autoscaler = Some("web-hpa".into());
     let why = bench.actions().plan(&scale_to(5), &owner()).await.unwrap().unwrap_err();
-    assert!(matches!(&why, Refusal::Limit(text) if text.contains("an autoscaler sets the replicas")), "{why:?}");
+    assert!(
+        matches!(&why, Refusal::Limit(text) if text.contains("an autoscaler sets the replicas")),
+        "{why:?}"
+    );
 
     bench.hand.world().pod.as_mut().unwrap().controller = None;
     let why = bench.actions().plan(&restart(), &owner()).await.unwrap().unwrap_err();
