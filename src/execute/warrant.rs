@@ -220,11 +220,11 @@ mod tests {
         let body = permitted(&intent).body(&intent, at(0)).unwrap();
         assert_eq!((body.plan, &body.intent), (intent.plan_hash, &intent.id));
         assert_eq!((body.issued_at, body.expires_at), (at(0), at(60)), "no longer than the permit");
-        let signed = Signer::from_pkcs8(secret.expose()).unwrap().seal(&body).unwrap();
-        assert_eq!(signed.key, signer.key_id());
-        let signature = STANDARD.decode(&signed.signature).unwrap();
+        let warrant = Signer::from_pkcs8(secret.expose()).unwrap().seal(&body).unwrap();
+        assert_eq!(warrant.key, signer.key_id());
+        let signature = STANDARD.decode(&warrant.signature).unwrap();
         let key = ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, signer.public_key());
-        key.verify(signed.body.as_bytes(), &signature).unwrap();
+        key.verify(warrant.body.as_bytes(), &signature).unwrap();
         let later = permitted(&intent).body(&intent, at(1)).unwrap();
         assert_ne!(later.id, body.id, "signed again is another warrant");
     }

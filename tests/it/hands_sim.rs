@@ -1,5 +1,7 @@
 //! The real hand on Kubernetes against the simulated API server over HTTP, both actions and what can go
 //! wrong with them.
+// said so that the lints know these helpers for tests
+#![cfg(test)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,9 +45,9 @@ impl Stage {
         let hand = Arc::new(KubeHand::new(client, Cluster::new("eu-1")));
         let (key, folder) = (Key::from_seed(3), tempfile::tempdir().unwrap());
         let engine = engine(hand, &key, &served.clock, &folder.path().join("used.jsonl"));
-        let server = connect_in_process(ActionServer::new(engine)).await.unwrap();
-        let actions = McpActions::new(server.client.clone(), Duration::from_secs(30));
-        Self { served, key, actions, _server: server, _folder: folder }
+        let running = connect_in_process(ActionServer::new(engine)).await.unwrap();
+        let actions = McpActions::new(running.client.clone(), Duration::from_secs(30));
+        Self { served, key, actions, _server: running, _folder: folder }
     }
 
     fn object(kind: K, name: &str, uid: &str) -> Object {

@@ -174,6 +174,7 @@ fn field_change() -> Value {
 }
 
 /// An object that has all of these properties.
+#[expect(clippy::needless_pass_by_value, reason = "it is called with a literal")]
 fn record(properties: Value) -> Value {
     let required: Vec<_> = properties.as_object().into_iter().flat_map(|p| p.keys().cloned()).collect();
     json!({ "type": "object", "properties": properties, "required": required })
