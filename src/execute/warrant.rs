@@ -116,7 +116,9 @@ impl Signer {
         let terms = Permitted {
             incident: permit.incident().as_str(),
             plan: permit.plan(),
+            set: permit.set(),
             uid: permit.uid(),
+            generation: permit.generation(),
             expires_at: permit.expires_at(),
             approved_by: permit.approved_by(),
         };
@@ -138,7 +140,9 @@ impl Signer {
 struct Permitted<'a> {
     incident: &'a str,
     plan: Hash,
+    set: Hash,
     uid: &'a str,
+    generation: Option<i64>,
     expires_at: Timestamp,
     approved_by: &'a str,
 }
@@ -152,6 +156,10 @@ impl Permitted<'_> {
         same("plan", &self.plan, &intent.plan.hash().map_err(SignError::NoHash)?)?;
         same("target uid", &self.uid, &intent.plan.preconditions.uid.as_str())?;
         same("target uid", &self.uid, &intent.plan.action.target().uid.as_str())?;
+        same("policy set", &self.set, &intent.set)?;
+        let generation = |of: Option<i64>| of.map_or("none".to_owned(), |g| g.to_string());
+        let planned = intent.plan.preconditions.generation;
+        same("generation", &generation(self.generation), &generation(planned))?;
         let void = self.expires_at.min(intent.plan.expires_at);
         if now >= void {
             return Err(SignError::Expired(void));
@@ -186,4 +194,70 @@ fn same<T: PartialEq + fmt::Display>(
         return Ok(());
     }
     Err(SignError::Differ { what, permitted: permitted.to_string(), intended: intended.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{at, intent};
+    use super::*;
+
+    fn permitted(intent: &Intent) -> Permitted<'_> {
+        Permitted {
+            incident: intent.incident.as_str(),
+            plan: intent.plan_hash,
+            set: intent.set,
+            uid: &intent.plan.preconditions.uid,
+            generation: intent.plan.preconditions.generation,
+            expires_at: at(60),
+            approved_by: "grant/scale-up",
+        }
+    }
+
+    #[test]
+    fn what_permit_and_intent_agree_on_is_signed_with_the_key_that_is_named() {
+        let (signer, secret) = Signer::generate().unwrap();
+        let intent = intent();
+        let body = permitted(&intent).body(&intent, at(0)).unwrap();
+        assert_eq!((body.plan, &body.intent), (intent.plan_hash, &intent.id));
+        assert_eq!((body.issued_at, body.expires_at), (at(0), at(60)), "no longer than the permit");
+        let warrant = Signer::from_pkcs8(secret.expose()).unwrap().seal(&body).unwrap();
+        assert_eq!(warrant.key, signer.key_id());
+        let signature = STANDARD.decode(&warrant.signature).unwrap();
+        let key = ring::signature::UnparsedPublicKey::new(&ring::signature::ED25519, signer.public_key());
+        key.verify(warrant.body.as_bytes(), &signature).unwrap();
+        let later = permitted(&intent).body(&intent, at(1)).unwrap();
+        assert_ne!(later.id, body.id, "signed again is another warrant");
+    }
+
+    #[test]
+    fn a_permit_for_anything_else_signs_nothing() {
+        let intent = intent();
+        let other = Hash::of(b"other");
+        let wrong = [
+            Permitted { incident: "inc00002", ..permitted(&intent) },
+            Permitted { plan: other, ..permitted(&intent) },
+            Permitted { set: other, ..permitted(&intent) },
+            Permitted { uid: "u-other", ..permitted(&intent) },
+            Permitted { generation: Some(5), ..permitted(&intent) },
+            Permitted { generation: None, ..permitted(&intent) },
+        ];
+        for permit in wrong {
+            assert!(matches!(permit.body(&intent, at(0)), Err(SignError::Differ { .. })));
+        }
+        // a plan that was swapped under its own hash
+        let mut swapped = intent.clone();
+        swapped.plan.blast.ready = 1;
+        assert!(matches!(permitted(&intent).body(&swapped, at(0)), Err(SignError::Differ { .. })));
+        // and one that came too late
+        assert!(permitted(&intent).body(&intent, at(59)).is_ok());
+        assert!(matches!(permitted(&intent).body(&intent, at(60)), Err(SignError::Expired(_))));
+    }
+
+    #[test]
+    fn the_secret_is_never_shown() {
+        let (signer, secret) = Signer::generate().unwrap();
+        assert_eq!(format!("{secret:?}"), "SecretKey(redacted)");
+        assert!(!format!("{signer:?}").contains("pair"));
+        assert!(Signer::from_pkcs8(b"not a key").is_err());
+    }
 }

@@ -8,3 +8,6 @@ mod policy;
 mod sim;
 mod slack;
 mod store;
+mod hands_sim;
+mod policy;
+mod sim;

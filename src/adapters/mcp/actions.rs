@@ -60,7 +60,7 @@ impl McpActions {
         };
         let result =
             self.client.call(tool, arguments, self.within).await.map_err(|e| NoAnswer(e.to_string()))?;
-        read(tool, result)
+        read(tool, &result)
     }
 
     async fn planned(
@@ -97,7 +97,7 @@ impl Actions for McpActions {
     }
 }
 
-fn read<T: DeserializeOwned>(tool: &str, result: CallToolResult) -> Result<T, NoAnswer> {
+fn read<T: DeserializeOwned>(tool: &str, result: &CallToolResult) -> Result<T, NoAnswer> {
     let said = || text::bounded(&text::of(&result.content), MAX_SAID);
     if result.is_error == Some(true) {
         return Err(NoAnswer(format!("`{tool}` failed: {}", said())));

@@ -18,10 +18,15 @@ pub(super) fn bounded(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
     }
-    let head = text.floor_char_boundary(max * 2 / 3);
-    let tail = text.ceil_char_boundary(text.len() - max / 3);
+    let head = boundary(text, max * 2 / 3);
+    let tail = boundary(text, text.len() - max / 3);
     let (Some(first), Some(last)) = (text.get(..head), text.get(tail..)) else { return String::new() };
     format!("{first}\n[… {} bytes left out …]\n{last}", tail - head)
+}
+
+/// The last boundary between characters up to `at`.
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -230,3 +230,62 @@ fn rewrite(path: &Path, uses: &BTreeMap<String, Use>) -> Result<(), LedgerError>
     };
     attempt().map_err(|e| failed(path, "rewritten", e))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1_800_000_000 + seconds)
+    }
+
+    fn line(warrant: &str) -> String {
+        let used = Use { intent: IntentId::new("inc-0"), plan: Hash::ZERO, expires: at(0), outcome: None };
+        String::from_utf8(encode(&started(warrant, &used)).unwrap()).unwrap()
+    }
+
+    fn opened(text: &str, now: Timestamp) -> (tempfile::TempDir, Result<Ledger, LedgerError>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("used");
+        std::fs::write(&path, text).unwrap();
+        let ledger = Ledger::open(&path, now);
+        (folder, ledger)
+    }
+
+    #[test]
+    fn a_torn_tail_is_dropped_wherever_it_is_torn() {
+        let (one, two) = (line("w1"), line("w2"));
+        for cut in 0..two.len() {
+            let (_folder, ledger) = opened(&format!("{one}{}", &two[..cut]), at(0));
+            let ledger = ledger.unwrap();
+            assert!(ledger.of_warrant("w1").is_some() && ledger.of_warrant("w2").is_none(), "cut at {cut}");
+        }
+        let (_folder, ledger) = opened(&format!("{one}{two}"), at(0));
+        assert!(ledger.unwrap().of_warrant("w2").is_some());
+    }
+
+    #[test]
+    fn damage_before_the_end_stops_acting() {
+        let (_folder, ledger) = opened(&format!("{}garbage\n{}", line("w1"), line("w2")), at(0));
+        assert!(matches!(ledger, Err(LedgerError::Damaged { line: 2, .. })));
+    }
+
+    #[test]
+    fn old_uses_are_pruned() {
+        let day = 24 * 60 * 60;
+        let (_folder, ledger) = opened(&line("w1"), at(day - 1));
+        assert!(ledger.unwrap().of_warrant("w1").is_some());
+        let (folder, ledger) = opened(&line("w1"), at(day));
+        assert!(ledger.unwrap().of_warrant("w1").is_none());
+        assert_eq!(std::fs::read_to_string(folder.path().join("used")).unwrap(), "");
+    }
+
+    #[test]
+    fn one_file_has_one_server() {
+        let (folder, ledger) = opened("", at(0));
+        let again = Ledger::open(&folder.path().join("used"), at(0));
+        assert!(matches!(again, Err(LedgerError::InUse(_))));
+        drop(ledger);
+        assert!(Ledger::open(&folder.path().join("used"), at(0)).is_ok());
+    }
+}

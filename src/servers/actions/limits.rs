@@ -27,11 +27,10 @@ impl HardLimits {
     pub fn admit(&self, action: &Action) -> Result<(), Refusal> {
         self.admit_object(action.target())?;
         match action {
-            Action::RestartPod { .. } => Ok(()),
             Action::ScaleWorkload { replicas, .. } if *replicas > self.max_replicas => {
                 limit(format!("{replicas} replicas are more than the {} it ever sets", self.max_replicas))
             }
-            Action::ScaleWorkload { .. } => Ok(()),
+            Action::RestartPod { .. } | Action::ScaleWorkload { .. } => Ok(()),
         }
     }
 

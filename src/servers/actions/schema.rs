@@ -174,6 +174,7 @@ fn field_change() -> Value {
 }
 
 /// An object that has all of these properties.
+#[expect(clippy::needless_pass_by_value, reason = "it is called with a literal")]
 fn record(properties: Value) -> Value {
     let required: Vec<_> = properties.as_object().into_iter().flat_map(|p| p.keys().cloned()).collect();
     json!({ "type": "object", "properties": properties, "required": required })
@@ -199,4 +200,43 @@ fn count() -> Value {
 
 fn maybe(kind: &str) -> Value {
     json!({ "type": [kind, "null"] })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn keys(value: &Value) -> BTreeSet<String> {
+        value.as_object().into_iter().flat_map(|o| o.keys().cloned()).collect()
+    }
+
+    #[test]
+    fn the_descriptions_name_what_is_really_sent() {
+        let object =
+            json!({ "cluster": "c", "kind": "Deployment", "namespace": "n", "name": "w", "uid": "u" });
+        let action: Action =
+            serde_json::from_value(json!({ "action": "scale_workload", "workload": object, "replicas": 5 }))
+                .unwrap();
+        assert_eq!(keys(&serde_json::to_value(&action).unwrap()), keys(&scale_workload()["properties"]));
+        let owner: RootOwner = serde_json::from_value(object.clone()).unwrap();
+        assert_eq!(keys(&serde_json::to_value(&owner).unwrap()), keys(&RootOwner::describe()["properties"]));
+
+        let plan: Plan = serde_json::from_value(json!({
+            "action": "scale_workload", "workload": object, "replicas": 5, "direction": "forward", "owner": object,
+            "preconditions": { "uid": "u", "generation": 4 }, "changes": [],
+            "blast": { "desired": 3, "ready": 3, "unavailable_after": 0, "replica_delta": 2, "budget_allows": null },
+            "class": { "undo": "exact", "risk": "low" }, "undo": { "undo": "nothing", "why": "w" },
+            "made_at": "2026-11-21T08:00:00Z", "expires_at": "2026-11-21T08:10:00Z",
+        }))
+        .unwrap();
+        let sent = serde_json::to_value(&plan).unwrap();
+        let described = &Plan::describe()["allOf"][0]["properties"];
+        let expected = &keys(described) | &keys(&scale_workload()["properties"]);
+        assert_eq!(keys(&sent), expected);
+        for part in ["preconditions", "blast", "class"] {
+            assert_eq!(keys(&sent[part]), keys(&described[part]["properties"]), "{part}");
+        }
+    }
 }

@@ -149,6 +149,7 @@ fn words(code: u16, reason: &str, message: &str) -> String {
     format!("{code} {reason}: {message}")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
 fn unreadable(error: ReadError) -> Refusal {
     Refusal::Unreadable(error.to_string())
 }

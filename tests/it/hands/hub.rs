@@ -137,9 +137,8 @@ async fn a_server_that_does_not_fit_cannot_join() {
 
 #[tokio::test]
 async fn the_action_servers_tools_say_what_they_are() {
-    let mut bench = Bench::new().await;
-    let client = bench.client();
-    let tools = client.tools(SOON).await.unwrap();
+    let bench = Bench::new().await;
+    let tools = bench.client().tools(SOON).await.unwrap();
     assert_eq!(tools.len(), belay::servers::actions::TOOLS.len());
     for tool in &tools {
         let hints = tool.annotations.clone().unwrap();
@@ -150,5 +149,4 @@ async fn the_action_servers_tools_say_what_they_are() {
         assert!(tool.output_schema.is_some());
         assert_eq!(tool.input_schema["additionalProperties"], false, "{}", tool.name);
     }
-    bench.stop().await;
 }

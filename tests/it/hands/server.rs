@@ -332,10 +332,11 @@ async fn a_change_by_somebody_else_is_never_put_back() {
     let intent = IntentId::new("inc-0");
     let why = bench.actions().plan_revert(&plan, &intent).await.unwrap().unwrap_err().to_string();
     assert!(why.contains("holds 6 now, and we wrote 5"), "{why}");
-    let mut world = bench.hand.world();
-    let live = world.workload.as_mut().unwrap();
-    (live.replicas, live.marking) = (5, Marking::Annotated { intent: Some("other-3".into()) });
-    drop(world);
+    {
+        let mut world = bench.hand.world();
+        let live = world.workload.as_mut().unwrap();
+        (live.replicas, live.marking) = (5, Marking::Annotated { intent: Some("other-3".into()) });
+    }
     let why = bench.actions().plan_revert(&plan, &intent).await.unwrap().unwrap_err().to_string();
     assert!(why.contains("it carries the intent `other-3` now"), "{why}");
 }
