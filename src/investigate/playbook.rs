@@ -8,6 +8,7 @@ pub fn playbook(diagnosis: &Diagnosis, why: impl Into<String>) -> Choice {
     Choice {
         by: Investigator::Playbook { why: why.into() },
         conclusion: conclude(diagnosis),
+        why: None,
         said: String::new(),
         transcript: None,
         tokens: 0,

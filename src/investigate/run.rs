@@ -159,7 +159,8 @@ fn conclude(mind: &Mind, end: End, gathered: Gathered) -> Investigated {
             let by =
                 Investigator::Model { model: mind.model.name().to_owned(), prompts: mind.prompts.hash() };
             let transcript = Some(Hash::of(&transcript));
-            Outcome::Concluded { choice: Choice { by, conclusion, said, transcript, tokens }, note }
+            let why = note.as_ref().map(ToString::to_string);
+            Outcome::Concluded { choice: Choice { by, conclusion, why, said, transcript, tokens }, note }
         }
     };
     Investigated { outcome, evidence, transcript, tokens, turns }

@@ -205,6 +205,7 @@ fn investigated(choice: &Choice) -> Vec<Line> {
         Investigator::Model { model, .. } => {
             let mut lines =
                 vec![belay(&format!("The model `{model}` {end}, using {} tokens.", choice.tokens))];
+            lines.extend(choice.why.iter().map(|why| belay(&format!("{}.", clause(why)))));
             if !choice.said.trim().is_empty() {
                 let said: String = choice.said.chars().take(TEXT).collect();
                 lines.push(Line::Model(said));

@@ -126,6 +126,7 @@ pub fn choice() -> Choice {
             candidate: CandidateId::new("c1"),
             evidence: vec![EvidenceId::new("e1")],
         },
+        why: None,
         said: String::new(),
         transcript: None,
         tokens: 0,
@@ -183,6 +184,7 @@ pub fn terms() -> Terms {
         grant: GrantId::new("oomkilled-restart-once"),
         draws: vec![],
         approval: rule(),
+        also: vec![],
         verify: VerifyRule {
             within: SignedDuration::from_mins(20),
             stabilise: SignedDuration::from_mins(2),
@@ -253,6 +255,7 @@ pub fn question(asked: Asked, action: Action, plan: Option<Plan>, now: Timestamp
             strange_intents: false,
         },
         approval: None,
+        undoes: None,
         now,
     }
 }

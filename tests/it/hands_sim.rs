@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use belay::adapters::kube::{KubeHand, writes_client};
+use belay::adapters::kube::{Access, KubeHand, connect};
 use belay::adapters::mcp::{InProcess, McpActions, connect_in_process};
 use belay::domain::action::Action;
 use belay::domain::ids::{Cluster, IntentId};
@@ -41,7 +41,7 @@ impl Stage {
     }
 
     async fn on(served: Served) -> Self {
-        let client = writes_client(kube::Config::new(served.url.parse().unwrap())).unwrap();
+        let client = connect(&Access::Url { url: served.url.clone(), token_file: None }).await.unwrap();
         let hand = Arc::new(KubeHand::new(client, Cluster::new("eu-1")));
         let (key, folder) = (Key::from_seed(3), tempfile::tempdir().unwrap());
         let engine = engine(hand, &key, &served.clock, &folder.path().join("used.jsonl"));

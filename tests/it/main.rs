@@ -2,12 +2,10 @@
 
 mod given;
 mod hands;
+mod hands_sim;
 mod incident;
 mod investigate;
 mod policy;
 mod sim;
 mod slack;
 mod store;
-mod hands_sim;
-mod policy;
-mod sim;

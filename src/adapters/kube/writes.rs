@@ -38,7 +38,7 @@ pub struct KubeHand {
 }
 
 impl KubeHand {
-    /// A hand with this client (see `writes_client`), on the cluster of this name.
+    /// A hand with this client (see `connect`), on the cluster of this name.
     pub const fn new(client: Client, cluster: Cluster) -> Self {
         Self { live: Live { client, cluster } }
     }

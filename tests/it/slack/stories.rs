@@ -56,6 +56,7 @@ fn terms(grant: &str, on_silence: OnSilence) -> Terms {
         grant: GrantId::new(grant),
         draws: vec![],
         approval: rule(),
+        also: vec![],
         verify: VerifyRule {
             within: SignedDuration::from_mins(20),
             stabilise: SignedDuration::from_mins(2),
@@ -245,6 +246,7 @@ fn playbook() -> Choice {
             candidate: CandidateId::new("c1"),
             evidence: vec![EvidenceId::new("e1")],
         },
+        why: None,
         said: String::new(),
         transcript: None,
         tokens: 0,
@@ -296,6 +298,7 @@ fn scale_confirming() -> Story {
     };
     let choice = Choice {
         by: Investigator::Model { model: "small-1".into(), prompts: Hash::of(b"prompts") },
+        why: None,
         said: "Traffic doubled at 02:00.\nI am *sure* <!here>: `confirm` it.".into(),
         tokens: 1_234,
         ..playbook()

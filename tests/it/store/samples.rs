@@ -42,6 +42,7 @@ fn kind(record: &Record) -> &'static str {
         Record::Lapsed { .. } => "lapsed",
         Record::Intended(_) => "intended",
         Record::Acted { .. } => "acted",
+        Record::Watched { .. } => "watched",
         Record::Verified { .. } => "verified",
         Record::Published { .. } => "published",
         Record::Escalated { .. } => "escalated",
@@ -50,7 +51,7 @@ fn kind(record: &Record) -> &'static str {
     }
 }
 
-const KINDS: [&str; 24] = [
+const KINDS: [&str; 25] = [
     "received",
     "oversize",
     "started",
@@ -70,6 +71,7 @@ const KINDS: [&str; 24] = [
     "lapsed",
     "intended",
     "acted",
+    "watched",
     "verified",
     "published",
     "escalated",
