@@ -29,6 +29,7 @@ pub(super) fn print(response: &Response) -> io::Result<()> {
     match response {
         Response::List(incidents) => list(&mut out, incidents),
         Response::View(view) => write!(out, "{}", render(view, None, look())),
+        Response::Text(text) => text.lines().try_for_each(|line| writeln!(out, "{}", plain(line))),
         Response::Done(what) => writeln!(out, "{}", plain(what)),
         Response::Refused(why) => writeln!(io::stderr().lock(), "belay: {}", plain(why)),
         Response::Holds(holds) if holds.is_empty() => writeln!(out, "nothing is paused"),

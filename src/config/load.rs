@@ -111,9 +111,14 @@ pub fn secret(path: &Path) -> Result<SecretString, ConfigError> {
     Ok(SecretString::from(text))
 }
 
-/// The policy files of a folder, by name, in a fixed order.
+/// The policy files of a folder and the golden inputs in its `examples/`, by name, in a fixed order.
 pub fn policies(dir: &Path) -> Result<Vec<(String, String)>, ConfigError> {
-    texts(dir, "yaml")
+    let mut files = texts(dir, "yaml")?;
+    let examples = dir.join("examples");
+    if !files.is_empty() && examples.is_dir() {
+        files.extend(texts(&examples, "yaml")?);
+    }
+    Ok(files)
 }
 
 /// The prompts of a folder, by name, in a fixed order.
