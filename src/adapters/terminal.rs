@@ -137,6 +137,14 @@ pub fn render(view: &View, earlier: Option<&View>, look: Look) -> String {
     pen.text
 }
 
+/// A paragraph for a terminal: wrapped at `width`, later lines indented as far as `lead` is long. What
+/// cannot be seen is written out.
+pub fn paragraph(lead: &str, text: &str, width: usize) -> String {
+    let mut pen = Pen { look: Look { width, colour: false }, text: String::new() };
+    pen.wrapped(lead, &clip(&one_line(text), LONGEST), None);
+    pen.text
+}
+
 /// The colours: SGR codes of ECMA-48.
 #[derive(Clone, Copy)]
 enum Ink {
