@@ -120,7 +120,7 @@ fn rests_on(diagnosis: &Diagnosis) -> Vec<Line> {
     let (mut lines, mut others) = (Vec::new(), Vec::new());
     for evidence in diagnosis.evidence.iter().take(EVIDENCE) {
         if cited.contains(&&evidence.id) {
-            lines.push(belay(&format!("{}:", named(evidence))));
+            lines.push(belay(&named(evidence)));
             lines.extend(excerpt(&evidence.summary));
         } else {
             others.push(named(evidence));
@@ -136,7 +136,7 @@ fn rests_on(diagnosis: &Diagnosis) -> Vec<Line> {
     lines
 }
 
-/// "e1, API server: Deployment shop/web".
+/// "e1 Deployment shop/web (API server)".
 fn named(evidence: &Evidence) -> String {
     let source = match evidence.source {
         Source::Api => "API server",
@@ -146,7 +146,7 @@ fn named(evidence: &Evidence) -> String {
         Source::Alerts => "alerts",
         Source::Tool => "tool",
     };
-    format!("{}, {source}: {}", evidence.id, clause(&evidence.title))
+    format!("{} {} ({source})", evidence.id, clause(&evidence.title))
 }
 
 /// The first lines of a text of others, verbatim but each bounded.
@@ -224,17 +224,17 @@ fn done(story: &Story) -> Vec<Line> {
 fn one_act(done: &Act) -> Vec<Line> {
     let plan = &done.intent.plan;
     let (form, came_of_it) = match &done.applied {
-        None => (Form::Doing, "begun, no answer yet".to_owned()),
-        // the object's own words, unless they only repeat the act
-        Some(Applied::Done { detail }) if *detail == act(plan, Form::Done) => {
-            (Form::Done, "done".to_owned())
+        None => (Form::Doing, ": begun, no answer yet".to_owned()),
+        // the hand's own words for it would only say it twice
+        Some(Applied::Done { detail }) if detail.starts_with(&plan.action.done_words()) => {
+            (Form::Done, String::new())
         }
-        Some(Applied::Done { detail }) => (Form::Done, format!("done; {}", clause(detail))),
-        Some(Applied::Refused { refusal }) => (Form::Do, format!("not done: {refusal}")),
-        Some(Applied::Unknown { detail }) => (Form::Do, format!("no answer: {}", clause(detail))),
+        Some(Applied::Done { detail }) => (Form::Done, format!(": {}", clause(detail))),
+        Some(Applied::Refused { refusal }) => (Form::Do, format!(": not done: {refusal}")),
+        Some(Applied::Unknown { detail }) => (Form::Do, format!(": no answer: {}", clause(detail))),
     };
     let (what, by) = (sentence(&act(plan, form)), clause(&done.intent.approved_by));
-    let mut lines = vec![belay(&format!("{what}: {came_of_it} (`{}`, allowed by {by}).", done.intent.id))];
+    let mut lines = vec![belay(&format!("{what}{came_of_it} (`{}`, allowed by {by}).", done.intent.id))];
     lines.extend(done.verdict.as_ref().map(checked));
     lines
 }

@@ -50,7 +50,7 @@ const PROOFS: [(&str, &str, &str); 3] = [
 ];
 
 /// Vendor crates, and the folders or files (below `src/`) that may name them.
-const VENDORS: [(&str, &[&str]); 22] = [
+const VENDORS: [(&str, &[&str]); 26] = [
     ("kube", &["adapters/kube"]),
     ("k8s_openapi", &["adapters/kube"]),
     ("async_openai", &["adapters/openai"]),
@@ -61,8 +61,12 @@ const VENDORS: [(&str, &[&str]); 22] = [
     ("sled", &["store"]),
     ("tokio_cron_scheduler", &["app/reconcile.rs"]),
     ("axum", &["http", "console", "sim"]),
-    ("hyper", &["http"]),
+    ("hyper", &["http", "sim"]),
     ("hyper_util", &["http", "sim"]),
+    ("http_body_util", &["sim"]),
+    ("json_patch", &["adapters/kube", "sim"]),
+    ("rustls", &["adapters/slack", "cli/mod.rs"]),
+    ("schemars", &["servers"]),
     ("cel", &["policy/cel"]),
     ("serde_saphyr", &["policy", "config", "servers/actions", "sim"]),
     ("minijinja", &["investigate"]),
@@ -188,6 +192,10 @@ fn vendors_stay_in_their_rooms() {
         let below = path.strip_prefix("src/").unwrap();
         let code = production(&text);
         for (vendor, rooms) in VENDORS {
+            // a module of ours with the vendor's name: `use crate::adapters::kube::{self, …}`
+            if code.contains(&format!("::{vendor}::{{self")) {
+                continue;
+            }
             let path_use = code.match_indices(&format!("{vendor}::")).any(|(i, _)| {
                 let before = code[..i].chars().next_back();
                 !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':')

@@ -172,7 +172,8 @@ impl Stage {
             return Ok(());
         }
         self.said.insert(view.incident.clone(), view.headline.clone());
-        say(&format!("\n{}", render(view, None, self.look)));
+        say(&format!("\n{}", render(view, None, self.look).trim_end_matches('\n')));
+        say("");
         let Some(button) = self.press(&open.buttons).await? else { return Ok(()) };
         self.answered.insert(open.question.clone());
         let by = Person::Operator { name: "you, at the terminal".into() };
