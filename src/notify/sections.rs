@@ -123,7 +123,7 @@ fn rests_on(diagnosis: &Diagnosis) -> Vec<Line> {
             lines.push(belay(&named(evidence)));
             lines.extend(excerpt(&evidence.summary));
         } else {
-            others.push(named(evidence));
+            others.push(format!("{} {}", evidence.id, clause(&evidence.title)));
         }
     }
     let more = diagnosis.evidence.len().saturating_sub(EVIDENCE);

@@ -112,7 +112,10 @@ fn what_belay_cannot_do_without_is_asked_for() {
         ("cluster: { name: eu-1 }", "policies"),
         ("policies: p", "cluster"),
         ("policies: p\ncluster: {}", "name"),
-        ("policies: p\ncluster: { name: c }\nslack: { channel: C1, app: A1, team: T1, tokenFile: t }", "signingSecretFile"),
+        (
+            "policies: p\ncluster: { name: c }\nslack: { channel: C1, app: A1, team: T1, tokenFile: t }",
+            "signingSecretFile",
+        ),
     ] {
         let why = why(text);
         assert!(why.contains(missing), "{text}: {why}");
@@ -179,8 +182,11 @@ fn paths_are_relative_to_the_file() {
     assert_eq!((Some(slack.token_file), Some(slack.signing_secret_file)), (here("bot"), here("sign")));
     assert_eq!(config.pager.unwrap().bearer_token_file, here("page"));
     assert_eq!(config.model.unwrap().api_key_file, here("key"));
-    fs::write(&file, format!("{LEAST}stateDir: /var/lib/belay\nwebhook: {{ username: u, passwordFile: pw }}\n"))
-        .unwrap();
+    fs::write(
+        &file,
+        format!("{LEAST}stateDir: /var/lib/belay\nwebhook: {{ username: u, passwordFile: pw }}\n"),
+    )
+    .unwrap();
     let config = load(&file).unwrap();
     assert_eq!(config.state_dir, Path::new("/var/lib/belay"), "absolute ones stay");
     assert_eq!(config.webhook.password_file, here("pw"));
@@ -219,7 +225,11 @@ fn policies_and_prompts_are_the_files_of_their_ending_in_order() {
 #[test]
 fn a_mistake_is_placed_and_nothing_beside_it_is_shown() {
     for (text, place, word) in [
-        ("policies: p\ncluster: { name: c }\nmodel:\n  url: http://llm/v1\n  apiKey: sk-hunter2\n  name: m\n", "line 5", "apiKey"),
+        (
+            "policies: p\ncluster: { name: c }\nmodel:\n  url: http://llm/v1\n  apiKey: sk-hunter2\n  name: m\n",
+            "line 5",
+            "apiKey",
+        ),
         ("policies: p\nlisten: sk-hunter2\ncluster: { name: c }\n", "line 2", "socket address"),
         ("policies: p\ncluster: { name: c }\nwebhook: { token: sk-hunter2 }\n", "line 3", "token"),
         ("policies: p\ncluster: { name: c, name: sk-hunter2 }\n", "line 2", "name"),

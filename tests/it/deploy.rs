@@ -62,16 +62,42 @@ fn the_example_configuration_is_read() {
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
     const KEYS: [&str; 33] = [
-        "listen", "stateDir", "policies", "prompts", "log.filter", "log.format", "cluster.name", "cluster.url",
-        "cluster.tokenFile", "cluster.writeTokenFile", "webhook.bearerTokenFile", "webhook.username",
-        "webhook.passwordFile", "alertmanager.url", "alertmanager.bearerTokenFile", "slack.channel",
-        "slack.app", "slack.team", "slack.tokenFile", "slack.signingSecretFile", "slack.url", "pager.webhook",
-        "pager.bearerTokenFile", "model.url", "model.name", "model.apiKeyFile", "limits.namespaces",
-        "limits.maxReplicas", "limits.maxReplicaDelta", "BELAY_STATE_DIR", "NO_COLOR", "COLUMNS", "USER",
+        "listen",
+        "stateDir",
+        "policies",
+        "prompts",
+        "log.filter",
+        "log.format",
+        "cluster.name",
+        "cluster.url",
+        "cluster.tokenFile",
+        "cluster.writeTokenFile",
+        "webhook.bearerTokenFile",
+        "webhook.username",
+        "webhook.passwordFile",
+        "alertmanager.url",
+        "alertmanager.bearerTokenFile",
+        "slack.channel",
+        "slack.app",
+        "slack.team",
+        "slack.tokenFile",
+        "slack.signingSecretFile",
+        "slack.url",
+        "pager.webhook",
+        "pager.bearerTokenFile",
+        "model.url",
+        "model.name",
+        "model.apiKeyFile",
+        "limits.namespaces",
+        "limits.maxReplicas",
+        "limits.maxReplicaDelta",
+        "BELAY_STATE_DIR",
+        "NO_COLOR",
+        "COLUMNS",
+        "USER",
     ];
     let doc = text("docs/configuration.md");
-    let rows: BTreeSet<&str> =
-        doc.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next()).collect();
+    let rows: BTreeSet<&str> = doc.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next()).collect();
     assert_eq!(rows, KEYS.into_iter().collect());
 }
 
@@ -97,12 +123,12 @@ fn the_reader_may_read_what_the_code_reads_and_nothing_else() {
 fn the_writer_may_do_the_four_writes_and_their_reads() {
     let pinned: BTreeSet<Right> = [
         ("", "pods", "get"),
-        ("", "pods", "patch"),                  // mark
-        ("", "pods", "create"),                 // rehearse: a dry run, always
-        ("", "pods/eviction", "create"),        // evict
+        ("", "pods", "patch"),           // mark
+        ("", "pods", "create"),          // rehearse: a dry run, always
+        ("", "pods/eviction", "create"), // evict
         ("apps", "deployments", "get"),
-        ("apps", "deployments", "patch"),       // set_replicas
-        ("apps", "replicasets", "get"),         // the chain of controllers
+        ("apps", "deployments", "patch"), // set_replicas
+        ("apps", "replicasets", "get"),   // the chain of controllers
         ("apps", "statefulsets", "get"),
         ("apps", "daemonsets", "get"),
         ("policy", "poddisruptionbudgets", "list"),
@@ -120,7 +146,9 @@ fn no_role_holds_a_wildcard_or_a_secret() {
     for (group, resource, verb) in all.chain(rights("deploy/rbac/writer.yaml", "Role")) {
         assert!([&group, &resource, &verb].iter().all(|part| *part != "*"), "{group}/{resource} {verb}");
         assert!(!["secrets", "pods/exec", "serviceaccounts/token"].contains(&resource.as_str()));
-        assert!(!["delete", "deletecollection", "update", "impersonate", "escalate"].contains(&verb.as_str()));
+        assert!(
+            !["delete", "deletecollection", "update", "impersonate", "escalate"].contains(&verb.as_str())
+        );
     }
 }
 
