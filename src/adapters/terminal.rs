@@ -178,7 +178,10 @@ impl Pen {
     fn page(mut self, incident: &IncidentId, headline: &str, why: &str) -> String {
         let id = clip(&one_line(incident.as_str()), 64);
         self.wrapped("PAGE ", &format!("{} (incident {id})", one_line(headline)), Some(Ink::Red));
-        self.wrapped("     ", &one_line(why), None);
+        // most headlines end in the reason
+        if !headline.contains(why.trim_end_matches('.')) {
+            self.wrapped("     ", &one_line(why), None);
+        }
         self.text.push('\n');
         self.text
     }

@@ -36,7 +36,7 @@ pub fn sections(story: &Story) -> Vec<Section> {
         ("What people said", said(story)),
         ("If nobody answers", story.asked().map_or_else(Vec::new, |open| silence(story, open))),
         ("Paused", story.holds.iter().map(|hold| belay(hold)).collect()),
-        ("Who was called", story.escalations.iter().map(|e| belay(&e.why)).collect()),
+        ("Why a person was called", story.escalations.iter().map(|e| belay(&e.why)).collect()),
         ("How it ended", story.closed.iter().map(|closed| belay(&closed.summary)).collect()),
     ];
     all.into_iter()

@@ -1,5 +1,6 @@
 //! The one integration binary: a module per area, linked once.
 
+mod commands;
 mod config;
 mod deploy;
 mod given;
