@@ -50,7 +50,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct StateDir {
     /// The daemon's state directory
-    #[arg(long, env = "BELAY_STATE_DIR", default_value = "belay-state", value_name = "DIR")]
+    #[arg(long, global = true, env = "BELAY_STATE_DIR", default_value = "belay-state", value_name = "DIR")]
     state_dir: PathBuf,
 }
 

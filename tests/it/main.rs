@@ -1,5 +1,8 @@
 //! The one integration binary: a module per area, linked once.
 
+mod commands;
+mod config;
+mod deploy;
 mod given;
 mod hands;
 mod hands_sim;
@@ -9,3 +12,4 @@ mod policy;
 mod sim;
 mod slack;
 mod store;
+mod tidy;
