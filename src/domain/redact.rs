@@ -53,7 +53,8 @@ fn strip(text: &str) -> String {
     plain.chars().fold(String::with_capacity(plain.len()), |mut out, c| {
         match c {
             '\n' | '\t' => out.push(c),
-            _ if c.is_control() => {}
+            // of an emoji or of nothing: taken out, since they are in too many honest logs to be shown
+            _ if c.is_control() || ('\u{FE00}'..='\u{FE0F}').contains(&c) => {}
             _ if unseen(c) => out.push_str(&format!("<U+{:04X}>", u32::from(c))),
             _ => out.push(c),
         }
@@ -63,12 +64,13 @@ fn strip(text: &str) -> String {
 
 /// Characters that change how text around them looks, or that cannot be seen: soft hyphen, zero-width,
 /// bidirectional controls, invisible operators, line and paragraph separators, byte order mark, tags,
-/// variation selectors of the supplement.
+/// selectors of variants that are not emoji's, annotations.
 fn unseen(c: char) -> bool {
     matches!(c,
-        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{180E}'
+        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+        | '\u{180B}'..='\u{180F}'
         | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-        | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{E0000}'..='\u{E01EF}')
+        | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 #[expect(clippy::expect_used, reason = "the patterns are constants, and the tests below compile each one")]
