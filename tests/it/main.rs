@@ -1,10 +1,13 @@
 //! The one integration binary: a module per area, linked once.
 
+mod diagnose;
 mod given;
 mod hands;
 mod hands_sim;
 mod incident;
 mod investigate;
+mod kube_reads;
+mod mcp_kubernetes;
 mod policy;
 mod sim;
 mod slack;
