@@ -6,6 +6,7 @@ use crate::domain::ids::EvidenceId;
 use crate::domain::message::{Line, Section};
 use crate::domain::plan::Plan;
 use crate::domain::record::{Answer, Choice, Conclusion, Diagnosis, Investigator, Verdict};
+use crate::domain::redact;
 use crate::domain::target::Targeted;
 use crate::domain::warrant::Applied;
 
@@ -50,10 +51,11 @@ fn belay(text: &str) -> Line {
     Line::Belay(brief(text, TEXT))
 }
 
-/// Text of others, verbatim but bounded.
+/// Text of others, verbatim but for secrets, and bounded.
 fn quoted(text: &str) -> Line {
+    let text = redact::redact(text);
     if text.chars().count() <= TEXT {
-        return Line::Quoted(text.to_owned());
+        return Line::Quoted(text);
     }
     Line::Quoted(text.chars().take(TEXT - 1).chain(['…']).collect())
 }
@@ -265,7 +267,7 @@ fn investigated(choice: &Choice) -> Vec<Line> {
                 vec![belay(&format!("The model `{model}` {end}, using {} tokens.", choice.tokens))];
             lines.extend(choice.why.iter().map(|why| belay(&format!("{}.", clause(why)))));
             if !choice.said.trim().is_empty() {
-                let said: String = choice.said.chars().take(TEXT).collect();
+                let said: String = redact::redact(&choice.said).chars().take(TEXT).collect();
                 lines.push(Line::Model(said));
             }
             lines

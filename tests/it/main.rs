@@ -3,11 +3,14 @@
 mod commands;
 mod config;
 mod deploy;
+mod diagnose;
 mod given;
 mod hands;
 mod hands_sim;
 mod incident;
 mod investigate;
+mod kube_reads;
+mod mcp_kubernetes;
 mod policy;
 mod sim;
 mod slack;
