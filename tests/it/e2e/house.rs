@@ -406,7 +406,7 @@ async fn poll<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
         if let Some(found) = attempt().await {
             return found;
         }
-        tokio::time::sleep(Duration::from_millis(10)).await; // polls
+        tokio::time::sleep(Duration::from_millis(20)).await; // polls
     }
 }
 

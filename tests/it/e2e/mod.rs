@@ -3,4 +3,9 @@
 #![cfg(test)]
 
 mod acts;
+mod clicks;
+mod deliveries;
 mod house;
+mod mind;
+mod replay;
+mod stops;
