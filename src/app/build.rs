@@ -34,8 +34,6 @@ use crate::store;
 
 use super::{Daemon, Ports};
 
-/// Where belay itself runs, where nothing else says so: never acted in.
-const OWN_NAMESPACE: &str = "belay";
 /// The file with the key that signs warrants.
 const WARRANT_KEY: &str = "warrant.key";
 /// The action server's file of used warrants.
@@ -217,11 +215,11 @@ pub async fn serve_kubernetes(config: &Config) -> Result<(), BuildError> {
 
 /// What the action server refuses, whatever policy says.
 pub fn hard_limits(limits: &LimitsConfig, cluster: &Cluster) -> HardLimits {
-    let LimitsConfig { namespaces, max_replicas, max_replica_delta } = limits;
+    let LimitsConfig { namespaces, own_namespace, max_replicas, max_replica_delta } = limits;
     HardLimits {
         cluster: cluster.clone(),
         namespaces: namespaces.iter().cloned().collect(),
-        own_namespace: OWN_NAMESPACE.into(),
+        own_namespace: own_namespace.clone(),
         max_replicas: *max_replicas,
         max_replica_delta: *max_replica_delta,
     }

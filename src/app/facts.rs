@@ -1,5 +1,7 @@
 //! The question that policy is asked: facts of this moment, read anew each of the three times.
 
+use std::collections::BTreeSet;
+
 use crate::diagnose;
 use crate::domain::cluster::Snapshot;
 use crate::domain::decision::{
@@ -7,7 +9,7 @@ use crate::domain::decision::{
 };
 use crate::domain::finding::Certainty;
 use crate::domain::ids::{CandidateId, IntentId};
-use crate::domain::plan::Plan;
+use crate::domain::plan::{INTENT_ANNOTATION, Plan};
 use crate::domain::record::{Answer, Investigator};
 use crate::incident::State;
 use crate::policy;
@@ -15,6 +17,7 @@ use crate::ports::reads::{Located, ReadError};
 
 use super::Daemon;
 use super::effects::NotNow;
+use super::incidents::FeedError;
 
 /// What is asked about.
 pub(super) struct Asking<'a> {
@@ -74,7 +77,7 @@ impl Daemon {
             target,
             owner,
             history: HistoryFacts::default(),
-            cluster: self.cluster_facts(asking.but).await?,
+            cluster: self.cluster_facts(&snapshot, asking.but).await?,
             approval: approval(state),
             undoes: None,
             now,
@@ -90,7 +93,11 @@ impl Daemon {
         Ok(HistoryFacts { taken: taken.into_iter().filter(|(_, at)| !at.is_empty()).collect() })
     }
 
-    async fn cluster_facts(&self, but: Option<&IntentId>) -> Result<ClusterFacts, NotNow> {
+    async fn cluster_facts(
+        &self,
+        snapshot: &Snapshot,
+        but: Option<&IntentId>,
+    ) -> Result<ClusterFacts, NotNow> {
         let store = &self.ports().store;
         let holds = store.holds().await?;
         let in_flight = store.taken(&[policy::IN_FLIGHT.to_owned()], but).await?;
@@ -106,16 +113,43 @@ impl Daemon {
             firing_groups,
             actions_in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
             holds: holds.into_iter().map(|h| format!("{}: {}", h.hold, h.reason)).collect(),
-            strange_intents: false,
+            strange_intents: self.strange(snapshot).await?,
         })
     }
+
+    /// Whether an object carries an intent that the journal does not know: the journal was lost, or
+    /// somebody else runs belay here.
+    async fn strange(&self, snapshot: &Snapshot) -> Result<bool, NotNow> {
+        for intent in carried(snapshot) {
+            let known = match intent.incident() {
+                None => false,
+                Some(incident) => match self.incident(&incident).await {
+                    Ok(state) => state.act(&intent).is_some(),
+                    Err(FeedError::NoIncident(_)) => false,
+                    Err(e) => return Err(NotNow(e.to_string())),
+                },
+            };
+            if !known {
+                tracing::warn!(%intent, owner = %snapshot.owner, "an object carries an intent that the journal does not know");
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The intents that the owner and its pods carry.
+fn carried(snapshot: &Snapshot) -> BTreeSet<IntentId> {
+    let workload = snapshot.workload.iter().flatten().map(|w| &w.annotations);
+    let pods = snapshot.pods.iter().flatten().map(|p| &p.annotations);
+    let marks = workload.chain(pods).filter_map(|a| a.get(INTENT_ANNOTATION));
+    marks.filter(|mark| !mark.is_empty()).map(|mark| IntentId::new(mark.clone())).collect()
 }
 
 /// Alert groups: distinct pairs of alert name and namespace.
 fn groups(active: &[crate::domain::cluster::ActiveAlert]) -> u32 {
     let label = |a: &crate::domain::cluster::ActiveAlert, l: &str| a.labels.get(l).cloned();
-    let groups: std::collections::BTreeSet<_> =
-        active.iter().map(|a| (label(a, "alertname"), label(a, "namespace"))).collect();
+    let groups: BTreeSet<_> = active.iter().map(|a| (label(a, "alertname"), label(a, "namespace"))).collect();
     u32::try_from(groups.len()).unwrap_or(u32::MAX)
 }
 

@@ -50,6 +50,14 @@ pub(super) fn owner_key(owner: &RootOwner) -> String {
     format!("owner/{}", owner.key())
 }
 
+/// The index key of an open incident.
+fn open_key(incident: &IncidentId) -> String {
+    format!("{OPEN}{incident}")
+}
+
+/// The prefix under which all open incidents are found.
+pub(super) const OPEN: &str = "open/";
+
 /// The index key of a question: a button carries nothing else.
 pub(super) fn question_key(question: &QuestionId) -> String {
     format!("question/{question}")
@@ -82,7 +90,8 @@ impl Daemon {
                 Ok(step) => step,
                 Err(ignored) => return self.ignore(&state, ignored, work).await,
             };
-            let append = self.append_of(&state.id, Some(&state), step, moment.at, work);
+            let place = Place { incident: &state.id, state: Some(&state), at: moment.at, work };
+            let append = place.append(step);
             match self.ports().store.append(append).await {
                 Ok(entries) => {
                     let mut state = state;
@@ -127,16 +136,24 @@ impl Daemon {
     pub(super) fn moment(&self) -> Moment {
         Moment { at: self.now(), entropy: super::entropy() }
     }
+}
 
+/// Where and when a step is written.
+pub(super) struct Place<'a> {
+    /// Its incident.
+    pub incident: &'a IncidentId,
+    /// The state it was decided on; `None` before there is one.
+    pub state: Option<&'a State>,
+    /// When.
+    pub at: Timestamp,
+    /// The work that it completes.
+    pub work: Option<&'a WorkId>,
+}
+
+impl Place<'_> {
     /// A step in the store's words.
-    pub(super) fn append_of(
-        &self,
-        incident: &IncidentId,
-        state: Option<&State>,
-        step: Step,
-        at: Timestamp,
-        work: Option<&WorkId>,
-    ) -> Append {
+    pub(super) fn append(&self, step: Step) -> Append {
+        let Self { incident, state, at, work } = *self;
         let stream = incident.stream();
         let version = state.map_or(0, |s| s.version);
         let mut append = Append::to(stream.clone(), Some(version), at);
@@ -164,9 +181,10 @@ impl Daemon {
         }
         append.release = step.release;
         let owner = state.and_then(|s| s.owner.as_ref());
-        if let (Some(bound), Some(owner)) = (step.owner_bound, owner) {
-            let key = owner_key(owner);
-            append.index.push(if bound { IndexOp::Bind { key } } else { IndexOp::Unbind { key } });
+        if let Some(open) = step.open {
+            let keys = owner.map(owner_key).into_iter().chain([open_key(incident)]);
+            let bind = |key| if open { IndexOp::Bind { key } } else { IndexOp::Unbind { key } };
+            append.index.extend(keys.map(bind));
         }
         for record in &step.records {
             if let Record::Asked(question) = record {

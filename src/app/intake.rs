@@ -10,7 +10,7 @@ use crate::intake::{self, BadBody};
 use crate::ports::reads::ReadError;
 use crate::ports::store::{Append, AppendError, Claimed, IndexOp, StoreError};
 
-use super::incidents::{FeedError, owner_key};
+use super::incidents::{FeedError, Place, owner_key};
 use super::work::Job;
 use super::{Daemon, Fed};
 
@@ -119,10 +119,10 @@ impl Daemon {
             return Ok(Routed::Done); // it fired before belay knew of it
         }
         let (target, owner) = self.owner_of(alert, claimed).await?;
-        if let Some(owner) = &owner {
-            if let Some(incident) = self.incident_at(&owner_key(owner)).await? {
-                return self.join(&incident, alert).await;
-            }
+        if let Some(owner) = &owner
+            && let Some(incident) = self.incident_at(&owner_key(owner)).await?
+        {
+            return self.join(&incident, alert).await;
         }
         match known {
             Some(incident) => self.hand_to(&incident, alert).await,
@@ -170,7 +170,8 @@ impl Daemon {
         let key = owner.as_ref().map(owner_key);
         let fingerprint = fingerprint_key(&cluster, &alert.fingerprint);
         let opening = Opening { incident: incident.clone(), cluster, alert: alert.clone(), target, owner };
-        let mut append = self.append_of(&incident, None, open(opening), at, None);
+        let place = Place { incident: &incident, state: None, at, work: None };
+        let mut append = place.append(open(opening));
         append.index.extend(key.map(|key| IndexOp::Bind { key }));
         append.index.push(IndexOp::Bind { key: fingerprint });
         match self.ports().store.append(append).await {

@@ -105,7 +105,9 @@ impl Daemon {
         match self.ports().store.claim(self.now(), LEASE, CLAIM).await {
             Ok(claimed) => {
                 let any = !claimed.is_empty();
-                claimed.into_iter().for_each(|c| lanes.queue(c));
+                for work in claimed {
+                    lanes.queue(work);
+                }
                 Ok(any)
             }
             Err(e @ StoreError::Damaged(_)) => Err(Stopped::Store(e)),

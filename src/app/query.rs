@@ -7,7 +7,7 @@ use crate::incident::{Phase, State};
 use crate::ports::store::Head;
 
 use super::Daemon;
-use super::incidents::FeedError;
+use super::incidents::{FeedError, OPEN};
 
 /// The shortest prefix that may stand for an incident.
 const SHORTEST: usize = 2;
@@ -54,14 +54,12 @@ pub enum Unclear {
 impl Daemon {
     /// Every incident, the newest first; only open ones unless `all`.
     pub async fn incidents(&self, all: bool) -> Result<Vec<Summary>, FeedError> {
+        let ids = if all { self.incident_ids().await? } else { self.open_incidents().await? };
         let mut found = Vec::new();
-        for incident in self.incident_ids().await? {
-            let (_, state) = self.load(&incident).await?;
-            if all || state.phase != Phase::Closed {
-                found.push(summary(&state));
-            }
+        for incident in ids {
+            found.push(self.about(&incident).await?);
         }
-        found.sort_by(|a, b| b.opened_at.cmp(&a.opened_at));
+        found.sort_by_key(|summary| std::cmp::Reverse(summary.opened_at));
         Ok(found)
     }
 
@@ -90,6 +88,12 @@ impl Daemon {
     /// One line about the incident.
     pub async fn about(&self, incident: &IncidentId) -> Result<Summary, FeedError> {
         Ok(summary(&self.load(incident).await?.1))
+    }
+
+    /// The incidents that are not over.
+    pub(super) async fn open_incidents(&self) -> Result<Vec<IncidentId>, FeedError> {
+        let found = self.ports().store.find(OPEN).await?;
+        Ok(found.into_iter().map(|(_, stream)| IncidentId::new(stream.as_str())).collect())
     }
 
     async fn incident_ids(&self) -> Result<Vec<IncidentId>, FeedError> {

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::domain::alert::AlertStatus;
 use crate::domain::ids::Fingerprint;
 use crate::domain::record::Record;
-use crate::incident::{Input, Phase};
+use crate::incident::Input;
 use crate::ports::reads::Alerts;
 use crate::ports::store::{Append, StoreError};
 use crate::store::checkpoint;
@@ -45,15 +45,15 @@ impl Daemon {
         let mut reconciled = Timestamp::MIN;
         let mut checkpointed = self.now();
         loop {
-            if self.is_due(&mut reconciled, RECONCILE_EVERY) {
-                if let Err(e) = self.reconcile().await {
-                    tracing::warn!(error = %e, "reconciliation with Alertmanager failed");
-                }
+            if self.is_due(&mut reconciled, RECONCILE_EVERY)
+                && let Err(e) = self.reconcile().await
+            {
+                tracing::warn!(error = %e, "reconciliation with Alertmanager failed");
             }
-            if self.is_due(&mut checkpointed, CHECKPOINT_EVERY) {
-                if let Err(e) = self.checkpoint().await {
-                    tracing::error!(error = %e, "no checkpoint could be taken");
-                }
+            if self.is_due(&mut checkpointed, CHECKPOINT_EVERY)
+                && let Err(e) = self.checkpoint().await
+            {
+                tracing::error!(error = %e, "no checkpoint could be taken");
             }
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -79,11 +79,8 @@ impl Daemon {
         let known = known(&**alerts).await?;
         let mut missing_before = self.inner.missing.lock().await;
         let mut missing_now = HashSet::new();
-        for summary in self.incidents(false).await? {
-            let state = self.incident(&summary.incident).await?;
-            if state.phase == Phase::Closed {
-                continue;
-            }
+        for incident in self.open_incidents().await? {
+            let state = self.incident(&incident).await?;
             for alert in state.alerts.values().filter(|a| a.status == AlertStatus::Firing) {
                 if known.contains(&alert.fingerprint) {
                     continue;

@@ -40,7 +40,9 @@ fn story(entries: &[Durable<Entry>], state: &State, holds: Vec<String>, now: jif
     };
     let lead = state.lead().map(|a| a.fingerprint.clone());
     story.alerts.extend(state.alerts.values().filter(|a| Some(&a.fingerprint) != lead.as_ref()).cloned());
-    entries.iter().for_each(|entry| tell(&mut story, &entry.record));
+    for entry in entries {
+        tell(&mut story, &entry.record);
+    }
     story.closed = state
         .closed
         .as_ref()

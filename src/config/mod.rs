@@ -157,6 +157,8 @@ pub struct ModelConfig {
 pub struct LimitsConfig {
     /// Namespaces in which it may act; empty: none.
     pub namespaces: Vec<String>,
+    /// Where belay itself runs: never acted in, even if it is listed.
+    pub own_namespace: String,
     /// The most replicas that it ever sets.
     pub max_replicas: u32,
     /// The largest step in replicas.
@@ -165,7 +167,7 @@ pub struct LimitsConfig {
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { namespaces: Vec::new(), max_replicas: 20, max_replica_delta: 5 }
+        Self { namespaces: Vec::new(), own_namespace: "belay".into(), max_replicas: 20, max_replica_delta: 5 }
     }
 }
 

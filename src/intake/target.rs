@@ -29,11 +29,11 @@ pub fn target(cluster: &Cluster, alert: &Alert) -> Targeted {
     // an autoscaler, a budget or a job is watched together with what it belongs to: the first speaks
     named.truncate(1);
     if named.is_empty() {
-        if let Some(name) = value(alert, "node") {
-            // beside a `node`, an exporter's `pod` says only who looked
-            if value(alert, "pod").is_none_or(|pod| exporter(alert, pod)) {
-                return node(cluster, name);
-            }
+        // beside a `node`, an exporter's `pod` says only who looked
+        if let Some(name) = value(alert, "node")
+            && value(alert, "pod").is_none_or(|pod| exporter(alert, pod))
+        {
+            return node(cluster, name);
         }
         match value(alert, "pod") {
             Some(pod) if exporter(alert, pod) => {

@@ -55,16 +55,15 @@ fn speed(text: &str) -> Result<f64, String> {
     if (1.0..=200.0).contains(&factor) { Ok(factor) } else { Err("1 to 200".into()) }
 }
 
-pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let answers = match (args.yes, args.revert) {
         (_, true) => Answers::Revert,
-        (true, false) => Answers::Confirm,
         (false, false) if terminal => Answers::Person,
-        (false, false) => Answers::Confirm,
+        (true | false, false) => Answers::Confirm,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let done = runtime.block_on(stage::play(&args, answers));
+    let done = runtime.block_on(stage::play(args, answers));
     // a thread may still wait for a line that nobody will type
     runtime.shutdown_background();
     done

@@ -63,7 +63,7 @@ pub(super) async fn play(args: &Args, answers: Answers) -> anyhow::Result<std::p
     let gate = Gate { daemon: daemon.clone(), webhook: Arc::new(WebhookAuth::LoopbackOnly), slack: None };
     let mut critical = serve::start(&config, &built, listener, gate, &stop)?;
 
-    stage.welcome(args.level, args.speed, &webhook);
+    Stage::welcome(args.level, args.speed, &webhook);
     let story = tell(&mut stage, &daemon, &scenery.world);
     tokio::select! {
         told = story => told?,
@@ -75,7 +75,7 @@ pub(super) async fn play(args: &Args, answers: Answers) -> anyhow::Result<std::p
         _ = tokio::signal::ctrl_c() => say("stopped"),
     }
     if args.serve {
-        stage.serving(&state_dir, &webhook);
+        Stage::serving(&state_dir, &webhook);
         tokio::signal::ctrl_c().await?;
     }
     stop.cancel();
@@ -153,7 +153,7 @@ fn new_folder() -> anyhow::Result<PathBuf> {
 
 fn verified(stage: &Stage, state_dir: &Path) -> anyhow::Result<std::process::ExitCode> {
     let found = store::verify(&state_dir.join(store::LOG_FILE), &[])?;
-    stage.journal(&found, state_dir);
+    Stage::journal(&found, state_dir);
     Ok(match stage.ending() {
         Ending::Well => std::process::ExitCode::SUCCESS,
         Ending::Badly => std::process::ExitCode::FAILURE,

@@ -95,7 +95,7 @@ impl Stage {
         (stage, Arc::new(Prompter(give.clone())), Arc::new(Prompter(give)))
     }
 
-    pub(super) fn welcome(&self, level: Level, speed: f64, webhook: &str) {
+    pub(super) fn welcome(level: Level, speed: f64, webhook: &str) {
         say(&format!(
             "\nA simulated cluster runs a small shop. Two things will break. Alerts reach belay through its\n\
              real webhook ({webhook}); it reads and writes the\ncluster over HTTP, as it would a real one. \
@@ -188,7 +188,7 @@ impl Stage {
         say(&format!("  {}  the shop: {}", self.time(), line.join(", ")));
     }
 
-    pub(super) fn serving(&self, state_dir: &Path, webhook: &str) {
+    pub(super) fn serving(state_dir: &Path, webhook: &str) {
         say(&format!(
             "\nStill running: {webhook}\n  belay incidents list --all --state-dir {0}\n  \
              belay incidents show NAME --state-dir {0}\nControl-C ends it.",
@@ -197,7 +197,7 @@ impl Stage {
     }
 
     /// The journal that was written, as `belay audit verify` sees it.
-    pub(super) fn journal(&self, found: &Verified, state_dir: &Path) {
+    pub(super) fn journal(found: &Verified, state_dir: &Path) {
         say(&format!(
             "\naudit verify: the journal is whole: {} steps, {} entries in {} streams; head {}\n\
              It is kept in {dir}: `belay audit export --state-dir {dir}` prints it.",

@@ -78,7 +78,9 @@ async fn promise_4_and_21_a_human_edit_between_plan_and_apply_survives() {
         _ => None,
     });
     assert!(refusal.is_some(), "{}", house.story().await);
-    let settled = |s: &State| matches!(s.phase, Phase::Escalated | Phase::Closed | Phase::Confirming(_) | Phase::Approving);
+    let settled = |s: &State| {
+        matches!(s.phase, Phase::Escalated | Phase::Closed | Phase::Confirming(_) | Phase::Approving)
+    };
     house.find("it is settled", "checkout", settled).await;
     let object = house.world.object(Kind::Deployment, "shop", "checkout").unwrap();
     assert_eq!(object["metadata"]["annotations"]["note"], "four will do, says Ana");
@@ -152,7 +154,9 @@ async fn a_guard_denies_and_a_person_hears() {
     });
     house.deliver(body(&[crash_loop(&pod.name, STARTS, None)])).await;
     let state = house.phase("web", escalated).await;
-    assert!(because(&state).contains("work-in-progress") || because(&state).contains("must not be interrupted"));
+    assert!(
+        because(&state).contains("work-in-progress") || because(&state).contains("must not be interrupted")
+    );
     assert_eq!(house.writes(), []);
     until("a person is called", async || house.people.pages().pop()).await;
     house.stop().await;
@@ -173,7 +177,8 @@ async fn a_frozen_namespace_is_only_told_about() {
 #[tokio::test]
 async fn promise_17_a_disruption_budget_is_never_passed() {
     let house = House::open(Wish::by_hand()).await;
-    let refusal = Effect::Fail(429, "Cannot evict pod as it would violate the pod's disruption budget.".into());
+    let refusal =
+        Effect::Fail(429, "Cannot evict pod as it would violate the pod's disruption budget.".into());
     // the plan's dry run passes; the budget is used up right before the write
     let rule = Rule::on(Verb::Create, "/api/v1/namespaces/shop/pods", refusal).ending("/eviction");
     house.world.faults(|faults| faults.add(rule.dry_run(false).times(1_000)));
@@ -207,12 +212,21 @@ async fn promise_3_a_person_hears_within_a_minute_when_the_api_server_is_down() 
 
 #[tokio::test]
 async fn a_silence_is_not_an_end() {
-    let house = House::open(Wish::default().with("within: 20m, stabilise: 15s, expect: [workload_ready, alert_gone]", "within: 1m, stabilise: 15s, expect: [workload_ready, alert_gone]")).await;
+    let house = House::open(Wish::default().with(
+        "within: 20m, stabilise: 15s, expect: [workload_ready, alert_gone]",
+        "within: 1m, stabilise: 15s, expect: [workload_ready, alert_gone]",
+    ))
+    .await;
     house.alertmanager.silence(&[("alertname", "CPUSaturation")]);
     // even five pods cannot do it, and somebody has silenced the alert
     house.world.behave("shop", "checkout", belay::sim::kube::Behaviour::Busy { demand_millicores: 20_000 });
     until("it fires, silenced", async || {
-        house.alertmanager.firing().iter().any(|l| l.get("alertname").is_some_and(|n| n == "CPUSaturation")).then_some(())
+        house
+            .alertmanager
+            .firing()
+            .iter()
+            .any(|l| l.get("alertname").is_some_and(|n| n == "CPUSaturation"))
+            .then_some(())
     })
     .await;
     house.deliver(body(&[saturation("checkout", STARTS, None)])).await;
