@@ -5,6 +5,7 @@ mod hands;
 mod hands_sim;
 mod incident;
 mod investigate;
+mod kill;
 mod policy;
 mod sim;
 mod slack;
