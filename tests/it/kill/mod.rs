@@ -41,7 +41,12 @@ struct Campaign {
 
 impl Campaign {
     fn add(&mut self, case: &Case, outcome: Outcome) {
-        let Outcome { kills, tripped, effects, worst_start, broken, evidence } = outcome;
+        let Outcome { kills, tripped, effects, worst_start, broken, endings, evidence } = outcome;
+        let Case { seed, fault, answers, edit, loss, .. } = case;
+        println!(
+            "seed {seed}: {fault:?}, {kills} kills, {effects} effects, {answers:?}, {edit:?}, {loss:?}: {}",
+            endings.join(" | ")
+        );
         self.rounds += 1;
         self.kills += kills;
         self.tripped += tripped;

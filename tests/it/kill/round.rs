@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use belay::incident::State;
+
 use super::case::{Case, Loss, Moment};
 use super::checks;
 use super::door::noise;
@@ -11,7 +13,7 @@ use super::journal::{self, Journal};
 use super::scene::{CLUSTER, Scene};
 
 /// How long a named moment is waited for before the process is killed all the same.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+const PATIENCE: Duration = Duration::from_millis(2_500);
 /// From the last start to the end of every incident: the verification has 8 s, the retries of a failed
 /// piece of work 15 s, and the machine is loaded.
 const OVER_WITHIN: Duration = Duration::from_secs(45);
@@ -33,6 +35,8 @@ pub struct Outcome {
     pub effects: usize,
     pub worst_start: Duration,
     pub broken: Vec<Broken>,
+    /// How the fault's incidents ended.
+    pub endings: Vec<String>,
     /// The end of the daemon's log, and where its files are kept.
     pub evidence: Option<String>,
 }
@@ -61,6 +65,7 @@ pub async fn play(case: Case, host: Ipv4Addr) -> Outcome {
     let Round { scene, mut outcome, .. } = round;
     outcome.effects = scene.world.effects().values().sum();
     checks::all(&scene, &mut outcome.broken);
+    outcome.endings = endings(&scene);
     let words = scene.process.last_words();
     let mut folder = scene.end().await;
     if !outcome.broken.is_empty() {
@@ -149,6 +154,18 @@ impl Round {
         self.seen.clear();
         self.scene.door.forget();
     }
+}
+
+fn endings(scene: &Scene) -> Vec<String> {
+    let Ok(journal) = read(&scene.state_dir, scene.folder.path()) else { return Vec::new() };
+    let name = scene.case.fault.alert();
+    let ours = journal.states().filter(|state| state.alerts.values().any(|alert| alert.name() == name));
+    let ending = |state: &State| match (&state.closed, state.escalations.last()) {
+        (Some((outcome, summary, _)), _) => format!("{outcome:?}: {summary}"),
+        (None, Some(why)) => format!("Escalated: {why}"),
+        (None, None) => format!("open: {:?}", state.phase),
+    };
+    ours.map(ending).collect()
 }
 
 fn read(state_dir: &Path, folder: &Path) -> Result<Journal, String> {
