@@ -14,6 +14,7 @@ mod intake;
 mod investigate;
 mod kube_reads;
 mod mcp_kubernetes;
+mod kill;
 mod policy;
 mod sim;
 mod slack;
