@@ -1,14 +1,260 @@
-//! tmp
-use rmcp::ServerHandler;
-pub const TOOLS: [&str; 1] = ["x"];
+//! The kubernetes server: read-only looks at pods, logs, Deployments, events and rollouts over MCP, bounded,
+//! cleaned, and within the namespaces that are allowed.
+
+mod args;
+mod eyes;
+mod prompt;
+mod resource;
+mod table;
+mod text;
+mod views;
+
+use std::sync::Arc;
+
+use rmcp::handler::server::router::prompt::PromptRouter;
+use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::handler::server::tool::schema_for_output;
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::model::{
+    CallToolResult, ContentBlock, ErrorData, Implementation, ListResourceTemplatesResult,
+    ListResourcesResult, PaginatedRequestParams, PromptMessage, ReadResourceRequestParams,
+    ReadResourceResponse, ReadResourceResult, Resource, ResourceContents, ResourceTemplate, Role,
+    ServerCapabilities, ServerConfig,
+};
+use rmcp::service::RequestContext;
+use rmcp::{
+    RoleServer, ServerHandler, ServiceExt as _, prompt, prompt_handler, prompt_router, tool, tool_handler,
+    tool_router,
+};
+use serde::Serialize;
+
+use crate::domain::redact;
+use crate::ports::reads::Listing;
+use args::{EventArgs, HistoryArgs, IncidentArgs, ListArgs, LogArgs};
+use eyes::{Eyes, Trouble};
+use text::Readable;
+use views::{Deployments, Events, History, Log, Pods};
+
+/// The tools of the kubernetes server, by name.
+pub const TOOLS: [&str; 5] =
+    ["list_pods", "get_pod_logs", "list_deployments", "get_events", "get_rollout_history"];
+
+/// The MCP face of the reads.
 #[derive(Clone)]
-pub struct KubernetesServer;
+pub struct KubernetesServer {
+    eyes: Eyes,
+    tool_router: ToolRouter<Self>,
+    prompt_router: PromptRouter<Self>,
+}
+
+#[tool_router]
 impl KubernetesServer {
-    pub fn new(_: std::sync::Arc<dyn crate::ports::reads::Listing>, _: Vec<String>) -> Self {
-        Self
+    /// Serves what `listing` reads, in these namespaces only; an empty list allows all.
+    pub fn new(listing: Arc<dyn Listing>, allowed_namespaces: Vec<String>) -> Self {
+        Self {
+            eyes: Eyes::new(listing, allowed_namespaces),
+            tool_router: Self::tool_router(),
+            prompt_router: Self::prompt_router(),
+        }
+    }
+
+    /// List the pods of a namespace with their status, restarts and how they ended last; those in trouble first.
+    #[tool(
+        name = "list_pods",
+        output_schema = schema_for_output::<Pods>(),
+        annotations(
+            title = "List pods",
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn list_pods(&self, Parameters(args): Parameters<ListArgs>) -> CallToolResult {
+        answer(self.eyes.pods(&args).await)
+    }
+
+    /// Read the last lines of a container's log, of its present or its previous instance.
+    #[tool(
+        name = "get_pod_logs",
+        output_schema = schema_for_output::<Log>(),
+        annotations(
+            title = "Read a pod's log",
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn get_pod_logs(&self, Parameters(args): Parameters<LogArgs>) -> CallToolResult {
+        answer(self.eyes.log(&args).await)
+    }
+
+    /// List the Deployments of a namespace with their replicas and conditions; those in trouble first.
+    #[tool(
+        name = "list_deployments",
+        output_schema = schema_for_output::<Deployments>(),
+        annotations(
+            title = "List deployments",
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn list_deployments(&self, Parameters(args): Parameters<ListArgs>) -> CallToolResult {
+        answer(self.eyes.deployments(&args).await)
+    }
+
+    /// Read the newest events of a namespace, or of one object in it.
+    #[tool(
+        name = "get_events",
+        output_schema = schema_for_output::<Events>(),
+        annotations(
+            title = "Read events",
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn get_events(&self, Parameters(args): Parameters<EventArgs>) -> CallToolResult {
+        answer(self.eyes.events(&args).await)
+    }
+
+    /// Read the revisions of a Deployment: when each was made, with which images, and how many replicas it has.
+    #[tool(
+        name = "get_rollout_history",
+        output_schema = schema_for_output::<History>(),
+        annotations(
+            title = "Read a rollout's history",
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn get_rollout_history(&self, Parameters(args): Parameters<HistoryArgs>) -> CallToolResult {
+        answer(self.eyes.history(&args).await)
     }
 }
-impl ServerHandler for KubernetesServer {}
-pub async fn serve_stdio(_: KubernetesServer) -> Result<(), String> {
-    Ok(())
+
+#[prompt_router]
+#[expect(missing_docs, reason = "the macro makes a function without any")]
+impl KubernetesServer {
+    /// Investigate an incident with the tools of this server, within belay's constraints.
+    #[prompt(name = "incident")]
+    async fn incident(
+        &self,
+        Parameters(args): Parameters<IncidentArgs>,
+    ) -> Result<Vec<PromptMessage>, ErrorData> {
+        let text = prompt::incident(&self.eyes, &args)
+            .map_err(|trouble| ErrorData::invalid_params(trouble.to_string(), None))?;
+        Ok(vec![PromptMessage::new_text(Role::User, text)])
+    }
+}
+
+/// An answer as structure and as text; trouble as text that says what to do.
+fn answer<T: Serialize + Readable>(read: Result<T, Trouble>) -> CallToolResult {
+    let failed = |why: String| CallToolResult::error(vec![ContentBlock::text(why)]);
+    let view = match read {
+        Ok(view) => view,
+        Err(trouble) => return failed(trouble.to_string()),
+    };
+    match serde_json::to_value(&view) {
+        Ok(structure) => {
+            let mut result = CallToolResult::success(vec![ContentBlock::text(view.text())]);
+            result.structured_content = Some(structure);
+            result
+        }
+        Err(error) => failed(format!("the answer cannot be written as JSON: {error}")),
+    }
+}
+
+#[tool_handler(router = self.tool_router)]
+#[prompt_handler(router = self.prompt_router)]
+impl ServerHandler for KubernetesServer {
+    fn get_info(&self) -> ServerConfig {
+        let capabilities =
+            ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().build();
+        ServerConfig::new(capabilities)
+            .with_server_info(Implementation::new("belay-kubernetes", env!("CARGO_PKG_VERSION")))
+            .with_instructions(
+                "Looks at pods, logs, Deployments, events and rollouts of one Kubernetes cluster. Changes nothing.",
+            )
+    }
+
+    /// The Deployments of the allowed namespaces, a namespace to the page. Where all are allowed none are
+    /// listed: the template says how to address one.
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        let cursor = request.and_then(|r| r.cursor);
+        let page = match cursor.as_deref().map(str::parse::<usize>) {
+            None => 0,
+            Some(Ok(page)) => page,
+            Some(Err(_)) => return Err(ErrorData::invalid_params("this is no cursor of this server", None)),
+        };
+        let Some(namespace) = self.eyes.allowed().get(page) else {
+            return Ok(ListResourcesResult::default());
+        };
+        let listed = self.eyes.raw_deployments(namespace).await;
+        let listed = listed.map_err(|trouble| ErrorData::internal_error(trouble.to_string(), None))?;
+        let resource = |name: &str| {
+            Resource::new(resource::uri(namespace, name), format!("{namespace}/{name}"))
+                .with_mime_type("text/plain")
+        };
+        let all = listed.items.iter().map(|d| resource(&d.object.named.name)).collect();
+        let mut result = ListResourcesResult::with_all_items(all);
+        result.next_cursor = (page + 1 < self.eyes.allowed().len()).then(|| (page + 1).to_string());
+        Ok(result)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        let template = ResourceTemplate::new(resource::TEMPLATE, "deployment")
+            .with_description("A Deployment with its conditions, its newest revisions and their pods")
+            .with_mime_type("text/plain");
+        Ok(ListResourceTemplatesResult::with_all_items(vec![template]))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let uri = request.uri;
+        let Some((namespace, name)) = resource::parse(&uri) else {
+            let why = format!(
+                "there is no resource `{}`: the ones there are look like `{}`",
+                redact::line(&uri, 120),
+                resource::TEMPLATE
+            );
+            return Err(ErrorData::resource_not_found(why, None));
+        };
+        match resource::summary(&self.eyes, namespace, name).await {
+            Ok(text) => {
+                let contents = ResourceContents::text(text, uri).with_mime_type("text/plain");
+                Ok(ReadResourceResult::new(vec![contents]).into())
+            }
+            Err(trouble @ Trouble::Read(_)) => Err(ErrorData::internal_error(trouble.to_string(), None)),
+            Err(trouble) => Err(ErrorData::resource_not_found(trouble.to_string(), None)),
+        }
+    }
+}
+
+/// Serving over stdio ended with an error.
+#[derive(Debug, thiserror::Error)]
+#[error("the kubernetes server on stdio ended: {0}")]
+pub struct Ended(String);
+
+/// Serves on standard input and output until the client goes away.
+pub async fn serve_stdio(server: KubernetesServer) -> Result<(), Ended> {
+    let running = server.serve(rmcp::transport::stdio()).await.map_err(|e| Ended(e.to_string()))?;
+    running.waiting().await.map(drop).map_err(|e| Ended(e.to_string()))
 }
