@@ -87,7 +87,12 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(pager, Some(expected));
     let expected = ModelConfig { url: "http://llm/v1".into(), name: "m".into(), api_key_file: path("key") };
     assert_eq!(model, Some(expected));
-    let expected = LimitsConfig { namespaces: vec!["shop".into()], max_replicas: 7, max_replica_delta: 2 };
+    let expected = LimitsConfig {
+        namespaces: vec!["shop".into()],
+        max_replicas: 7,
+        max_replica_delta: 2,
+        ..LimitsConfig::default()
+    };
     assert_eq!(limits, expected);
 }
 
