@@ -89,15 +89,9 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(model, Some(expected));
     let expected = LimitsConfig {
         namespaces: vec!["shop".into()],
-<<<<<<< HEAD
         own_namespace: "ops".into(),
         max_replicas: 7,
         max_replica_delta: 2,
-=======
-        max_replicas: 7,
-        max_replica_delta: 2,
-        ..LimitsConfig::default()
->>>>>>> e2e
     };
     assert_eq!(limits, expected);
 }
