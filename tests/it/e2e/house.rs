@@ -294,16 +294,16 @@ impl House {
     pub async fn story(&self) -> String {
         let mut story = String::new();
         for state in self.incidents().await {
-            let _ = write!(story, "\n{} {:?} {:?}\n", state.id, state.phase, state.escalations);
+            let _ = writeln!(story, "\n{} {:?} {:?}", state.id, state.phase, state.escalations);
             for entry in self.entries(&state.id).await {
                 let text = format!("{:?}", entry.record);
-                let _ = write!(story, "  {} {}\n", entry.at, text.chars().take(300).collect::<String>());
+                let _ = writeln!(story, "  {} {}", entry.at, text.chars().take(300).collect::<String>());
             }
         }
         for write in self.world.writes() {
-            let _ = write!(
+            let _ = writeln!(
                 story,
-                "  {} {:?} {} dry={} {}\n",
+                "  {} {:?} {} dry={} {}",
                 write.at, write.verb, write.path, write.dry_run, write.status
             );
         }
@@ -382,9 +382,9 @@ fn configuration(
         let workspace = Workspace::default();
         std::fs::write(path("slack.token"), &workspace.token).unwrap();
         std::fs::write(path("slack.secret"), &workspace.signing_secret).unwrap();
-        let _ = write!(
+        let _ = writeln!(
             text,
-            "slack: {{ channel: {}, app: {}, team: {}, tokenFile: {:?}, signingSecretFile: {:?}, url: {:?} }}\n",
+            "slack: {{ channel: {}, app: {}, team: {}, tokenFile: {:?}, signingSecretFile: {:?}, url: {:?} }}",
             workspace.channel,
             workspace.app,
             workspace.team,
@@ -394,7 +394,7 @@ fn configuration(
         );
     }
     if let Some(model) = model {
-        let _ = write!(text, "model: {{ url: {model:?}, name: scripted }}\n");
+        let _ = writeln!(text, "model: {{ url: {model:?}, name: scripted }}");
     }
     text
 }
