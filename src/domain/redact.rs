@@ -52,7 +52,8 @@ pub fn redact(text: &str) -> String {
 }
 
 fn bounded(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or(text)
+    let end = (0..=MAX_BYTES.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
 fn cut(text: &str, max: usize) -> String {
@@ -68,7 +69,7 @@ fn strip(text: &str) -> String {
             '\n' | '\t' => out.push(c),
             // of an emoji or of nothing: taken out, since they are in too many honest logs to be shown
             _ if c.is_control() || ('\u{FE00}'..='\u{FE0F}').contains(&c) => {}
-            _ if unseen(c) => out.push_str(&format!("<U+{:04X}>", u32::from(c))),
+            _ if unseen(c) => out.extend(format!("<U+{:04X}>", u32::from(c)).chars()),
             _ => out.push(c),
         }
         out

@@ -12,7 +12,7 @@ use k8s_openapi::api::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Selector, SelectorExt as _};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 
 use super::listing::{Fetch, newest_first};
@@ -310,7 +310,7 @@ impl KubeReads {
         let Some(api) = locate::api(&self.fetch, *kind, namespace) else {
             return Err(ReadError::Failed { what, why: "belay does not read objects of this kind".into() });
         };
-        Ok(self.fetch.all(&api, &what, None).await?.iter().map(|o| o.name_any()).collect())
+        Ok(self.fetch.all(&api, &what, None).await?.iter().map(kube::ResourceExt::name_any).collect())
     }
 }
 
