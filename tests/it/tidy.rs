@@ -318,7 +318,8 @@ fn documents_name_files_that_exist() {
 
 #[test]
 fn nothing_of_a_machine_is_committed() {
-    let needles = ["/work/", "/farm/", "/root/"];
+    // where this very checkout lies, and homes in general
+    let needles = [concat!(env!("CARGO_MANIFEST_DIR"), "/"), concat!("/ho", "me/")];
     let mut wrong = Vec::new();
     for dir in ["src", "tests", "policies", "prompts", "docs", "benches", "deploy"] {
         for (path, text) in files(dir, "").into_iter().filter(|(p, _)| !p.ends_with("tidy.rs")) {
