@@ -11,5 +11,6 @@ pub mod ids;
 pub mod message;
 pub mod plan;
 pub mod record;
+pub mod redact;
 pub mod target;
 pub mod warrant;

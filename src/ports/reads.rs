@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::cluster::{ActiveAlert, Snapshot};
+use crate::domain::cluster::{ActiveAlert, Event, LogTail, Pod, Revision, Snapshot, Workload};
 use crate::domain::target::{Named, Object, RootOwner};
 
 /// Something could not be read: nothing is known of it.
@@ -57,4 +57,48 @@ pub trait Reads: Send + Sync {
 pub trait Alerts: Send + Sync {
     /// All alerts it knows, suppressed ones included.
     async fn active(&self) -> Result<Vec<ActiveAlert>, ReadError>;
+}
+
+/// What a list showed, and how much of it there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed<T> {
+    /// What was read.
+    pub items: Vec<T>,
+    /// How many more there are that were not read; `None`: there are more, and the server did not say how
+    /// many.
+    pub left_out: Option<u64>,
+}
+
+/// Which log is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogQuery {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// Its container; `None`: its only one.
+    pub container: Option<String>,
+    /// Of the instance before the present one.
+    pub previous: bool,
+    /// Lines from the end.
+    pub tail: u32,
+}
+
+/// Plain lists of one cluster, for whoever looks around in it. Text in them is cleaned and redacted.
+#[async_trait]
+pub trait Listing: Send + Sync {
+    /// Pods of a namespace, by name.
+    async fn pods(&self, namespace: &str) -> Result<Listed<Pod>, ReadError>;
+
+    /// Deployments of a namespace, by name.
+    async fn deployments(&self, namespace: &str) -> Result<Listed<Workload>, ReadError>;
+
+    /// Events of a namespace, newest first.
+    async fn events(&self, namespace: &str) -> Result<Listed<Event>, ReadError>;
+
+    /// Revisions of a Deployment, newest first.
+    async fn revisions(&self, namespace: &str, deployment: &str) -> Result<Listed<Revision>, ReadError>;
+
+    /// The end of one container's log.
+    async fn log(&self, query: &LogQuery) -> Result<LogTail, ReadError>;
 }

@@ -1,0 +1,132 @@
+//! The client, built explicitly: kube's own retry is off (15 tries of up to 1000 s, writes included, on
+//! answers that mean "no"), every step has a timeout, and only reads are repeated, a bounded number of times.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use kube::{Client, Config, Error};
+
+use crate::domain::redact;
+use crate::ports::clock::SharedClock;
+use crate::ports::reads::ReadError;
+
+/// A TCP and TLS handshake within a region takes milliseconds; five seconds is a lost packet's three
+/// retransmissions (1 + 2 s) and some.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Above the 10 s that any part of a snapshot may take, so that the part's deadline speaks first.
+const ANSWER: Duration = Duration::from_secs(15);
+/// Two repeats ride out a restarting API server behind a load balancer; a third would come after the
+/// deadline of the part anyway.
+const TRIES: u32 = 3;
+/// 200 ms, then 400 ms: both well within the deadline of a part.
+const FIRST_PAUSE_MS: i64 = 200;
+/// What is kept of a server's own words.
+const MESSAGE: usize = 300;
+
+/// How the API server is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    /// At this base URL, with the bearer token in this file (re-read as it is rotated) if there is one.
+    Url {
+        /// `https://host:6443`.
+        url: String,
+        /// Path of the token file.
+        token_file: Option<PathBuf>,
+    },
+    /// As the kubeconfig says, or, inside a cluster, as the pod's service account.
+    Infer,
+}
+
+/// No client could be built.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The base URL does not parse.
+    #[error("`{url}` is not the URL of a Kubernetes API server")]
+    Url {
+        /// As configured.
+        url: String,
+        /// What is wrong with it.
+        #[source]
+        source: http::uri::InvalidUri,
+    },
+    /// Neither a kubeconfig nor a service account was found.
+    #[error("no Kubernetes cluster is configured: set its URL, a kubeconfig, or run inside a cluster")]
+    Infer(#[source] Box<kube::config::InferConfigError>),
+    /// The client could not be set up.
+    #[error("the Kubernetes client could not be set up")]
+    Client(#[source] Box<Error>),
+}
+
+/// A client for this access. Nothing is sent yet.
+pub async fn connect(access: &Access) -> Result<Client, ConnectError> {
+    let mut config = match access {
+        Access::Url { url, token_file } => {
+            let parsed = url.parse().map_err(|source| ConnectError::Url { url: url.clone(), source })?;
+            let mut config = Config::new(parsed);
+            config.auth_info.token_file = token_file.as_ref().map(|path| path.display().to_string());
+            config
+        }
+        Access::Infer => Config::infer().await.map_err(|e| ConnectError::Infer(Box::new(e)))?,
+    };
+    config.default_retry = false;
+    config.connect_timeout = Some(CONNECT);
+    config.read_timeout = Some(ANSWER);
+    config.write_timeout = Some(ANSWER);
+    // the answer's time counts from the request, not from when its pooled connection went idle
+    config.reset_reader_on_write = true;
+    Client::try_from(config).map_err(|e| ConnectError::Client(Box::new(e)))
+}
+
+/// Repeats a read that found the server busy or out of reach. `what` is for people.
+pub(super) async fn read<T, F: Future<Output = Result<T, Error>> + Send>(
+    clock: &SharedClock,
+    what: &str,
+    call: impl Fn() -> F + Send + Sync,
+) -> Result<T, ReadError> {
+    let mut tried = 1;
+    loop {
+        match call().await {
+            Ok(value) => return Ok(value),
+            Err(error) if tried < TRIES && passing(&error) => {
+                clock.sleep(SignedDuration::from_millis(FIRST_PAUSE_MS << (tried - 1))).await;
+                tried += 1;
+            }
+            Err(error) => return Err(why(what, error)),
+        }
+    }
+}
+
+/// Whether the same read may well succeed a moment later.
+fn passing(error: &Error) -> bool {
+    match error {
+        Error::Api(status) => matches!(status.code, 429 | 500 | 502..=504),
+        Error::HyperError(_) | Error::Service(_) => true,
+        _ => false,
+    }
+}
+
+fn why(what: &str, error: Error) -> ReadError {
+    let what = what.to_owned();
+    match error {
+        Error::Api(status) if status.code == 404 => ReadError::NotFound { what },
+        Error::Api(status) if matches!(status.code, 401 | 403) => {
+            ReadError::Refused { what, why: redact::line(&status.message, MESSAGE) }
+        }
+        Error::Api(status) => ReadError::Failed {
+            what,
+            why: redact::line(&format!("{} {}", status.code, status.message), MESSAGE),
+        },
+        other => ReadError::Failed { what, why: redact::line(&chain(&other), MESSAGE) },
+    }
+}
+
+/// The innermost cause says what happened; the outer ones only who passed it on.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut inner = error;
+    while let Some(source) = inner.source() {
+        inner = source;
+    }
+    inner.to_string()
+}

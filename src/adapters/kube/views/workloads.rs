@@ -1,0 +1,179 @@
+//! Workloads: what they want, what is there, and who wrote their spec.
+
+use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
+
+use super::{at, count, map, object, text};
+use crate::domain::cluster::{Condition, Revision, Workload, Writer};
+use crate::domain::ids::Cluster;
+use crate::domain::target::Kind;
+
+const REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// What is the same for every kind.
+fn base(cluster: &Cluster, kind: Kind, meta: &ObjectMeta) -> Workload {
+    let generation = meta.generation.unwrap_or(0);
+    Workload {
+        object: object(cluster, kind, meta),
+        generation,
+        observed_generation: generation,
+        desired: 0,
+        current: 0,
+        ready: 0,
+        updated: 0,
+        available: 0,
+        labels: map(meta.labels.as_ref()),
+        annotations: map(meta.annotations.as_ref()),
+        revision: number(meta, REVISION),
+        conditions: vec![],
+        template_changed: None,
+        writers: writers(meta),
+    }
+}
+
+fn number(meta: &ObjectMeta, annotation: &str) -> Option<u64> {
+    meta.annotations.as_ref()?.get(annotation)?.parse().ok()
+}
+
+/// Writers of the spec, oldest first. Who writes only status or metadata is left out; an entry that does
+/// not say what it covers is kept.
+fn writers(meta: &ObjectMeta) -> Vec<Writer> {
+    let entries = meta.managed_fields.as_deref().unwrap_or_default();
+    let mut writers: Vec<Writer> = entries
+        .iter()
+        .filter(|entry| writes_spec(entry))
+        .map(|entry| Writer {
+            manager: entry.manager.clone().unwrap_or_default(),
+            at: at(entry.time.as_ref()),
+        })
+        .collect();
+    writers.sort_by_key(|w| w.at);
+    writers
+}
+
+fn writes_spec(entry: &ManagedFieldsEntry) -> bool {
+    entry.subresource.as_deref() != Some("status")
+        && entry.fields_v1.as_ref().is_none_or(|fields| fields.0.get("f:spec").is_some())
+}
+
+fn condition(name: &str, status: &str, reason: Option<&String>, message: Option<&String>) -> Condition {
+    Condition {
+        name: name.to_owned(),
+        status: status.to_owned(),
+        reason: text(reason),
+        message: text(message),
+    }
+}
+
+/// A Deployment. `template_changed` needs its ReplicaSets and is filled in by whoever read them.
+pub fn deployment(cluster: &Cluster, d: &apps::Deployment) -> Workload {
+    let status = d.status.clone().unwrap_or_default();
+    Workload {
+        observed_generation: status.observed_generation.unwrap_or(0),
+        desired: d.spec.as_ref().map_or(1, |s| s.replicas.map_or(1, |n| count(Some(n)))),
+        current: count(status.replicas),
+        ready: count(status.ready_replicas),
+        updated: count(status.updated_replicas),
+        available: count(status.available_replicas),
+        conditions: status
+            .conditions
+            .iter()
+            .flatten()
+            .map(|c| condition(&c.type_, &c.status, c.reason.as_ref(), c.message.as_ref()))
+            .collect(),
+        ..base(cluster, Kind::Deployment, &d.metadata)
+    }
+}
+
+/// A StatefulSet.
+pub fn stateful_set(cluster: &Cluster, s: &apps::StatefulSet) -> Workload {
+    let status = s.status.clone().unwrap_or_default();
+    Workload {
+        observed_generation: status.observed_generation.unwrap_or(0),
+        desired: s.spec.as_ref().map_or(1, |spec| spec.replicas.map_or(1, |n| count(Some(n)))),
+        current: count(Some(status.replicas)),
+        ready: count(status.ready_replicas),
+        updated: count(status.updated_replicas),
+        available: count(status.available_replicas),
+        ..base(cluster, Kind::StatefulSet, &s.metadata)
+    }
+}
+
+/// A DaemonSet.
+pub fn daemon_set(cluster: &Cluster, d: &apps::DaemonSet) -> Workload {
+    let status = d.status.clone().unwrap_or_default();
+    Workload {
+        observed_generation: status.observed_generation.unwrap_or(0),
+        desired: count(Some(status.desired_number_scheduled)),
+        current: count(Some(status.current_number_scheduled)),
+        ready: count(Some(status.number_ready)),
+        updated: count(status.updated_number_scheduled),
+        available: count(status.number_available),
+        ..base(cluster, Kind::DaemonSet, &d.metadata)
+    }
+}
+
+/// A ReplicaSet that nothing controls.
+pub fn replica_set(cluster: &Cluster, r: &apps::ReplicaSet) -> Workload {
+    let status = r.status.clone().unwrap_or_default();
+    Workload {
+        observed_generation: status.observed_generation.unwrap_or(0),
+        desired: r.spec.as_ref().map_or(1, |s| s.replicas.map_or(1, |n| count(Some(n)))),
+        current: count(Some(status.replicas)),
+        ready: count(status.ready_replicas),
+        updated: count(Some(status.replicas)),
+        available: count(status.available_replicas),
+        ..base(cluster, Kind::ReplicaSet, &r.metadata)
+    }
+}
+
+/// A Job: `current` are its running pods, so that above 0 it is at work.
+pub fn job(cluster: &Cluster, j: &batch::Job) -> Workload {
+    let status = j.status.clone().unwrap_or_default();
+    Workload {
+        desired: j.spec.as_ref().map_or(1, |s| s.parallelism.map_or(1, |n| count(Some(n)))),
+        current: count(status.active),
+        ready: count(status.ready),
+        updated: count(status.active),
+        available: count(status.ready),
+        conditions: status
+            .conditions
+            .iter()
+            .flatten()
+            .map(|c| condition(&c.type_, &c.status, c.reason.as_ref(), c.message.as_ref()))
+            .collect(),
+        ..base(cluster, Kind::Job, &j.metadata)
+    }
+}
+
+/// A CronJob: `current` are its running Jobs.
+pub fn cron_job(cluster: &Cluster, c: &batch::CronJob) -> Workload {
+    let active = c.status.as_ref().and_then(|s| s.active.as_ref()).map_or(0, Vec::len);
+    Workload {
+        current: u32::try_from(active).unwrap_or(u32::MAX),
+        ..base(cluster, Kind::CronJob, &c.metadata)
+    }
+}
+
+/// A ReplicaSet as a revision of its Deployment.
+pub fn revision(cluster: &Cluster, r: &apps::ReplicaSet) -> Revision {
+    let meta = &r.metadata;
+    let template = r.spec.as_ref().and_then(|s| s.template.as_ref()?.spec.as_ref());
+    let annotation = |name: &str| meta.annotations.as_ref().and_then(|a| a.get(name).cloned());
+    Revision {
+        object: object(cluster, Kind::ReplicaSet, meta),
+        revision: number(meta, REVISION).unwrap_or(0),
+        template_hash: meta
+            .labels
+            .as_ref()
+            .and_then(|l| l.get("pod-template-hash").cloned())
+            .unwrap_or_default(),
+        images: template
+            .map(|s| s.containers.iter().filter_map(|c| c.image.clone()).collect())
+            .unwrap_or_default(),
+        desired: r.spec.as_ref().map_or(0, |s| count(s.replicas)),
+        ready: r.status.as_ref().map_or(0, |s| count(s.ready_replicas)),
+        created: at(meta.creation_timestamp.as_ref()),
+        change_cause: annotation("kubernetes.io/change-cause").map(|cause| text(Some(&cause))),
+    }
+}

@@ -1,0 +1,4 @@
+//! The outside world, one vendor each: thin, and making no choices.
+
+pub mod alertmanager;
+pub mod kube;

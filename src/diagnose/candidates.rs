@@ -1,0 +1,108 @@
+//! The closed set of remedies, from findings and the owner's chain alone: no text from the cluster is an
+//! argument here, and nothing that is read later adds to it.
+
+use super::analysers;
+use crate::domain::action::{Action, Candidate};
+use crate::domain::cluster::{Pod, Snapshot};
+use crate::domain::finding::{Cause, Finding};
+use crate::domain::ids::CandidateId;
+use crate::domain::target::Kind;
+
+/// How far an alert can steer: more choices than this and the one who chooses decides more than the
+/// diagnosis did.
+const AT_MOST: usize = 3;
+/// Half as many replicas again, and never more than this at once: the next look shows whether it helped.
+const MOST_MORE: u32 = 2;
+/// What use should come down to: under the 90 % that count as full, with room for one pod of ten to fail.
+const AIM_PERCENT: u32 = 70;
+
+/// Remedies for these findings, in their order; none twice, at most three.
+pub fn candidates(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
+    let new_template_fails = findings.iter().any(|f| matches!(f.cause, Cause::FailedRollout { .. }));
+    let mut all: Vec<Candidate> = vec![];
+    for finding in findings {
+        let actions = match &finding.cause {
+            // a restart starts the same failing template
+            Cause::OomKilled { .. } | Cause::CrashLoop { .. } if new_template_fails => vec![],
+            Cause::OomKilled { .. } | Cause::CrashLoop { .. } => restarts(snapshot, &finding.cause),
+            Cause::Saturation { percent, .. } => scale(snapshot, *percent).into_iter().collect(),
+            Cause::ImagePull { .. } | Cause::FailedRollout { .. } | Cause::NothingWrong => vec![],
+        };
+        for action in actions {
+            if all.len() < AT_MOST && all.iter().all(|c| c.action != action) {
+                all.push(candidate(all.len() + 1, action, snapshot, finding));
+            }
+        }
+    }
+    all
+}
+
+fn candidate(number: usize, action: Action, snapshot: &Snapshot, finding: &Finding) -> Candidate {
+    Candidate {
+        id: CandidateId::new(format!("c{number}")),
+        action,
+        owner: snapshot.owner.clone(),
+        cause: finding.cause.name().to_owned(),
+        evidence: finding.evidence.clone(),
+    }
+}
+
+/// The pod that the alert names if the cause holds for it, else the affected pods. Only where a controller
+/// that belay knows brings the pod back: evicting a Job's pod or a bare one only loses it.
+fn restarts(snapshot: &Snapshot, cause: &Cause) -> Vec<Action> {
+    let comes_back = matches!(
+        snapshot.owner.0.named.kind,
+        Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet | Kind::DaemonSet
+    );
+    if !comes_back {
+        return vec![];
+    }
+    let affected = analysers::affected(snapshot, cause);
+    let named = affected.iter().find(|p| p.object.uid == snapshot.target.uid);
+    let chosen: Vec<&Pod> = named.map_or_else(|| affected.clone(), |pod| vec![*pod]);
+    chosen
+        .into_iter()
+        .filter(|p| p.controller.is_some())
+        .take(AT_MOST)
+        .map(|p| Action::RestartPod { pod: p.object.clone() })
+        .collect()
+}
+
+/// More replicas of a Deployment. None where an autoscaler sets the number: it would set it back.
+fn scale(snapshot: &Snapshot, percent: u32) -> Option<Action> {
+    let workload = snapshot.workload.as_ref().ok()?.as_ref()?;
+    let autoscaled = snapshot.autoscalers.as_ref().is_ok_and(|a| !a.is_empty());
+    if workload.object.named.kind != Kind::Deployment || workload.desired == 0 || autoscaled {
+        return None;
+    }
+    let replicas = workload.desired.checked_add(more(workload.desired, percent))?;
+    Some(Action::ScaleWorkload { workload: workload.object.clone(), replicas })
+}
+
+/// Use at the limit says nothing of how much more is wanted (the kernel cuts it off there), so: half as many
+/// again, or what the measured use alone asks for if that is more, within 1 and 2.
+fn more(desired: u32, percent: u32) -> u32 {
+    let half = desired.div_ceil(2);
+    let enough = desired.saturating_mul(percent).div_ceil(AIM_PERCENT).saturating_sub(desired);
+    half.max(enough).clamp(1, MOST_MORE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::more;
+
+    #[test]
+    fn three_saturated_replicas_become_five_and_never_more_than_two_are_added() {
+        for (desired, percent, expected) in [
+            (3, 98, 2),
+            (3, 90, 2),
+            (1, 90, 1),
+            (1, 300, 2),
+            (2, 90, 1),
+            (40, 95, 2),
+            (u32::MAX, u32::MAX, 2),
+        ] {
+            assert_eq!(more(desired, percent), expected, "{desired} at {percent} %");
+        }
+    }
+}

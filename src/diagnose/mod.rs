@@ -1,0 +1,76 @@
+//! Diagnosis: from one snapshot to findings, evidence and the closed set of candidates. Pure; text from the
+//! cluster (logs, event messages, annotations) is shown as evidence and steers nothing.
+
+mod analysers;
+mod candidates;
+mod evidence;
+mod facts;
+
+pub use facts::{NOBODY_MINUTES, facts};
+
+use std::cmp::Reverse;
+
+use crate::domain::alert::Labels;
+use crate::domain::cluster::Snapshot;
+use crate::domain::finding::{Cause, Finding};
+use crate::domain::record::Diagnosis;
+
+/// What the snapshot says about the object of an alert with these labels (authenticated by the webhook).
+pub fn diagnose(snapshot: &Snapshot, labels: &Labels) -> Diagnosis {
+    let book = evidence::gather(snapshot);
+    let mut findings: Vec<Finding> =
+        analysers::ALL.iter().filter_map(|analyse| analyse(snapshot, &book)).collect();
+    if findings.is_empty() {
+        findings.extend(analysers::nothing_wrong(snapshot, labels, &book));
+    }
+    findings.sort_by_key(|f| (Reverse(f.certainty), Reverse(severity(&f.cause))));
+    let candidates = candidates::candidates(snapshot, &findings);
+    Diagnosis { evidence: book.pages(), findings, candidates, missing: missing(snapshot) }
+}
+
+/// Which of two equally certain causes people should read first: the one that explains the other.
+const fn severity(cause: &Cause) -> u8 {
+    match cause {
+        Cause::FailedRollout { .. } => 5,
+        Cause::ImagePull { .. } => 4,
+        Cause::OomKilled { .. } => 3,
+        Cause::CrashLoop { .. } => 2,
+        Cause::Saturation { .. } => 1,
+        Cause::NothingWrong => 0,
+    }
+}
+
+/// What could not be read, one sentence each.
+fn missing(snapshot: &Snapshot) -> Vec<String> {
+    let Snapshot {
+        at: _,
+        target: _,
+        owner: _,
+        pod,
+        workload,
+        pods,
+        revisions,
+        events,
+        budgets,
+        autoscalers,
+        usage,
+        logs,
+        neighbours,
+    } = snapshot;
+    let parts = [
+        ("the pod", pod.as_ref().err()),
+        ("the workload", workload.as_ref().err()),
+        ("its pods", pods.as_ref().err()),
+        ("its revisions", revisions.as_ref().err()),
+        ("its events", events.as_ref().err()),
+        ("its disruption budgets", budgets.as_ref().err()),
+        ("its autoscalers", autoscalers.as_ref().err()),
+        ("its measured use", usage.as_ref().err()),
+        ("its logs", logs.as_ref().err()),
+        ("the names beside it", neighbours.as_ref().err()),
+    ];
+    let sentence = |(part, why): (&str, Option<&String>)| {
+        why.map(|why| format!("{part} could not be read: {}", crate::domain::redact::line(why, 300)))
+    };
+    parts.into_iter().filter_map(sentence).collect()
+}

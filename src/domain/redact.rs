@@ -1,0 +1,173 @@
+//! Text from outside made fit to be kept and shown: control sequences taken out, what cannot be seen made
+//! visible, secrets blanked, length bounded. Pure; whatever it is given stays text and never steers anything.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// At most this much of one text is looked at: four times the 64 KiB that is read of any log, so that
+/// nothing belay reads is cut here first.
+const MAX_BYTES: usize = 256 * 1024;
+
+/// What stands where a secret stood.
+const BLANK: &str = "[redacted]";
+
+/// Cleaned, redacted, and cut to `max` characters, in that order: a cut first could halve a secret so that
+/// it is no longer recognised, and an invisible character inside one could hide it.
+pub fn safe(text: &str, max: usize) -> String {
+    cut(&redact(&strip(bounded(text))), max)
+}
+
+/// Takes out control characters and terminal sequences, shows what cannot be seen (`<U+202E>`), and cuts to
+/// `max` characters. Line feeds and tabs stay.
+pub fn clean(text: &str, max: usize) -> String {
+    cut(&strip(bounded(text)), max)
+}
+
+/// As [`safe`], and on one line: for summaries and log fields.
+pub fn line(text: &str, max: usize) -> String {
+    let spaced: String = bounded(text).chars().map(|c| if c.is_whitespace() { ' ' } else { c }).collect();
+    safe(spaced.trim(), max)
+}
+
+/// Blanks what looks like a secret: private keys, tokens, passwords in connection strings and settings, and
+/// e-mail addresses.
+pub fn redact(text: &str) -> String {
+    RULES
+        .iter()
+        .fold(bounded(text).to_owned(), |text, (rule, with)| rule.replace_all(&text, *with).into_owned())
+}
+
+fn bounded(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_BYTES)).unwrap_or(text)
+}
+
+fn cut(text: &str, max: usize) -> String {
+    let Some((at, _)) = text.char_indices().nth(max) else { return text.to_owned() };
+    let (kept, rest) = text.split_at(at);
+    format!("{kept}… ({} more characters)", rest.chars().count())
+}
+
+fn strip(text: &str) -> String {
+    let plain = TERMINAL.replace_all(text, "");
+    plain.chars().fold(String::with_capacity(plain.len()), |mut out, c| {
+        match c {
+            '\n' | '\t' => out.push(c),
+            _ if c.is_control() => {}
+            _ if unseen(c) => out.push_str(&format!("<U+{:04X}>", u32::from(c))),
+            _ => out.push(c),
+        }
+        out
+    })
+}
+
+/// Characters that change how text around them looks, or that cannot be seen: soft hyphen, zero-width,
+/// bidirectional controls, invisible operators, line and paragraph separators, byte order mark, tags,
+/// variation selectors of the supplement.
+fn unseen(c: char) -> bool {
+    matches!(c,
+        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{180E}'
+        | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+        | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{E0000}'..='\u{E01EF}')
+}
+
+#[expect(clippy::expect_used, reason = "the patterns are constants, and the tests below compile each one")]
+fn rule(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("a constant pattern")
+}
+
+/// Terminal control: CSI, OSC (to its end or the end of the line), and any other escape with its letter.
+static TERMINAL: LazyLock<Regex> = LazyLock::new(|| {
+    rule(
+        r"(?:\x1b\[|\x{9b})[0-?]*[ -/]*[@-~]|(?:\x1b\]|\x{9d})[^\x07\x1b\n]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_a-z]?",
+    )
+});
+
+static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
+    [
+        (r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)", BLANK),
+        (r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.?[A-Za-z0-9_-]*", BLANK),
+        // the whole of what may be a password, also one with `:` or `/` in it: too much rather than too little
+        (r"([A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*):[^\s@]*@", "$1:[redacted]@"),
+        (r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", BLANK),
+        (
+            r"\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|npm_[A-Za-z0-9]{16,}|xox[a-z]-[A-Za-z0-9-]{8,}|xapp-[A-Za-z0-9-]{8,}|sk-[A-Za-z0-9_-]{16,}|(?:AKIA|ASIA)[0-9A-Z]{16}|AIza[0-9A-Za-z_-]{30,})",
+            BLANK,
+        ),
+        (
+            r#"(?i)([\w.-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|authorization)[\w-]*\\*["']?\s*[:=]\s*)(?:"(?:[^"\\\n]|\\[^\n])*"|'[^'\n]*'|\\+"[^"\n]*"|[^\s,;&"'\\]+)"#,
+            "$1[redacted]",
+        ),
+        (r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", "[e-mail]"),
+    ]
+    .map(|(pattern, with)| (rule(pattern), with))
+    .into()
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        assert_eq!(safe(text, 1000), expected, "{text:?}");
+    }
+
+    #[test]
+    fn plain_text_stays_as_it_is() {
+        check("GET /cart 200 in 13 ms\n\tat main.rs:3", "GET /cart 200 in 13 ms\n\tat main.rs:3");
+        check("straße 価格 🙂", "straße 価格 🙂");
+    }
+
+    #[test]
+    fn terminal_sequences_and_controls_go() {
+        check("\x1b[31;1mred\x1b[0m", "red");
+        check("\x1b]0;title\x07text\x1b]8;;http://x\x1b\\link", "textlink");
+        check("a\rb\x08c\0d\u{9b}31me", "abcde");
+        check("half \x1b", "half ");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown() {
+        check("safe\u{202E}gnp.exe", "safe<U+202E>gnp.exe");
+        check("a\u{200B}b\u{FEFF}c\u{E0041}", "a<U+200B>b<U+FEFF>c<U+E0041>");
+    }
+
+    #[test]
+    fn secrets_are_blanked() {
+        check("password=hunter2 user=x", "password=[redacted] user=x");
+        check("DB_PASSWORD: \"two words\", next", "DB_PASSWORD: [redacted], next");
+        check(r#"{"api_key":"abc","n":1}"#, r#"{"api_key":[redacted],"n":1}"#);
+        check(r#"{\"token\":\"abc def\",\"n\":1}"#, r#"{\"token\":[redacted],\"n\":1}"#);
+        check("postgres://app:s3c/r:et@db:5432/shop", "postgres://app:[redacted]@db:5432/shop");
+        check("redis://:pw@cache", "redis://:[redacted]@cache");
+        check("Authorization: Bearer abcdef123456", "Authorization: [redacted]");
+        check("jwt eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc_-1 end", "jwt [redacted] end");
+        check("key AKIAIOSFODNN7EXAMPLE and xoxb-123456789-abc", "key [redacted] and [redacted]");
+        check("mail jo.doe+x@mail.example.org now", "mail [e-mail] now");
+        check(
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nafter",
+            "[redacted]\nafter",
+        );
+        check("-----BEGIN PRIVATE KEY-----\nMIIE cut off", "[redacted]");
+    }
+
+    #[test]
+    fn a_secret_is_not_hidden_by_colour_and_not_halved_by_a_cut() {
+        check("pass\x1b[0mword=hunter2", "password=[redacted]");
+        assert_eq!(safe("token=abcdefghij", 12), "token=[redac… (5 more characters)");
+    }
+
+    #[test]
+    fn a_line_has_no_line_breaks() {
+        assert_eq!(line(" a\nb\tc\u{2028}d ", 100), "a b c d");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_dangerous_is_left(text in "\\PC*|[\\x00-\\x1f\\x7f-\\xa0a-z\\u{200b}-\\u{202e}]*") {
+            let out = safe(&text, 200);
+            proptest::prop_assert!(out.chars().all(|c| c == '\n' || c == '\t' || (!c.is_control() && !unseen(c))));
+            proptest::prop_assert!(out.chars().count() <= 200 + 40);
+        }
+    }
+}

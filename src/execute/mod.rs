@@ -1,0 +1,3 @@
+//! Execute: seeing whether an act helped.
+
+pub mod verify;

@@ -1,0 +1,204 @@
+//! Whether an act helped: what was expected, held against what is seen now. Pure; one look at a time, and
+//! whoever asks keeps looking until all of it held for long enough or the time is up.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::domain::action::Action;
+use crate::domain::alert::Labels;
+use crate::domain::cluster::{ActiveAlert, Container, ContainerState, Ended, Part, Pod, Snapshot};
+use crate::domain::decision::Expectation;
+use crate::domain::record::Intent;
+use crate::domain::target::{Kind, Object};
+
+/// One expectation, as far as it can be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// It holds.
+    Held(String),
+    /// It does not hold yet, or no more; it may later.
+    Not(String),
+    /// The cause came again: it will not hold any more.
+    Again(String),
+    /// What would show it could not be read.
+    CannotTell(String),
+}
+
+/// What one look shows: the world before the act and now, and what Alertmanager lists.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// What was meant.
+    pub intent: &'a Intent,
+    /// When it was done.
+    pub acted: Timestamp,
+    /// The labels of the alert that the incident is about.
+    pub alert: &'a Labels,
+    /// The cluster before.
+    pub before: &'a Snapshot,
+    /// The cluster now.
+    pub after: &'a Snapshot,
+    /// All alerts that Alertmanager knows, or why it could not be asked.
+    pub active: &'a Part<Vec<ActiveAlert>>,
+}
+
+/// Each expectation of the intent's terms with what is seen of it, in their order.
+pub fn verify(look: &Look<'_>) -> Vec<(Expectation, Seen)> {
+    let see = |expectation: &Expectation| match expectation {
+        Expectation::WorkloadReady => ready(look),
+        Expectation::NoNewRestarts => restarts(look),
+        Expectation::AlertGone => alert(look),
+    };
+    look.intent.terms.verify.expect.iter().map(|e| (*e, see(e))).collect()
+}
+
+fn ready(look: &Look<'_>) -> Seen {
+    let workload = match &look.after.workload {
+        Ok(Some(workload)) => workload,
+        Ok(None) => return Seen::CannotTell(format!("`{}` is gone", look.after.owner)),
+        Err(why) => return Seen::CannotTell(why.clone()),
+    };
+    let name = &workload.object.named.name;
+    if workload.object.uid != look.intent.plan.owner.0.uid {
+        return Seen::CannotTell(format!("`{name}` is another object now"));
+    }
+    let (ready, updated, desired) = (workload.ready, workload.updated, workload.desired);
+    if let Action::ScaleWorkload { replicas, .. } = &look.intent.plan.action
+        && desired != *replicas
+    {
+        return Seen::Not(format!(
+            "`{name}` wants {desired} replicas, not {replicas}: somebody changed it since"
+        ));
+    }
+    if workload.observed_generation < workload.generation {
+        return Seen::Not(format!("the controller has not seen the change of `{name}` yet"));
+    }
+    if ready == desired && updated == desired && workload.current == desired {
+        return Seen::Held(format!("{ready} of {desired} replicas of `{name}` are ready"));
+    }
+    Seen::Not(format!(
+        "{ready} of {desired} replicas of `{name}` are ready, {updated} of the current template"
+    ))
+}
+
+fn restarts(look: &Look<'_>) -> Seen {
+    let pods = match &look.after.pods {
+        Ok(pods) => pods,
+        Err(why) => return Seen::CannotTell(why.clone()),
+    };
+    let mut unclear = None;
+    for pod in pods.iter().filter(|p| !ours(look, p)) {
+        for container in &pod.containers {
+            match container_since(look, pod, container) {
+                Seen::Held(_) => {}
+                again @ (Seen::Again(_) | Seen::Not(_)) => return again,
+                Seen::CannotTell(why) => unclear = Some(why),
+            }
+        }
+    }
+    unclear.map_or_else(|| Seen::Held("no container restarted or ended since".into()), Seen::CannotTell)
+}
+
+/// The pod that the act itself takes away, and pods on their way out: their ends are our doing or a
+/// controller's, not the cause.
+fn ours(look: &Look<'_>, pod: &Pod) -> bool {
+    pod.terminating
+        || (look.intent.plan.action.kind().name() == "restart_pod"
+            && pod.object == *look.intent.plan.action.target())
+}
+
+/// Counted where the pod was seen before; a new pod begins at none; dated by its end otherwise.
+fn container_since(look: &Look<'_>, pod: &Pod, container: &Container) -> Seen {
+    let name = format!("container `{}` of pod `{}`", container.name, pod.object.named.name);
+    let again = |end: Option<&Ended>| {
+        Seen::Again(match end {
+            Some(end) if end.reason == "OOMKilled" => format!("{name} was killed for memory again"),
+            Some(end) => format!("{name} ended since ({}, exit {})", end.reason, end.exit_code),
+            None => format!("{name} restarted since"),
+        })
+    };
+    let known = match &look.before.pods {
+        Ok(pods) => Ok(counts(pods)),
+        Err(why) => Err(why),
+    };
+    let before = known.as_ref().ok().and_then(|k| k.get(&(pod.object.uid.as_str(), container.name.as_str())));
+    if let Some(before) = before
+        && container.restarts > *before
+    {
+        return again(container.last_end.as_ref());
+    }
+    let down = match &container.state {
+        ContainerState::Ended(end) => Some(end),
+        ContainerState::Running { .. } | ContainerState::Waiting { .. } => None,
+    };
+    for end in down.into_iter().chain(container.last_end.as_ref()) {
+        match end.at {
+            Some(at) if at >= look.acted => return again(Some(end)),
+            Some(_) => {}
+            None if before.is_none() => {
+                return Seen::CannotTell(format!("{name} does not say when it ended"));
+            }
+            None => {}
+        }
+    }
+    // a pod that was not there before began at no restarts, whatever its clock says
+    if known.is_ok() && before.is_none() && container.restarts > 0 && is_new(look, pod) {
+        return again(container.last_end.as_ref());
+    }
+    Seen::Held(name)
+}
+
+fn is_new(look: &Look<'_>, pod: &Pod) -> bool {
+    pod.created.is_some_and(|at| at >= look.acted)
+}
+
+fn counts(pods: &[Pod]) -> BTreeMap<(&str, &str), u32> {
+    pods.iter()
+        .flat_map(|p| p.containers.iter().map(|c| ((p.object.uid.as_str(), c.name.as_str()), c.restarts)))
+        .collect()
+}
+
+/// No alert of that name for the owner or any of its pods, before or after the act; a silenced one fires
+/// all the same.
+fn alert(look: &Look<'_>) -> Seen {
+    let Some(name) = look.alert.get("alertname") else {
+        return Seen::CannotTell("the alert has no name".into());
+    };
+    let active = match look.active {
+        Ok(active) => active,
+        Err(why) => return Seen::CannotTell(why.clone()),
+    };
+    let after = match &look.after.pods {
+        Ok(pods) => pods,
+        Err(why) => return Seen::CannotTell(why.clone()),
+    };
+    let before = look.before.pods.as_deref().unwrap_or_default();
+    let pods: Vec<&str> = before.iter().chain(after).map(|p| p.object.named.name.as_str()).collect();
+    let fires = active.iter().find(|a| {
+        a.labels.get("alertname") == Some(name) && (a.labels == *look.alert || concerns(look, a, &pods))
+    });
+    match fires {
+        None => Seen::Held(format!("`{name}` fires no more")),
+        Some(a) if a.suppressed => Seen::Not(format!("`{name}` still fires (suppressed)")),
+        Some(_) => Seen::Not(format!("`{name}` still fires")),
+    }
+}
+
+/// Whether an alert is about the owner or one of these pods.
+fn concerns(look: &Look<'_>, alert: &ActiveAlert, pods: &[&str]) -> bool {
+    let Object { named, uid: _ } = &look.after.owner.0;
+    let label = |name: &str| alert.labels.get(name).map(String::as_str);
+    if label("namespace").is_some_and(|ns| ns != named.namespace) {
+        return false;
+    }
+    let owner_label = match named.kind {
+        Kind::Deployment => "deployment",
+        Kind::StatefulSet => "statefulset",
+        Kind::DaemonSet => "daemonset",
+        Kind::ReplicaSet => "replicaset",
+        Kind::Job => "job_name",
+        Kind::CronJob => "cronjob",
+        _ => "pod",
+    };
+    label(owner_label) == Some(named.name.as_str()) || label("pod").is_some_and(|pod| pods.contains(&pod))
+}
