@@ -1,4 +1,10 @@
-//! The outside world, one vendor each: thin, and making no choices.
+//! The world's edges: one vendor each, thin, and making no choices.
 
 pub mod alertmanager;
 pub mod kube;
+pub mod mcp;
+pub mod openai;
+pub mod pager_webhook;
+pub mod slack;
+pub mod terminal;
+pub mod visible;

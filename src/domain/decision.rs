@@ -1,7 +1,7 @@
 //! What policy is asked and what it answers. The whole input is kept with the answer, so that replay
 //! needs nothing else. No field of it holds anything a model wrote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -150,6 +150,14 @@ pub enum Person {
 }
 
 impl Person {
+    /// What makes two answers come from the same person: a display name never does for Slack.
+    pub fn identity(&self) -> (&str, &str) {
+        match self {
+            Self::Slack { user, .. } => ("slack", user),
+            Self::Operator { name } => ("operator", name),
+        }
+    }
+
     /// How people call them.
     pub fn name(&self) -> &str {
         match self {
@@ -197,6 +205,9 @@ pub struct Question {
     pub cluster: ClusterFacts,
     /// What people approved, if anything.
     pub approval: Option<ApprovalFacts>,
+    /// For an undo: the grant that carried the act which is put back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<GrantId>,
     /// The moment.
     pub now: Timestamp,
 }
@@ -310,6 +321,13 @@ impl ApprovalRule {
             Person::Operator { .. } => self.operators,
         }
     }
+
+    /// Whether enough distinct entitled people are among these.
+    pub fn satisfied_by(&self, people: &[Person]) -> bool {
+        let distinct: BTreeSet<_> =
+            people.iter().filter(|person| self.entitles(person)).map(Person::identity).collect();
+        distinct.len() >= usize::try_from(self.count.max(1)).unwrap_or(usize::MAX)
+    }
 }
 
 /// What silence after an act means.
@@ -392,10 +410,30 @@ pub struct Terms {
     pub draws: Vec<Draw>,
     /// Who may approve it.
     pub approval: ApprovalRule,
+    /// Rules of guards that must be met besides, so that a guard never loosens who is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<ApprovalRule>,
     /// How it is judged.
     pub verify: VerifyRule,
     /// Whether and how people are asked afterwards (levels 3; `None` at 4 and 5).
     pub confirm: Option<ConfirmRule>,
+}
+
+impl Terms {
+    /// Whether an answer of this person counts for anything.
+    pub fn entitles(&self, person: &Person) -> bool {
+        self.rules().any(|rule| rule.entitles(person))
+    }
+
+    /// Whether these people are enough: every rule must be met.
+    pub fn satisfied_by(&self, people: &[Person]) -> bool {
+        self.rules().all(|rule| rule.satisfied_by(people))
+    }
+
+    /// Every rule that an approval must meet.
+    pub fn rules(&self) -> impl Iterator<Item = &ApprovalRule> {
+        std::iter::once(&self.approval).chain(&self.also)
+    }
 }
 
 /// The answer.

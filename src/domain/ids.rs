@@ -96,6 +96,13 @@ impl IntentId {
     pub fn derive(incident: &IncidentId, number: usize) -> Self {
         Self(format!("{incident}-{number}"))
     }
+
+    /// The incident that it was derived from; `None` for what was never derived.
+    pub fn incident(&self) -> Option<IncidentId> {
+        let (incident, number) = self.0.rsplit_once('-')?;
+        number.parse::<usize>().ok()?;
+        Some(IncidentId::new(incident))
+    }
 }
 
 impl QuestionId {

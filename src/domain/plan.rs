@@ -142,6 +142,9 @@ pub enum Refusal {
     /// The warrant is not good: signature, expiry, other plan, used before.
     #[error("the warrant was refused: {0}")]
     Warrant(String),
+    /// It was looked for and nothing shows that it was ever carried out.
+    #[error("it was not carried out: {0}")]
+    NotApplied(String),
     /// The plan is too old.
     #[error("the plan expired at {0}")]
     Expired(Timestamp),

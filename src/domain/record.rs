@@ -224,6 +224,9 @@ pub struct Choice {
     pub by: Investigator,
     /// The conclusion.
     pub conclusion: Conclusion,
+    /// Why it is not what the model said, in belay's own words, where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// What the model said besides: shown to people as the model's words, never read by belay.
     pub said: String,
     /// The transcript, where there is one.

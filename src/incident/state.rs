@@ -134,6 +134,8 @@ pub struct State {
     pub question: Option<OpenQuestion>,
     /// Everything that was intended, in order.
     pub acts: Vec<Act>,
+    /// Who wants the newest act put back.
+    pub reverting: Option<Person>,
     /// The living message.
     pub message: Option<MessageRef>,
     /// Which version it shows.
@@ -173,6 +175,7 @@ impl State {
             plan: None,
             question: None,
             acts: Vec::new(),
+            reverting: None,
             message: None,
             published: 0,
             news: entry.seq,
@@ -331,6 +334,7 @@ impl State {
             Answer::Revert => {
                 self.question = None;
                 self.closed = None;
+                self.reverting = Some(by.clone());
                 let intent = self.revertible().ok_or("there is nothing to put back")?.intent.id.clone();
                 self.phase = Phase::PlanningRevert(intent);
             }

@@ -29,10 +29,8 @@ pub fn target(cluster: &Cluster, alert: &Alert) -> Targeted {
     // an autoscaler, a budget or a job is watched together with what it belongs to: the first speaks
     named.truncate(1);
     if named.is_empty() {
-        if let Some(name) = value(alert, "node") {
-            if value(alert, "pod").is_none() {
-                return object(cluster, Kind::Node, "", name, "node");
-            }
+        if let (Some(name), None) = (value(alert, "node"), value(alert, "pod")) {
+            return object(cluster, Kind::Node, "", name, "node");
         }
         match value(alert, "pod") {
             Some(pod) if exporter(alert, pod) => {

@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod clock;
+pub mod cluster_writes;
 pub mod messenger;
 pub mod model;
 pub mod reads;

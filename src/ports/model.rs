@@ -64,8 +64,8 @@ pub struct Chat {
     pub messages: Vec<Message>,
     /// The tools on offer; may be empty.
     pub tools: Vec<ToolSpec>,
-    /// It must call this tool.
-    pub must_call: Option<String>,
+    /// It must call one of the tools on offer.
+    pub must_call: bool,
     /// At most this many tokens in the answer.
     pub max_tokens: u32,
 }

@@ -15,7 +15,9 @@ pub use crate::domain::record::Entry;
 use crate::domain::record::Record;
 use crate::store::Durable;
 
-/// One atomic step.
+/// One atomic step. Its version, holds and work are checked first, against what was there before it. Then
+/// it takes effect in this order: work done, work enqueued, timers, names, holds, releases, reservations
+/// (each seeing the ones before), and last the records.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Append {
     /// Which stream.
@@ -26,7 +28,7 @@ pub struct Append {
     pub at: Timestamp,
     /// What is written down, in order.
     pub records: Vec<Record>,
-    /// Work that follows from it.
+    /// Work that follows from it, in place of open work of the same name.
     pub enqueue: Vec<Work>,
     /// Work that this step completes. Completing what is not there (any more) refuses the step, so that
     /// two workers can never both complete it.
@@ -39,9 +41,9 @@ pub struct Append {
     pub release: Vec<IntentId>,
     /// Names under which the stream can be found.
     pub index: Vec<IndexOp>,
-    /// Holds placed or lifted.
+    /// Holds placed or lifted, in order.
     pub holds: Vec<HoldOp>,
-    /// Refuse while any hold is in force.
+    /// Refuse while any hold is in force (its own are not yet).
     pub unless_held: bool,
 }
 
@@ -86,6 +88,8 @@ pub struct Work {
 pub struct Claimed {
     /// The work.
     pub work: Work,
+    /// The number of the last entry of its stream when it was enqueued: what it speaks of.
+    pub entry: u64,
     /// How often it was claimed before, as far as is known (a crash may forget).
     pub attempts: u32,
     /// Until when nobody else gets it.
@@ -151,7 +155,7 @@ pub enum IndexOp {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldOp {
-    /// Place it (again: the reason is replaced).
+    /// Place it (again: the reason is replaced, since when it holds is not).
     Place {
         /// Its name.
         hold: String,
@@ -213,6 +217,10 @@ pub enum AppendError {
     /// The work was completed by somebody else.
     #[error("the work `{0}` is already done")]
     AlreadyDone(WorkId),
+    /// The step cannot be written down so that it reads back the same, or is too large. Trying again is
+    /// of no use.
+    #[error("the step cannot be written down: {0}")]
+    Unwritable(String),
     /// It could not be made durable, or the store stopped for safety. Answer 503 and do not act.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -243,11 +251,20 @@ pub struct Head {
 /// The journal and what is kept beside it.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Takes one step, durably. Gives back the entries that were written.
+    /// Takes one step, durably. Gives back the entries that were written. Whoever stops waiting for the
+    /// answer, or gets `Unavailable`, does not know whether the step was taken, and loads the stream to see.
     async fn append(&self, step: Append) -> Result<Vec<Durable<Entry>>, AppendError>;
 
     /// All entries of a stream, in order; empty if there are none.
     async fn load(&self, stream: &StreamId) -> Result<Vec<Durable<Entry>>, StoreError>;
+
+    /// At most `max` entries of a stream, from number `from` on.
+    async fn range(
+        &self,
+        stream: &StreamId,
+        from: u64,
+        max: usize,
+    ) -> Result<Vec<Durable<Entry>>, StoreError>;
 
     /// The streams that a key (or each key with this prefix) names.
     async fn find(&self, prefix: &str) -> Result<Vec<(String, StreamId)>, StoreError>;
@@ -261,7 +278,8 @@ pub trait Store: Send + Sync {
         max: usize,
     ) -> Result<Vec<Claimed>, StoreError>;
 
-    /// Gives claimed work back, to be tried again from `due`.
+    /// Gives claimed work back, to be tried again from `due`. As a lease, this may be forgotten when the
+    /// process ends: the work is then due as it was enqueued.
     async fn postpone(&self, work: &WorkId, due: Timestamp) -> Result<(), StoreError>;
 
     /// Up to `max` timers due at `now`, the longest due first.
@@ -270,7 +288,9 @@ pub trait Store: Send + Sync {
     /// The next moment at which work or a timer is due, if any is known.
     async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
 
-    /// The moments at which each of these limits was drawn upon and that still stand, except by `but`.
+    /// The moments at which each of these limits was drawn upon and that still stand, in order, except by
+    /// `but`: unreleased ones, and windowed ones until two days past their window, counted from the limit's
+    /// latest. This is for policy to judge by; `append` counts all there ever were.
     async fn taken(
         &self,
         keys: &[String],
@@ -280,7 +300,7 @@ pub trait Store: Send + Sync {
     /// The holds in force.
     async fn holds(&self) -> Result<Vec<Hold>, StoreError>;
 
-    /// Keeps bytes under their hash, durably.
+    /// Keeps bytes under their hash, durably; at most 16 MiB.
     async fn put_blob(&self, bytes: Vec<u8>) -> Result<Hash, StoreError>;
 
     /// The bytes with this hash, if they are kept and whole.

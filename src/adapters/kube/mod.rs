@@ -1,12 +1,16 @@
-//! Kubernetes through `kube`: the only room that names it. Reads are typed here and leave as `domain` views.
+//! Kubernetes through `kube`: the only room that names it. Reads are typed here and leave as `domain`
+//! views; writes are four guarded requests.
 
 mod client;
 mod listing;
+mod live;
 mod locate;
 mod logs;
 mod reads;
 mod views;
+mod writes;
 
 pub use client::{Access, ConnectError, connect};
 pub use reads::KubeReads;
 pub use views::{NotReadable, Recorded, from_json};
+pub use writes::KubeHand;

@@ -310,7 +310,7 @@ impl KubeReads {
         let Some(api) = locate::api(&self.fetch, *kind, namespace) else {
             return Err(ReadError::Failed { what, why: "belay does not read objects of this kind".into() });
         };
-        Ok(self.fetch.all(&api, &what, None).await?.iter().map(|o| o.name_any()).collect())
+        Ok(self.fetch.all(&api, &what, None).await?.iter().map(kube::ResourceExt::name_any).collect())
     }
 }
 

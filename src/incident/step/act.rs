@@ -11,10 +11,13 @@ use crate::domain::warrant::Applied;
 use super::super::effect::{Effect, TimerName};
 use super::super::input::{Check, Held};
 use super::super::state::{Act, Phase};
+use super::decide::Order;
 use super::{DELIVERY, Ignored, Writer};
 
 /// How often an act is looked at while it is being verified.
 const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(10);
+/// How long until a message that no channel accepted is offered again.
+const OWED: SignedDuration = SignedDuration::from_mins(5);
 /// How long to wait before reading back an act whose outcome is unknown.
 const READ_BACK: SignedDuration = SignedDuration::from_secs(5);
 
@@ -171,7 +174,7 @@ impl Writer<'_> {
     pub(super) fn revert_planned(
         &mut self,
         id: &IntentId,
-        by: Option<Person>,
+        by: Option<&Person>,
         result: Result<Box<Plan>, Refusal>,
     ) -> Result<(), Ignored> {
         let act = self.act(id)?;
@@ -191,8 +194,9 @@ impl Writer<'_> {
                 terms.verify.expect.retain(|e| *e == Expectation::WorkloadReady);
                 // the original drew upon the limits; putting it back must never be refused by them
                 terms.draws.retain(|draw| draw.code == "lock");
-                let who = by.as_ref().map_or("policy", |p| p.name()).to_owned();
-                self.intend(*plan, &terms, &decided.decision, &who, Some(id.clone()));
+                let approved_by = by.map_or("policy", Person::name).to_owned();
+                let set = decided.decision.set;
+                self.intend(Order { plan: *plan, terms, set, approved_by, reverts: Some(id.clone()) });
             }
         }
         Ok(())
@@ -213,11 +217,14 @@ impl Writer<'_> {
         self.record(Record::Published { message, version, carries: carries.into_iter().collect() });
     }
 
-    pub(super) fn undelivered(&mut self, why: &str) -> Result<(), Ignored> {
-        if self.state.question.is_none() || *self.phase() == Phase::Escalated {
-            return Err(Ignored::Duplicate);
+    pub(super) fn undelivered(&mut self, why: &str) {
+        if self.state.question.is_some() && *self.phase() != Phase::Escalated {
+            return self.escalate(format!("nobody could be asked: {why}"));
         }
-        self.escalate(format!("nobody could be asked: {why}"));
-        Ok(())
+        // somebody has to hear of it by another way, and the message is still owed
+        if *self.phase() != Phase::Escalated {
+            self.effect(Effect::Page { why: format!("the message about it was not accepted: {why}") });
+        }
+        self.later(Effect::Publish, OWED);
     }
 }

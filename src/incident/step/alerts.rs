@@ -15,13 +15,14 @@ impl Writer<'_> {
         }
         match alert.status {
             AlertStatus::Firing => self.fires(alert),
-            AlertStatus::Resolved => self.resolved(alert),
+            AlertStatus::Resolved => self.resolved(alert)?,
         }
+        Ok(())
     }
 
-    fn fires(&mut self, alert: Alert) -> Result<(), Ignored> {
+    fn fires(&mut self, alert: Alert) {
         if *self.phase() == Phase::Closed {
-            self.step.owner_bound = self.state.owner.is_some().then_some(true);
+            self.step.open = Some(true);
             self.effect(if self.state.owner.is_some() { Effect::Look } else { Effect::Advise });
         }
         let again = matches!(self.phase(), Phase::Confirming(_));
@@ -30,7 +31,6 @@ impl Writer<'_> {
         if again {
             self.escalate(format!("{name} fires again after the act"));
         }
-        Ok(())
     }
 
     fn resolved(&mut self, alert: Alert) -> Result<(), Ignored> {
@@ -45,15 +45,15 @@ impl Writer<'_> {
         Ok(())
     }
 
-    pub(super) fn vanished(&mut self, fingerprint: Fingerprint, why: String) -> Result<(), Ignored> {
+    pub(super) fn vanished(&mut self, fingerprint: Fingerprint, why: &str) -> Result<(), Ignored> {
         let known = self.state.alerts.get(&fingerprint);
         if known.is_none_or(|a| a.status == AlertStatus::Resolved) {
             return Err(Ignored::Duplicate);
         }
         let others = self.others_fire(&fingerprint);
-        self.record(Record::Vanished { fingerprint, why: why.clone() });
+        self.record(Record::Vanished { fingerprint, why: why.to_owned() });
         if !others {
-            self.over(&why);
+            self.over(why);
         }
         Ok(())
     }
@@ -67,7 +67,7 @@ impl Writer<'_> {
     fn over(&mut self, why: &str) {
         match self.phase() {
             Phase::Looking | Phase::Choosing | Phase::Deciding(_) | Phase::Judging | Phase::Approving => {
-                self.close(Outcome::ResolvedBySelf, why)
+                self.close(Outcome::ResolvedBySelf, why);
             }
             Phase::Escalated => self.close(Outcome::HandedOver, why),
             Phase::Acting(_)
@@ -86,8 +86,11 @@ fn newer(known: &Alert, seen: &Alert) -> Result<(), Ignored> {
     }
     let same_episode = seen.starts_at == known.starts_at;
     match (known.status, seen.status) {
-        (AlertStatus::Firing, AlertStatus::Firing) if same_episode => Err(Ignored::Duplicate),
-        (AlertStatus::Resolved, AlertStatus::Resolved) if same_episode => Err(Ignored::Duplicate),
+        (AlertStatus::Firing, AlertStatus::Firing) | (AlertStatus::Resolved, AlertStatus::Resolved)
+            if same_episode =>
+        {
+            Err(Ignored::Duplicate)
+        }
         // within one episode an alert is resolved once: a firing copy that comes later is an old one
         (AlertStatus::Resolved, AlertStatus::Firing) if same_episode => Err(Ignored::Stale),
         (AlertStatus::Firing | AlertStatus::Resolved, AlertStatus::Firing | AlertStatus::Resolved) => Ok(()),

@@ -14,9 +14,12 @@ impl Writer<'_> {
             return self.revert_wanted(id, by);
         }
         let open = self.open_question(id)?;
-        self.entitled(&open, &by)?;
+        entitled(&open, &by)?;
         match (open.question.ask, &answer) {
-            (Ask::Approve, Answer::Approve) => self.approve(&open, by),
+            (Ask::Approve, Answer::Approve) => {
+                self.approve(&open, by);
+                Ok(())
+            }
             (Ask::Approve, Answer::Reject { reason }) => {
                 let summary = format!("{} said no: {reason}", by.name());
                 self.record(Record::Answered { question: id.clone(), answer, by });
@@ -29,7 +32,7 @@ impl Writer<'_> {
                 self.record(Record::Answered { question: id.clone(), answer, by });
                 self.withdraw("a person has it");
                 self.record(Record::Escalated { why: why.clone(), hands_off: true });
-                self.clear(TimerName::Check);
+                self.stand_down();
                 self.effect(Effect::Page { why });
                 Ok(())
             }
@@ -61,22 +64,9 @@ impl Writer<'_> {
         }
     }
 
-    fn entitled(&self, open: &OpenQuestion, by: &Person) -> Result<(), Ignored> {
-        let rule = &open.question.rule;
-        if !rule.entitles(by) {
-            let why = format!("{} is not among those who may answer (`{}`)", by.name(), rule.name);
-            return Err(Ignored::NotEntitled(why));
-        }
-        if open.answers.iter().any(|(who, _, _)| who == by) {
-            return Err(Ignored::TooLate(format!("{} has answered already", by.name())));
-        }
-        Ok(())
-    }
-
-    fn approve(&mut self, open: &OpenQuestion, by: Person) -> Result<(), Ignored> {
+    fn approve(&mut self, open: &OpenQuestion, by: Person) {
         self.record(Record::Answered { question: open.question.id.clone(), answer: Answer::Approve, by });
         self.effect(Effect::Judge);
-        Ok(())
     }
 
     fn confirm(&mut self, open: &OpenQuestion, by: Person) -> Result<(), Ignored> {
@@ -109,7 +99,7 @@ impl Writer<'_> {
             let why = format!("{} is not among those who may put it back (`{}`)", by.name(), rule.name);
             return Err(Ignored::NotEntitled(why));
         }
-        self.step.owner_bound = Some(true);
+        self.step.open = Some(true);
         self.record(Record::Answered { question: id.clone(), answer: Answer::Revert, by: by.clone() });
         for timer in [TimerName::Confirm, TimerName::Delivery, TimerName::Check] {
             self.clear(timer);
@@ -117,4 +107,17 @@ impl Writer<'_> {
         self.effect(Effect::PlanRevert { intent, by: Some(by) });
         Ok(())
     }
+}
+
+/// Whether this person may answer the open question (again).
+fn entitled(open: &OpenQuestion, by: &Person) -> Result<(), Ignored> {
+    let rule = &open.question.rule;
+    if !rule.entitles(by) {
+        let why = format!("{} is not among those who may answer (`{}`)", by.name(), rule.name);
+        return Err(Ignored::NotEntitled(why));
+    }
+    if open.answers.iter().any(|(who, _, _)| who == by) {
+        return Err(Ignored::TooLate(format!("{} has answered already", by.name())));
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! From the diagnosis to the plan: what was found, who chose what, what policy said.
 
-use crate::domain::decision::{Asked, Decided, Decision, Outcome as Says, Terms};
+use crate::domain::canonical::Hash;
+use crate::domain::decision::{Asked, Decided, Decision, Outcome as Says, Person, Terms};
 use crate::domain::finding::Cause;
 use crate::domain::ids::{CandidateId, IntentId, QuestionId};
 use crate::domain::plan::{Plan, Refusal};
@@ -13,6 +14,20 @@ use super::{DELIVERY, Ignored, MAX_LOOKS, Writer};
 /// How long an intent may be without an outcome: as long as its plan is good, plus one minute for
 /// reading back what became of it (promise 3).
 const GRACE: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+
+/// An act that policy allowed.
+pub(super) struct Order {
+    /// What will be done.
+    pub plan: Plan,
+    /// On which terms.
+    pub terms: Terms,
+    /// By which policy set.
+    pub set: Hash,
+    /// By whom.
+    pub approved_by: String,
+    /// The act that it puts back.
+    pub reverts: Option<IntentId>,
+}
 
 impl Writer<'_> {
     pub(super) fn diagnosed(&mut self, diagnosis: Diagnosis) -> Result<(), Ignored> {
@@ -122,6 +137,7 @@ impl Writer<'_> {
             | Refusal::Limit(_)
             | Refusal::Api(_)
             | Refusal::Warrant(_)
+            | Refusal::NotApplied(_)
             | Refusal::Unreadable(_) => self.escalate(refusal.to_string()),
         }
     }
@@ -135,8 +151,14 @@ impl Writer<'_> {
         let approved_by = approvers(&decided);
         self.record(Record::Decided(Box::new(decided)));
         match (decision.outcome, &decision.terms) {
-            (Says::Act, Some(terms)) => self.intend(plan, terms, &decision, "policy", None),
-            (Says::Ask, Some(terms)) if cleared => self.intend(plan, terms, &decision, &approved_by, None),
+            (Says::Act, Some(terms)) => {
+                let (terms, approved_by) = (terms.clone(), "policy".to_owned());
+                self.intend(Order { plan, terms, set: decision.set, approved_by, reverts: None });
+            }
+            (Says::Ask, Some(terms)) if cleared => {
+                let terms = terms.clone();
+                self.intend(Order { plan, terms, set: decision.set, approved_by, reverts: None });
+            }
             (Says::Ask, Some(terms)) => self.ask_approval(&plan, terms),
             (Says::Act | Says::Ask, None) => self.escalate("policy said yes without saying on which terms"),
             (Says::Drop | Says::Notify | Says::Escalate, _) => self.declined(&decision),
@@ -178,14 +200,8 @@ impl Writer<'_> {
     }
 
     /// Writes the intent down; it is carried out only once that is durable.
-    pub(super) fn intend(
-        &mut self,
-        plan: Plan,
-        terms: &Terms,
-        decision: &Decision,
-        approved_by: &str,
-        reverts: Option<IntentId>,
-    ) {
+    pub(super) fn intend(&mut self, order: Order) {
+        let Order { plan, terms, set, approved_by, reverts } = order;
         let Ok(plan_hash) = plan.hash() else {
             return self.escalate("the plan cannot be named, so nothing was sent");
         };
@@ -196,12 +212,14 @@ impl Writer<'_> {
             incident: self.incident().clone(),
             plan,
             plan_hash,
-            terms: terms.clone(),
-            approved_by: approved_by.to_owned(),
-            set: decision.set,
+            terms,
+            approved_by,
+            set,
             reverts,
             deadline,
         };
+        // whatever is put back is no longer under way itself: its lock passes to the undo
+        self.step.release.extend(intent.reverts.clone());
         self.clear(TimerName::Approval);
         self.clear(TimerName::Delivery);
         self.step.timers.push((TimerName::Deadline, Some(deadline)));
@@ -233,5 +251,5 @@ impl Writer<'_> {
 
 fn approvers(decided: &Decided) -> String {
     let people = decided.question.approval.iter().flat_map(|a| &a.by);
-    people.map(|p| p.name()).collect::<Vec<_>>().join(", ")
+    people.map(Person::name).collect::<Vec<_>>().join(", ")
 }

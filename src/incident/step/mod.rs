@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::ids::{IncidentId, IntentId};
 use crate::domain::record::{Intent, Opening, Outcome, Record};
+use crate::domain::warrant::Applied;
 
 use super::effect::{Effect, TimerName};
 use super::input::Input;
@@ -38,8 +39,8 @@ pub struct Step {
     pub draws: Option<Box<Intent>>,
     /// Intents that no longer hold locks or count as in flight.
     pub release: Vec<IntentId>,
-    /// Whether the owner's name leads here from now on (`Some(true)`) or no longer does.
-    pub owner_bound: Option<bool>,
+    /// Whether the incident is open from now on (`Some(true)`: its owner's name leads here) or no longer.
+    pub open: Option<bool>,
 }
 
 /// The input changes nothing, and why.
@@ -70,7 +71,7 @@ pub(super) const MAX_LOOKS: u32 = 3;
 /// What opening an incident leads to.
 pub fn open(opening: Opening) -> Step {
     let clear = opening.owner.is_some();
-    let mut step = Step { owner_bound: clear.then_some(true), ..Step::default() };
+    let mut step = Step { open: Some(true), ..Step::default() };
     step.records.push(Record::Opened(Box::new(opening)));
     step.effects.push((if clear { Effect::Look } else { Effect::Advise }, None));
     step
@@ -81,20 +82,20 @@ pub fn step(state: &State, input: Input, moment: Moment) -> Result<Step, Ignored
     let mut w = Writer { state, moment, step: Step::default() };
     match input {
         Input::Alert(alert) => w.alert(alert)?,
-        Input::Vanished { fingerprint, why } => w.vanished(fingerprint, why)?,
+        Input::Vanished { fingerprint, why } => w.vanished(fingerprint, &why)?,
         Input::Diagnosed(diagnosis) => w.diagnosed(*diagnosis)?,
         Input::Advised(decision) => w.advised(&decision)?,
         Input::Chosen(choice) => w.chosen(choice)?,
         Input::Decided { decided, cleared } => w.decided(*decided, cleared)?,
         Input::Planned { candidate, result } => w.planned(candidate, result)?,
-        Input::RevertPlanned { intent, by, result } => w.revert_planned(&intent, by, result)?,
+        Input::RevertPlanned { intent, by, result } => w.revert_planned(&intent, by.as_ref(), result)?,
         Input::Applied { intent, applied } => w.applied(&intent, applied)?,
         Input::NotSent { intent, decided } => w.not_sent(&intent, *decided)?,
         Input::Checked { intent, check } => w.checked(&intent, check)?,
         Input::Answered { question, answer, by } => w.answered(&question, answer, by)?,
-        Input::Timer(name) => w.timer(name)?,
+        Input::Timer(name) => w.timer(name),
         Input::Published { message, version, carries } => w.published(message, version, carries),
-        Input::Undelivered { why } => w.undelivered(&why)?,
+        Input::Undelivered { why } => w.undelivered(&why),
         Input::Paged { through } => w.record(Record::Paged { through }),
         Input::Blocked { code, why } => w.blocked(&code, &why)?,
         Input::Failed { effect, why } => w.failed(&effect, &why)?,
@@ -141,9 +142,20 @@ impl Writer<'_> {
         let why = why.into();
         self.withdraw("a person was called");
         self.record(Record::Escalated { why: why.clone(), hands_off: false });
+        self.stand_down();
+        self.effect(Effect::Page { why });
+    }
+
+    /// Nothing is watched any more, and nothing counts as in flight whose outcome is known.
+    fn stand_down(&mut self) {
         self.clear(TimerName::Check);
         self.clear(TimerName::Deadline);
-        self.effect(Effect::Page { why });
+        let known = self
+            .state
+            .acts
+            .iter()
+            .filter(|act| matches!(act.applied, Some(Applied::Done { .. } | Applied::Refused { .. })));
+        self.step.release.extend(known.map(|act| act.intent.id.clone()));
     }
 
     /// Ends the incident; everything it held is given back.
@@ -152,7 +164,7 @@ impl Writer<'_> {
         self.record(Record::Closed { outcome, summary: summary.into() });
         self.step.timers.extend(TimerName::ALL.map(|timer| (timer, None)));
         self.step.release.extend(self.state.acts.iter().map(|act| act.intent.id.clone()));
-        self.step.owner_bound = Some(false);
+        self.step.open = Some(false);
     }
 
     /// Takes back the open question, if there is one.
@@ -182,7 +194,9 @@ impl Writer<'_> {
     /// Whatever people should hear of makes the message stale.
     fn finish(mut self) -> Step {
         let heard = |r: &Record| !matches!(r, Record::Published { .. } | Record::Paged { .. });
-        if self.step.records.iter().any(heard) {
+        let dropped = |r: &Record| matches!(r, Record::Closed { outcome: Outcome::Dropped, .. });
+        let unsaid = self.state.message.is_none() && self.step.records.iter().any(dropped);
+        if self.step.records.iter().any(heard) && !unsaid {
             self.effect(Effect::Publish);
         }
         self.step

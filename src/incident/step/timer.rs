@@ -7,7 +7,7 @@ use super::super::state::Phase;
 use super::{Ignored, Writer};
 
 impl Writer<'_> {
-    pub(super) fn timer(&mut self, name: TimerName) -> Result<(), Ignored> {
+    pub(super) fn timer(&mut self, name: TimerName) {
         self.clear(name);
         match name {
             TimerName::Check => {
@@ -20,7 +20,6 @@ impl Writer<'_> {
             TimerName::Delivery => self.not_delivered(),
             TimerName::Deadline => self.overdue(),
         }
-        Ok(())
     }
 
     fn approval_expired(&mut self) {

@@ -1,10 +1,24 @@
 //! The closed catalogue of actions: what each is, how it can be undone, how risky it is, and in which
 //! plain words people read about it. How each is planned and undone lives in the file of its name.
 
+pub mod live;
+pub mod restart_pod;
+pub mod scale_workload;
+
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{CandidateId, EvidenceId};
 use super::target::{Object, RootOwner};
+
+/// How long a plan is good for: as long as a person needs to read and approve it, and short enough that
+/// the blast radius they saw is still true.
+pub const PLAN_LIFE: SignedDuration = SignedDuration::from_mins(10);
+
+/// The moment from which a plan made at `made_at` is refused.
+pub(crate) fn expiry(made_at: Timestamp) -> Timestamp {
+    made_at.saturating_add(PLAN_LIFE).unwrap_or(Timestamp::MAX)
+}
 
 /// The kinds of action, as policies list them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -113,20 +127,16 @@ impl Action {
     /// What it does, as a person would say it: "restart pod `api-7f4b9`".
     pub fn words(&self) -> String {
         match self {
-            Self::RestartPod { pod } => format!("restart pod `{}`", pod.named.name),
-            Self::ScaleWorkload { workload, replicas } => {
-                format!("scale {} `{}` to {replicas}", workload.named.kind, workload.named.name)
-            }
+            Self::RestartPod { pod } => restart_pod::words(pod),
+            Self::ScaleWorkload { workload, replicas } => scale_workload::words(workload, *replicas),
         }
     }
 
     /// What was done, as a person would say it: "restarted pod `api-7f4b9`".
     pub fn done_words(&self) -> String {
         match self {
-            Self::RestartPod { pod } => format!("restarted pod `{}`", pod.named.name),
-            Self::ScaleWorkload { workload, replicas } => {
-                format!("scaled {} `{}` to {replicas}", workload.named.kind, workload.named.name)
-            }
+            Self::RestartPod { pod } => restart_pod::done_words(pod),
+            Self::ScaleWorkload { workload, replicas } => scale_workload::done_words(workload, *replicas),
         }
     }
 }

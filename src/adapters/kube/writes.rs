@@ -1,0 +1,318 @@
+//! The hand on Kubernetes: exactly four writes. Each says in its `User-Agent` whose intent it carries, asks
+//! once, never forces, and is guarded by the uid it was planned for.
+
+use std::error::Error as _;
+
+use async_trait::async_trait;
+use http::header::{HeaderValue, USER_AGENT};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Pod, PodTemplateSpec, Volume};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::Client;
+use kube::api::{Patch, PatchParams, PostParams, Request};
+use serde_json::{Value, json};
+
+use super::live::{Live, plain};
+use crate::domain::action::live::{LivePod, LiveWorkload, Marking};
+use crate::domain::action::restart_pod::Evict;
+use crate::domain::action::scale_workload::SetReplicas;
+use crate::domain::ids::{Cluster, IntentId};
+use crate::domain::plan::INTENT_ANNOTATION;
+use crate::domain::target::{Kind, Named, Object};
+use crate::ports::cluster_writes::{Answer, Hand, Mode};
+use crate::ports::reads::ReadError;
+
+/// Under which name `managedFields` shows what belay wrote.
+const FIELD_MANAGER: &str = "belay";
+
+/// What a dry run writes in place of an intent that does not exist yet.
+const NO_INTENT: &str = "plan";
+
+/// How much of an answer's text is kept: the API server's own messages are below 1 KiB, a webhook's may not be.
+const MAX_SAID: usize = 1024;
+
+/// Writes to one cluster.
+#[derive(Clone)]
+pub struct KubeHand {
+    live: Live,
+}
+
+impl KubeHand {
+    /// A hand with this client (see `connect`), on the cluster of this name.
+    pub const fn new(client: Client, cluster: Cluster) -> Self {
+        Self { live: Live { client, cluster } }
+    }
+
+    async fn send(
+        &self,
+        request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
+        mode: Mode<'_>,
+    ) -> Answer {
+        let mut request = match request {
+            Ok(request) => request,
+            Err(error) => return unsent(&error.to_string()),
+        };
+        let Ok(agent) = HeaderValue::from_str(&user_agent(mode)) else {
+            return unsent("the intent's id cannot stand in a header");
+        };
+        request.headers_mut().insert(USER_AGENT, agent);
+        // the body of a good answer is not looked at: that it was accepted is all that counts
+        match self.live.client.request_text(request).await {
+            Ok(_) => Answer::Done,
+            Err(error) => answer(&error),
+        }
+    }
+
+    /// The template that the pod's controller makes pods from, with what it adds by itself.
+    async fn template(&self, order: &Evict) -> Result<PodTemplateSpec, ReadError> {
+        let Named { kind, namespace, name, .. } = &order.controller.named;
+        let gone = || ReadError::NotFound { what: order.controller.to_string() };
+        match kind {
+            Kind::ReplicaSet => {
+                let found = self.live.get::<ReplicaSet>(namespace, name).await?.ok_or_else(gone)?;
+                found.spec.and_then(|s| s.template).ok_or_else(gone)
+            }
+            Kind::StatefulSet => {
+                let found = self.live.get::<StatefulSet>(namespace, name).await?.ok_or_else(gone)?;
+                let spec = found.spec.ok_or_else(gone)?;
+                let claims =
+                    spec.volume_claim_templates.into_iter().flatten().filter_map(|c| c.metadata.name);
+                Ok(with_claims(spec.template, claims, &order.pod.named.name))
+            }
+            Kind::DaemonSet => {
+                let found = self.live.get::<DaemonSet>(namespace, name).await?.ok_or_else(gone)?;
+                found.spec.map(|s| s.template).ok_or_else(gone)
+            }
+            Kind::Pod
+            | Kind::Deployment
+            | Kind::Job
+            | Kind::CronJob
+            | Kind::Node
+            | Kind::Namespace
+            | Kind::Service
+            | Kind::PersistentVolumeClaim
+            | Kind::HorizontalPodAutoscaler
+            | Kind::PodDisruptionBudget
+            | Kind::Other => Err(ReadError::Refused {
+                what: order.controller.to_string(),
+                why: "belay knows no pod template of that kind".to_owned(),
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl Hand for KubeHand {
+    async fn workload(&self, workload: &Object) -> Result<Option<LiveWorkload>, ReadError> {
+        self.live.workload(workload).await
+    }
+
+    async fn pod(&self, pod: &Object) -> Result<Option<LivePod>, ReadError> {
+        self.live.pod(pod).await
+    }
+
+    async fn set_replicas(&self, order: &SetReplicas, mode: Mode<'_>) -> Answer {
+        let SetReplicas { workload, generation, from, to, marking } = order;
+        let mut ops = vec![
+            json!({ "op": "test", "path": "/metadata/uid", "value": workload.uid }),
+            json!({ "op": "test", "path": "/metadata/generation", "value": generation }),
+            json!({ "op": "test", "path": "/spec/replicas", "value": from }),
+            json!({ "op": "replace", "path": "/spec/replicas", "value": to }),
+        ];
+        ops.extend(mark(marking, mode));
+        let request = Request::new(path::<Deployment>(&workload.named));
+        self.send(patch(&request, &workload.named.name, ops, mode), mode).await
+    }
+
+    async fn rehearse(&self, order: &Evict) -> Answer {
+        let template = match self.template(order).await {
+            Ok(template) => template,
+            Err(ReadError::Failed { what, why }) => return Answer::Unknown(format!("{what}: {why}")),
+            Err(no @ (ReadError::NotFound { .. } | ReadError::Refused { .. })) => {
+                return unsent(&no.to_string());
+            }
+        };
+        let body = match serde_json::to_vec(&replacement(order, template)) {
+            Ok(body) => body,
+            Err(error) => return unsent(&error.to_string()),
+        };
+        let request = Request::new(path::<Pod>(&order.pod.named));
+        self.send(request.create(&post(Mode::DryRun), body), Mode::DryRun).await
+    }
+
+    async fn mark(&self, order: &Evict, intent: &IntentId) -> Answer {
+        let mode = Mode::Act(intent);
+        let mut ops = vec![json!({ "op": "test", "path": "/metadata/uid", "value": order.pod.uid })];
+        ops.extend(mark(&order.marking, mode));
+        let request = Request::new(path::<Pod>(&order.pod.named));
+        self.send(patch(&request, &order.pod.named.name, ops, mode), mode).await
+    }
+
+    /// By hand: the library's own helper drops the delete options, and with them the uid.
+    async fn evict(&self, order: &Evict, mode: Mode<'_>) -> Answer {
+        let Object { named: Named { namespace, name, .. }, uid } = &order.pod;
+        if !plain(name) {
+            return unsent("no pod has such a name");
+        }
+        let body = json!({
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": { "name": name, "namespace": namespace },
+            "deleteOptions": { "preconditions": { "uid": uid } },
+        });
+        let request = Request::new(path::<Pod>(&order.pod.named));
+        let request =
+            request.create_subresource("eviction", name, &post(mode), body.to_string().into_bytes());
+        self.send(request, mode).await
+    }
+}
+
+fn path<K: kube::Resource<DynamicType = ()>>(named: &Named) -> String {
+    // a namespace that is none would change the path: the empty one makes the request fail
+    let namespace = if plain(&named.namespace) { named.namespace.as_str() } else { "" };
+    K::url_path(&(), Some(namespace))
+}
+
+fn patch(
+    request: &Request,
+    name: &str,
+    ops: Vec<Value>,
+    mode: Mode<'_>,
+) -> Result<http::Request<Vec<u8>>, kube::core::request::Error> {
+    let name = if plain(name) { name } else { "" };
+    let ops: json_patch::Patch =
+        serde_json::from_value(Value::Array(ops)).map_err(kube::core::request::Error::SerializeBody)?;
+    let params = PatchParams {
+        dry_run: dry(mode),
+        field_manager: Some(FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    request.patch(name, &params, &Patch::Json::<()>(ops))
+}
+
+fn post(mode: Mode<'_>) -> PostParams {
+    PostParams { dry_run: dry(mode), field_manager: Some(FIELD_MANAGER.to_owned()) }
+}
+
+const fn dry(mode: Mode<'_>) -> bool {
+    match mode {
+        Mode::DryRun => true,
+        Mode::Act(_) => false,
+    }
+}
+
+fn user_agent(mode: Mode<'_>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match mode {
+        Mode::DryRun => format!("belay/{version} {NO_INTENT}"),
+        Mode::Act(intent) => format!("belay/{version} intent/{intent}"),
+    }
+}
+
+/// The operations that put the intent on the object's own metadata.
+fn mark(marking: &Marking, mode: Mode<'_>) -> Vec<Value> {
+    let intent = match mode {
+        Mode::DryRun => NO_INTENT,
+        Mode::Act(intent) => intent.as_str(),
+    };
+    match marking {
+        Marking::Annotated { .. } => {
+            let pointer =
+                format!("/metadata/annotations/{}", INTENT_ANNOTATION.replace('~', "~0").replace('/', "~1"));
+            vec![json!({ "op": "add", "path": pointer, "value": intent })]
+        }
+        Marking::Bare { resource_version } => vec![
+            json!({ "op": "test", "path": "/metadata/resourceVersion", "value": resource_version }),
+            json!({ "op": "add", "path": "/metadata/annotations", "value": { INTENT_ANNOTATION: intent } }),
+        ],
+    }
+}
+
+/// The pod that the controller will make: named by the API server, owned as the old one is.
+fn replacement(order: &Evict, template: PodTemplateSpec) -> Pod {
+    let Object { named: Named { kind, name, .. }, uid } = &order.controller;
+    let meta = template.metadata.unwrap_or_default();
+    let owner = OwnerReference {
+        api_version: "apps/v1".to_owned(),
+        kind: kind.name().to_owned(),
+        name: name.clone(),
+        uid: uid.clone(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    };
+    Pod {
+        metadata: ObjectMeta {
+            generate_name: Some(format!("{name}-")),
+            namespace: Some(order.pod.named.namespace.clone()),
+            labels: meta.labels,
+            annotations: meta.annotations,
+            owner_references: Some(vec![owner]),
+            ..ObjectMeta::default()
+        },
+        spec: template.spec,
+        status: None,
+    }
+}
+
+/// A StatefulSet adds a volume for each of its claims; without them the template alone is no valid pod.
+fn with_claims(
+    mut template: PodTemplateSpec,
+    claims: impl Iterator<Item = String>,
+    pod: &str,
+) -> PodTemplateSpec {
+    if let Some(spec) = &mut template.spec {
+        let volumes = claims.map(|claim| Volume {
+            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                claim_name: format!("{claim}-{pod}"),
+                read_only: None,
+            }),
+            name: claim,
+            ..Volume::default()
+        });
+        spec.volumes.get_or_insert_default().extend(volumes);
+    }
+    template
+}
+
+/// What an error says of the write: a 4xx is a no, anything else leaves it open. A 5xx may come after the
+/// write was stored (a time-out towards etcd), and so may a 408.
+fn answer(error: &kube::Error) -> Answer {
+    match error {
+        kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 408 => {
+            let causes = status.details.iter().flat_map(|d| &d.causes).map(|c| c.message.as_str());
+            let said: Vec<_> = std::iter::once(status.message.as_str()).chain(causes).collect();
+            Answer::Refused {
+                code: status.code,
+                reason: status.reason.clone(),
+                message: bounded(&said.join(" ")),
+            }
+        }
+        kube::Error::Api(status) => {
+            Answer::Unknown(bounded(&format!("{} {}: {}", status.code, status.reason, status.message)))
+        }
+        other => Answer::Unknown(bounded(&chain(other))),
+    }
+}
+
+/// An order that never left.
+fn unsent(why: &str) -> Answer {
+    Answer::Refused { code: 400, reason: "NotSent".to_owned(), message: bounded(why) }
+}
+
+fn bounded(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MAX_SAID).collect()
+}
+
+/// An error with its causes.
+pub(super) fn chain(error: &kube::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    text
+}

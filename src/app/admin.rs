@@ -1,0 +1,268 @@
+//! The admin socket: how commands reach the running daemon. A Unix socket in the state directory that
+//! only the daemon's own user can open (0600); one JSON object a line each way. The store is never
+//! opened twice.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::domain::decision::Person;
+use crate::domain::ids::QuestionId;
+use crate::domain::message::{Button, View};
+use crate::domain::record::{Answer, Record};
+use crate::incident::{Ignored, Input, State};
+use crate::ports::store::{Append, Hold, HoldOp};
+
+use super::query::{Summary, Unclear};
+use super::{Daemon, Fed};
+
+/// The socket's name within the state directory.
+pub const SOCKET: &str = "admin.sock";
+/// The longest line that is read: a reason in words, with room.
+const MAX_LINE: u64 = 64 * 1024;
+/// How long a client may take to say what it wants.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// What can be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// The incidents.
+    List {
+        /// Closed ones too.
+        all: bool,
+    },
+    /// One incident.
+    Show {
+        /// Its name or the beginning of it.
+        incident: String,
+    },
+    /// Answer its open question, or put its act back.
+    Answer {
+        /// Its name or the beginning of it.
+        incident: String,
+        /// What.
+        answer: Answer,
+        /// Who says so (the socket's owner vouches for it).
+        name: String,
+    },
+    /// Pause acting.
+    Pause {
+        /// The hold's name.
+        hold: String,
+        /// Why.
+        reason: String,
+        /// Who.
+        name: String,
+    },
+    /// Lift a hold.
+    Resume {
+        /// The hold's name.
+        hold: String,
+        /// Who.
+        name: String,
+    },
+    /// The holds in force.
+    Holds,
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", content = "with", rename_all = "snake_case")]
+pub enum Response {
+    /// The incidents.
+    List(Vec<Summary>),
+    /// One incident as people read it.
+    View(Box<View>),
+    /// It is done; in words.
+    Done(String),
+    /// It was not done, and why.
+    Refused(String),
+    /// The holds in force.
+    Holds(Vec<Hold>),
+}
+
+/// Opens the socket, in place of one that a dead daemon left.
+pub fn bind(state_dir: &Path) -> io::Result<UnixListener> {
+    let path = state_dir.join(SOCKET);
+    match std::fs::remove_file(&path) {
+        Ok(()) => {}
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e),
+    }
+    let listener = UnixListener::bind(&path)?;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+/// Answers on the socket until `stop`.
+pub async fn serve(listener: UnixListener, daemon: Daemon, stop: CancellationToken) {
+    let mut clients = JoinSet::new();
+    loop {
+        let client = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        while clients.try_join_next().is_some() {}
+        match client {
+            Ok((stream, _)) => {
+                let daemon = daemon.clone();
+                clients.spawn(async move {
+                    match tokio::time::timeout(WITHIN, answer(stream, &daemon)).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(e)) => tracing::debug!(error = %e, "an admin client went away"),
+                        Err(_) => tracing::debug!("an admin client took too long"),
+                    }
+                });
+            }
+            Err(e) => tracing::warn!(error = %e, "an admin client could not be accepted"),
+        }
+    }
+}
+
+async fn answer(mut stream: UnixStream, daemon: &Daemon) -> io::Result<()> {
+    let uid = stream.peer_cred()?.uid();
+    let (read, mut write) = stream.split();
+    let mut line = String::new();
+    BufReader::new(read.take(MAX_LINE)).read_line(&mut line).await?;
+    let response = match serde_json::from_str(&line) {
+        Ok(request) => daemon.administer(request, uid).await,
+        Err(e) => Response::Refused(format!("the request cannot be read: {e}")),
+    };
+    let mut out = serde_json::to_vec(&response)?;
+    out.push(b'\n');
+    write.write_all(&out).await
+}
+
+/// Asks the daemon whose state directory this is.
+pub async fn ask(state_dir: &Path, request: &Request) -> io::Result<Response> {
+    let mut stream = UnixStream::connect(state_dir.join(SOCKET)).await?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line).await?;
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).await?;
+    Ok(serde_json::from_str(&answer)?)
+}
+
+impl Daemon {
+    async fn administer(&self, request: Request, uid: u32) -> Response {
+        let by = |name: String| Person::Operator { name: format!("{} (uid {uid})", tidy(&name)) };
+        let done = match request {
+            Request::List { all } => self.incidents(all).await.map(Response::List).map_err(|e| e.to_string()),
+            Request::Show { incident } => self.show(&incident).await,
+            Request::Answer { incident, answer, name } => {
+                self.answer_by_name(&incident, answer, by(name)).await
+            }
+            Request::Pause { hold, reason, name } => self.pause(&hold, &reason, by(name)).await,
+            Request::Resume { hold, name } => self.resume(&hold, by(name)).await,
+            Request::Holds => {
+                self.ports().store.holds().await.map(Response::Holds).map_err(|e| e.to_string())
+            }
+        };
+        done.unwrap_or_else(Response::Refused)
+    }
+
+    async fn show(&self, given: &str) -> Result<Response, String> {
+        let incident = self.resolve(given).await.map_err(|e: Unclear| e.to_string())?;
+        let (entries, state) = self.load(&incident).await.map_err(|e| e.to_string())?;
+        Ok(Response::View(Box::new(self.view(&entries, &state).await)))
+    }
+
+    async fn answer_by_name(&self, given: &str, answer: Answer, by: Person) -> Result<Response, String> {
+        let incident = self.resolve(given).await.map_err(|e| e.to_string())?;
+        let state = self.incident(&incident).await.map_err(|e| e.to_string())?;
+        let question = question_for(&state);
+        let fed = self.answer(&incident, question, answer, by).await.map_err(|e| e.to_string())?;
+        match fed {
+            Fed::Taken(_) => {
+                Ok(Response::Done(format!("taken: `belay incidents show {incident}` tells what came of it")))
+            }
+            Fed::Ignored(why) => Err(why.to_string()),
+        }
+    }
+
+    /// Answers a question of an incident. Takes effect at most once.
+    pub async fn answer(
+        &self,
+        incident: &crate::domain::ids::IncidentId,
+        question: QuestionId,
+        answer: Answer,
+        by: Person,
+    ) -> Result<Fed, super::FeedError> {
+        self.feed(incident, Input::Answered { question, answer, by }, None).await
+    }
+
+    /// Answers a question by its own name, as a button does.
+    pub async fn answer_question(
+        &self,
+        question: QuestionId,
+        answer: Answer,
+        by: Person,
+    ) -> Result<Fed, super::FeedError> {
+        match self.incident_at(&super::incidents::question_key(&question)).await? {
+            Some(incident) => self.answer(&incident, question, answer, by).await,
+            None => Ok(Fed::Ignored(Ignored::TooLate("belay never asked that question".into()))),
+        }
+    }
+
+    /// Pauses acting. When this returns no new write begins.
+    pub async fn pause(&self, hold: &str, reason: &str, by: Person) -> Result<Response, String> {
+        let (hold, reason) = (tidy(hold), tidy(reason));
+        let record = Record::Held { hold: hold.clone(), reason: reason.clone(), by };
+        self.hold(record, HoldOp::Place { hold: hold.clone(), reason }).await?;
+        Ok(Response::Done(format!("acting is paused by `{hold}`; `belay resume {hold}` lifts it")))
+    }
+
+    /// Lifts one hold.
+    pub async fn resume(&self, hold: &str, by: Person) -> Result<Response, String> {
+        let hold = tidy(hold);
+        let holds = self.ports().store.holds().await.map_err(|e| e.to_string())?;
+        if !holds.iter().any(|h| h.hold == hold) {
+            return Err(format!("there is no hold `{hold}`"));
+        }
+        let left: Vec<_> = holds.into_iter().map(|h| h.hold).filter(|h| *h != hold).collect();
+        self.hold(Record::Lifted { hold: hold.clone(), by }, HoldOp::Lift { hold: hold.clone() }).await?;
+        Ok(Response::Done(if left.is_empty() {
+            format!("`{hold}` is lifted; acting goes on")
+        } else {
+            format!("`{hold}` is lifted; still paused by {}", left.join(", "))
+        }))
+    }
+
+    async fn hold(&self, record: Record, op: HoldOp) -> Result<(), String> {
+        let mut append = Append::to(super::daemon_stream(), None, self.now());
+        append.records.push(record);
+        append.holds.push(op);
+        self.ports().store.append(append).await.map(drop).map_err(|e| e.to_string())
+    }
+}
+
+/// The question that an answer by name speaks to: the open one, else that of the act that can be put back.
+fn question_for(state: &State) -> QuestionId {
+    let open = state.question.as_ref().map(|q| q.question.id.clone());
+    open.unwrap_or_else(|| QuestionId::new(format!("by-name-{}", state.id)))
+}
+
+/// One line of plain words, bounded.
+fn tidy(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect::<String>().trim().to_owned()
+}
+
+/// The answer that a button or a verb stands for.
+pub fn answer_of(button: Button, reason: &str) -> Answer {
+    match button {
+        Button::Approve => Answer::Approve,
+        Button::Reject => Answer::Reject { reason: tidy(reason) },
+        Button::Confirm => Answer::Confirm,
+        Button::Revert => Answer::Revert,
+        Button::HandOver => Answer::HandOver,
+    }
+}

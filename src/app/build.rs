@@ -1,0 +1,318 @@
+//! Putting the daemon together from its configuration.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::adapters::alertmanager::{self, Alertmanager, Credentials};
+use crate::adapters::kube::{self, Access, KubeHand, KubeReads};
+use crate::adapters::mcp::{self, ConnectError, Hub, McpActions};
+use crate::adapters::openai::{self, OpenAi, TokenField};
+use crate::adapters::pager_webhook::{self, WebhookPager};
+use crate::adapters::slack::{self, SlackMessenger};
+use crate::config::{self, Config, ConfigError, LimitsConfig, ModelConfig};
+use crate::domain::ids::Cluster;
+use crate::domain::record::Record;
+use crate::execute::{KeyError, Signer};
+use crate::investigate::{Limits, Mind, Prompts};
+use crate::policy::{self, PolicySet};
+use crate::ports::clock::{SharedClock, SystemClock};
+use crate::ports::messenger::{Messenger, Pager};
+use crate::ports::reads::Alerts;
+use crate::ports::store::{Append, AppendError, Store};
+use crate::servers::actions::{
+    self, ActionServer, Engine, HardLimits, Ledger, LedgerError, NotAKey, VerifyingKeys,
+};
+use crate::servers::kubernetes::{self, KubernetesServer};
+use crate::store;
+
+use super::{Daemon, Ports};
+
+/// The file with the key that signs warrants.
+const WARRANT_KEY: &str = "warrant.key";
+/// The action server's file of used warrants.
+const USED_WARRANTS: &str = "used-warrants.jsonl";
+/// How long a read-only call of the action server may take: two reads and a dry-run, each at most 10 s.
+const ACTIONS_WITHIN: Duration = Duration::from_secs(35);
+/// How long one call of the pager may take.
+const PAGER_WITHIN: Duration = Duration::from_secs(10);
+/// How long one try of the model may take.
+const MODEL_WITHIN: Duration = Duration::from_secs(60);
+
+/// The daemon could not be put together.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each says what it is")]
+pub enum BuildError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("the policies cannot be used:\n{0}")]
+    Policies(policy::Errors),
+    #[error("the journal cannot be opened")]
+    Store(#[from] store::OpenError),
+    #[error("the start could not be recorded")]
+    Start(#[from] AppendError),
+    #[error("the key that signs warrants cannot be used; remove `{}` to make a new one", path.display())]
+    Key {
+        path: PathBuf,
+        #[source]
+        source: KeyError,
+    },
+    #[error("`{}` cannot be written", path.display())]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("the key that signs warrants does not verify them")]
+    NotAKey(#[from] NotAKey),
+    #[error("the file of used warrants cannot be opened")]
+    Ledger(#[from] LedgerError),
+    #[error("the cluster cannot be reached")]
+    Cluster(#[from] kube::ConnectError),
+    #[error("Alertmanager cannot be asked")]
+    Alertmanager(#[from] alertmanager::SetupError),
+    #[error("Slack cannot be used")]
+    Slack(#[from] slack::Misconfigured),
+    #[error("the pager cannot be used")]
+    Pager(#[from] pager_webhook::Misconfigured),
+    #[error("the model cannot be used")]
+    Model(#[from] openai::Misconfigured),
+    #[error("the prompts cannot be used")]
+    Prompts(#[from] crate::investigate::prompts::PromptError),
+    #[error("an MCP server of belay's own could not be started")]
+    Mcp(#[from] ConnectError),
+    #[error("the MCP server ended: {0}")]
+    Served(String),
+    #[error("the tools for the model could not be offered")]
+    Hub(#[from] mcp::HubError),
+}
+
+/// What a caller brings besides the configuration.
+pub struct Given {
+    /// Time.
+    pub clock: SharedClock,
+    /// The policies' texts, by file name.
+    pub policies: Vec<(String, String)>,
+    /// Where people read and answer, unless Slack is configured.
+    pub messenger: Arc<dyn Messenger>,
+    /// How people are called, unless a pager is configured.
+    pub pager: Arc<dyn Pager>,
+}
+
+/// A daemon, and the in-process servers that live as long as this.
+pub struct Built {
+    /// The daemon.
+    pub daemon: Daemon,
+    /// What opening the journal found.
+    pub report: store::OpenReport,
+    _servers: Vec<AbortOnDropHandle<Result<(), ConnectError>>>,
+}
+
+/// Puts the daemon together; nothing of it runs yet.
+pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
+    let set = policy::load(given.policies.iter().map(|(n, t)| (n.as_str(), t.as_str())));
+    let set = set.map_err(BuildError::Policies)?;
+    make_private(&config.state_dir)?;
+    let (store, report) = store::open(&config.state_dir, &store::Options::default())?;
+    let store: Arc<dyn Store> = Arc::new(store);
+    let signer = signer(&config.state_dir)?;
+    let mut servers = Vec::new();
+    let cluster = Cluster::new(&config.cluster.name);
+
+    let reading = access(config, config.cluster.token_file.as_ref());
+    let client = kube::connect(&reading).await?;
+    let reads = Arc::new(KubeReads::new(client, cluster.clone(), Arc::clone(&given.clock)));
+    let actions = actions(config, &given.clock, &signer, &cluster).await?;
+    servers.push(actions.server);
+    let mind = match &config.model {
+        None => None,
+        Some(model) => {
+            let made = mind(config, model, &given.clock, &reads).await?;
+            servers.push(made.1);
+            Some(made.0)
+        }
+    };
+    let ports = Ports {
+        clock: given.clock,
+        store,
+        cluster,
+        reads,
+        alerts: alerts(config)?,
+        actions: Arc::new(McpActions::new(actions.client, ACTIONS_WITHIN)),
+        messenger: messenger(config, given.messenger)?,
+        pager: pager(config, given.pager)?,
+        mind,
+    };
+    record_start(&ports, &set).await?;
+    Ok(Built { daemon: Daemon::new(ports, set, signer), report, _servers: servers })
+}
+
+async fn record_start(ports: &Ports, set: &PolicySet) -> Result<(), AppendError> {
+    let mut append = Append::to(super::daemon_stream(), None, ports.clock.now());
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    append.records.push(Record::Started { version, set: set.hash() });
+    ports.store.append(append).await.map(drop)
+}
+
+fn access(config: &Config, token_file: Option<&PathBuf>) -> Access {
+    match &config.cluster.url {
+        Some(url) => Access::Url { url: url.clone(), token_file: token_file.cloned() },
+        None => Access::Infer,
+    }
+}
+
+/// The action server, in this process, with its own client and its own identity where one is configured.
+async fn actions(
+    config: &Config,
+    clock: &SharedClock,
+    signer: &Signer,
+    cluster: &Cluster,
+) -> Result<mcp::InProcess, BuildError> {
+    let server = action_server(config, clock, signer, cluster).await?;
+    Ok(mcp::connect_in_process(server).await?)
+}
+
+async fn action_server(
+    config: &Config,
+    clock: &SharedClock,
+    signer: &Signer,
+    cluster: &Cluster,
+) -> Result<ActionServer, BuildError> {
+    let token = config.cluster.write_token_file.as_ref().or(config.cluster.token_file.as_ref());
+    let client = kube::connect(&access(config, token)).await?;
+    let hand = Arc::new(KubeHand::new(client, cluster.clone()));
+    let keys = VerifyingKeys::new([signer.public_key()])?;
+    let ledger = Ledger::open(&config.state_dir.join(USED_WARRANTS), clock.now())?;
+    let limits = hard_limits(&config.limits, cluster);
+    let engine = Engine::new(hand, keys, limits, Arc::clone(clock), ledger);
+    Ok(ActionServer::new(Arc::new(engine)))
+}
+
+/// Serves the action server on standard input and output, as a process of its own. It takes warrants
+/// that the daemon with this state directory signs.
+pub async fn serve_actions(config: &Config) -> Result<(), BuildError> {
+    make_private(&config.state_dir)?;
+    let (signer, cluster) = (signer(&config.state_dir)?, Cluster::new(&config.cluster.name));
+    let clock: SharedClock = Arc::new(SystemClock);
+    let server = action_server(config, &clock, &signer, &cluster).await?;
+    actions::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
+}
+
+/// Serves the kubernetes server on standard input and output.
+pub async fn serve_kubernetes(config: &Config) -> Result<(), BuildError> {
+    let client = kube::connect(&access(config, config.cluster.token_file.as_ref())).await?;
+    let clock: SharedClock = Arc::new(SystemClock);
+    let reads = Arc::new(KubeReads::new(client, Cluster::new(&config.cluster.name), clock));
+    let server = KubernetesServer::new(reads, config.limits.namespaces.clone());
+    kubernetes::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
+}
+
+/// What the action server refuses, whatever policy says.
+pub fn hard_limits(limits: &LimitsConfig, cluster: &Cluster) -> HardLimits {
+    let LimitsConfig { namespaces, own_namespace, max_replicas, max_replica_delta } = limits;
+    HardLimits {
+        cluster: cluster.clone(),
+        namespaces: namespaces.iter().cloned().collect(),
+        own_namespace: own_namespace.clone(),
+        max_replicas: *max_replicas,
+        max_replica_delta: *max_replica_delta,
+    }
+}
+
+type Server = AbortOnDropHandle<Result<(), ConnectError>>;
+
+/// The model, with the read-only tools of belay's own kubernetes server.
+async fn mind(
+    config: &Config,
+    model: &ModelConfig,
+    clock: &SharedClock,
+    reads: &Arc<KubeReads>,
+) -> Result<(Mind, Server), BuildError> {
+    let key = model.api_key_file.as_deref().map(config::secret).transpose()?;
+    let openai = OpenAi::new(openai::Settings {
+        base_url: model.url.clone(),
+        key,
+        model: model.name.clone(),
+        per_try: MODEL_WITHIN,
+        proxy: None,
+        token_field: TokenField::default(),
+    })?;
+    let texts = config.prompts.as_deref().map(config::prompts).transpose()?.unwrap_or_default();
+    let server = KubernetesServer::new(Arc::clone(reads) as _, config.limits.namespaces.clone());
+    let started = mcp::connect_in_process(server).await?;
+    let mut hub = Hub::new();
+    hub.join("kubernetes", started.client, &mcp::Allow::only(crate::servers::kubernetes::TOOLS)).await?;
+    let mind = Mind {
+        model: Arc::new(openai),
+        tools: Arc::new(hub),
+        clock: Arc::clone(clock),
+        prompts: Arc::new(Prompts::load(texts)?),
+        limits: Limits::default(),
+    };
+    Ok((mind, started.server))
+}
+
+fn alerts(config: &Config) -> Result<Option<Arc<dyn Alerts>>, BuildError> {
+    let Some(alertmanager) = &config.alertmanager else { return Ok(None) };
+    let credentials = match &alertmanager.bearer_token_file {
+        Some(file) => Credentials::Bearer(config::secret(file)?),
+        None => Credentials::None,
+    };
+    Ok(Some(Arc::new(Alertmanager::new(&alertmanager.url, credentials)?)))
+}
+
+fn messenger(config: &Config, otherwise: Arc<dyn Messenger>) -> Result<Arc<dyn Messenger>, BuildError> {
+    let Some(slack) = &config.slack else { return Ok(otherwise) };
+    let token: SecretString = config::secret(&slack.token_file)?;
+    let mut settings = slack::Config::new(token, slack.channel.clone());
+    settings.api_url.clone_from(&slack.url);
+    Ok(Arc::new(SlackMessenger::new(settings)?))
+}
+
+fn pager(config: &Config, otherwise: Arc<dyn Pager>) -> Result<Arc<dyn Pager>, BuildError> {
+    let Some(pager) = &config.pager else { return Ok(otherwise) };
+    let bearer = pager.bearer_token_file.as_deref().map(config::secret).transpose()?;
+    Ok(Arc::new(WebhookPager::new(&pager.webhook, bearer, PAGER_WITHIN)?))
+}
+
+/// The key that signs warrants: kept in the state directory, made at the first start.
+pub fn signer(state_dir: &Path) -> Result<Signer, BuildError> {
+    let path = state_dir.join(WARRANT_KEY);
+    let broken = |source| BuildError::Key { path: path.clone(), source };
+    match fs::read(&path) {
+        Ok(bytes) => Signer::from_pkcs8(&bytes).map_err(broken),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let (signer, secret) = Signer::generate().map_err(broken)?;
+            keep_private(&path, secret.expose())
+                .map_err(|source| BuildError::Write { path: path.clone(), source })?;
+            Ok(signer)
+        }
+        Err(source) => Err(ConfigError::Read { path, source }.into()),
+    }
+}
+
+/// Writes a file that only its owner can read, wholly or not at all.
+fn keep_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = path.with_extension("part");
+    match fs::remove_file(&part) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&part, path)
+}
+
+/// Makes the state directory, for its owner alone.
+fn make_private(dir: &Path) -> Result<(), BuildError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|source| BuildError::Write { path: dir.to_owned(), source })
+}

@@ -1,0 +1,308 @@
+//! What each effect does in the world. No choices are made here: ports are asked, pure stages are given
+//! what they answered, and the result comes back as an input of the incident.
+
+use crate::domain::cluster::Snapshot;
+use crate::domain::decision::{ApprovalFacts, Asked, Decided, Expectation, Person, Question};
+use crate::domain::ids::{CandidateId, IncidentId, IntentId};
+use crate::domain::plan::Refusal;
+use crate::domain::record::{Choice, Diagnosis, Entry, Intent};
+use crate::domain::warrant::Applied;
+use crate::execute::verify::{self, Seen};
+use crate::incident::input::{Check, Held};
+use crate::incident::{Effect, Input, State};
+use crate::policy::Permit;
+use crate::ports::actions::NoAnswer;
+use crate::ports::messenger::Undelivered;
+use crate::ports::reads::{Located, ReadError};
+use crate::ports::store::{Claimed, StoreError};
+use crate::store::Durable;
+use crate::{diagnose, execute, investigate, policy};
+
+use super::facts::Asking;
+use super::incidents::FeedError;
+use super::loops::{Ended, GIVE_UP};
+use super::{Daemon, Fed};
+
+impl Daemon {
+    /// Carries out one effect of an incident.
+    pub(super) async fn effect(
+        &self,
+        incident: &IncidentId,
+        effect: &Effect,
+        claimed: &Claimed,
+    ) -> Result<Ended, FeedError> {
+        let (entries, state) = self.load(incident).await?;
+        let input = match effect {
+            Effect::Look => self.look(&state).await,
+            Effect::Advise => Ok(self.advise(&state)),
+            Effect::Investigate => self.investigate(&state).await,
+            Effect::Decide { candidate } => self.decide(&state, candidate).await,
+            Effect::Plan { candidate } => self.plan(&state, candidate).await,
+            Effect::Judge => self.judge(&state).await,
+            Effect::Apply { intent } => self.apply(&entries, &state, intent).await,
+            Effect::Check { intent } => self.check(&state, intent).await,
+            Effect::PlanRevert { intent, by } => self.plan_revert(&state, intent, by.clone()).await,
+            Effect::Publish => self.publish(&entries, &state, claimed).await,
+            Effect::Page { why } => self.page(&entries, &state, why).await,
+        };
+        match input {
+            Ok(Some(input)) => {
+                let fed = self.feed(incident, input, Some(&claimed.work.id)).await?;
+                if let Fed::Ignored(why) = fed {
+                    tracing::debug!(%incident, ?effect, %why, "an effect came to nothing");
+                }
+                Ok(Ended::Complete)
+            }
+            Ok(None) => Ok(Ended::Done),
+            Err(NotNow(why)) => Ok(Ended::Failed(why)),
+        }
+    }
+
+    async fn look(&self, state: &State) -> Done {
+        let (Some(snapshot), Some(lead)) = (self.snapshot(state).await?, state.lead()) else {
+            return Ok(self.advise(state));
+        };
+        let mut diagnosis = diagnose::diagnose(&snapshot, &lead.labels);
+        // everything that was read is kept before anything is done: an act may remove it
+        let whole = serde_json::to_vec(&snapshot).map_err(|e| NotNow(e.to_string()))?;
+        let hash = self.ports().store.put_blob(whole).await?;
+        diagnosis.evidence.iter_mut().for_each(|evidence| evidence.blob = Some(hash));
+        Ok(Some(Input::Diagnosed(Box::new(diagnosis))))
+    }
+
+    fn advise(&self, state: &State) -> Option<Input> {
+        let lead = state.lead()?;
+        let target = state.target.named().is_some() && state.owner.is_some();
+        Some(Input::Advised(policy::advise(&self.policies(), lead, target)))
+    }
+
+    async fn investigate(&self, state: &State) -> Done {
+        let Some(diagnosis) = &state.diagnosis else { return Ok(None) };
+        Ok(Some(Input::Chosen(self.choice(state, diagnosis).await?)))
+    }
+
+    async fn choice(&self, state: &State, diagnosis: &Diagnosis) -> Result<Choice, NotNow> {
+        let Some(mind) = &self.ports().mind else {
+            return Ok(investigate::playbook(diagnosis, "no model is configured"));
+        };
+        let (Some(lead), Some(named)) = (state.lead(), state.target.named()) else {
+            return Ok(investigate::playbook(diagnosis, "there is nothing to investigate"));
+        };
+        let case = investigate::Case {
+            incident: &state.id,
+            cluster: &state.cluster,
+            namespace: &named.namespace,
+            alert: lead,
+            diagnosis,
+        };
+        let found = investigate::investigate(mind, &case, super::entropy()).await;
+        self.ports().store.put_blob(found.transcript.clone()).await?;
+        Ok(found.choice(diagnosis))
+    }
+
+    async fn decide(&self, state: &State, candidate: &CandidateId) -> Done {
+        let asking = Asking { asked: Asked::Candidate, candidate, plan: None, but: None };
+        let question = self.question(state, asking).await?;
+        Ok(Some(self.decided(question)))
+    }
+
+    fn decided(&self, question: Question) -> Input {
+        let set = self.policies();
+        let decision = policy::decide(&set, &question);
+        let cleared = policy::permit(&set, &question).is_ok();
+        Input::Decided { decided: Box::new(Decided { question, decision }), cleared }
+    }
+
+    async fn plan(&self, state: &State, id: &CandidateId) -> Done {
+        let Some(candidate) = state.diagnosis.iter().flat_map(|d| &d.candidates).find(|c| c.id == *id) else {
+            return Ok(None);
+        };
+        let result = self.ports().actions.plan(&candidate.action, &candidate.owner).await?;
+        Ok(Some(Input::Planned { candidate: id.clone(), result: result.map(Box::new) }))
+    }
+
+    async fn judge(&self, state: &State) -> Done {
+        let (Some(plan), Some(candidate)) = (&state.plan, chosen(state)) else { return Ok(None) };
+        let asking = Asking { asked: Asked::Plan, candidate: &candidate, plan: Some(plan), but: None };
+        let question = self.question(state, asking).await?;
+        Ok(Some(self.decided(question)))
+    }
+
+    /// Policy a last time, then the warrant, then the write. On a repeat the object is asked first: what
+    /// took effect is never sent again.
+    async fn apply(&self, entries: &[Durable<Entry>], state: &State, id: &IntentId) -> Done {
+        let intent = entries.iter().filter_map(Durable::intent).find(|i| i.id == *id);
+        let (Some(intent), Some(act)) = (intent, state.act(id)) else { return Ok(None) };
+        if act.done() {
+            return Ok(None);
+        }
+        let applied = |applied| Ok(Some(Input::Applied { intent: id.clone(), applied }));
+        let status = self.ports().actions.status(&intent.plan, id).await?;
+        if matches!(status, Applied::Done { .. }) {
+            return applied(status);
+        }
+        let permit = match self.permit_for(state, &intent).await? {
+            Ok(permit) => permit,
+            Err(decided) => return Ok(Some(Input::NotSent { intent: id.clone(), decided })),
+        };
+        self.metrics().acts.inc();
+        let outcome =
+            execute::carry_out(&*self.ports().actions, &self.inner.signer, permit, &intent, self.now()).await;
+        applied(outcome)
+    }
+
+    /// Policy's last word, at the write.
+    async fn permit_for(
+        &self,
+        state: &State,
+        intent: &Intent,
+    ) -> Result<Result<Permit, Box<Decided>>, NotNow> {
+        let candidate = chosen(state).ok_or_else(|| NotNow("nothing was chosen".into()))?;
+        let asking = Asking {
+            asked: Asked::Write,
+            candidate: &candidate,
+            plan: Some(&intent.plan),
+            but: Some(&intent.id),
+        };
+        let mut question = self.question(state, asking).await?;
+        question.approval = approved(state, intent);
+        question.undoes = intent.reverts.as_ref().map(|_| intent.grant().clone());
+        let permit = policy::permit(&self.policies(), &question);
+        Ok(permit.map_err(|decision| Box::new(Decided { question, decision: *decision })))
+    }
+
+    async fn check(&self, state: &State, id: &IntentId) -> Done {
+        let (Some(act), Some(lead)) = (state.act(id), state.lead()) else { return Ok(None) };
+        let owner = act.intent.plan.owner.clone();
+        let located = Located { target: owner.0.clone(), owner };
+        let after = match self.ports().reads.snapshot(&located).await {
+            Ok(after) => after,
+            Err(e) => return Ok(Some(Input::Checked { intent: id.clone(), check: unseen(&e.to_string()) })),
+        };
+        let before = self.before(state).await?;
+        let active = match &self.ports().alerts {
+            Some(alerts) => alerts.active().await.map_err(|e| e.to_string()),
+            None => Err("no Alertmanager is configured whose list could be read".into()),
+        };
+        let look = verify::Look {
+            intent: &act.intent,
+            acted: act.done_at.unwrap_or(act.intended_at),
+            alert: &lead.labels,
+            before: before.as_ref().unwrap_or(&after),
+            after: &after,
+            active: &active,
+        };
+        let check = check_of(verify::verify(&look));
+        Ok(Some(Input::Checked { intent: id.clone(), check }))
+    }
+
+    /// The cluster as it was diagnosed, from what was kept then.
+    async fn before(&self, state: &State) -> Result<Option<Snapshot>, NotNow> {
+        let kept = state.diagnosis.iter().flat_map(|d| &d.evidence).find_map(|e| e.blob);
+        let Some(hash) = kept else { return Ok(None) };
+        let bytes = self.ports().store.blob(hash).await?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    async fn plan_revert(&self, state: &State, id: &IntentId, by: Option<Person>) -> Done {
+        let Some(act) = state.act(id) else { return Ok(None) };
+        let planned = self.ports().actions.plan_revert(&act.intent.plan, id).await?;
+        let result: Result<_, Refusal> = planned.map(Box::new);
+        Ok(Some(Input::RevertPlanned { intent: id.clone(), by, result }))
+    }
+
+    async fn publish(&self, entries: &[Durable<Entry>], state: &State, claimed: &Claimed) -> Done {
+        if !state.has_news() {
+            return Ok(None);
+        }
+        let view = self.view(entries, state).await;
+        let carries = view.question.as_ref().map(|q| q.question.clone());
+        match self.ports().messenger.publish(&view, state.message.as_ref()).await {
+            Ok(message) => Ok(Some(Input::Published { message, version: view.version, carries })),
+            Err(Undelivered::Later { why, .. }) if claimed.attempts < GIVE_UP => Err(NotNow(why)),
+            Err(e @ (Undelivered::Later { .. } | Undelivered::Never(_))) => {
+                tracing::error!(incident = %state.id, error = %e, "the message was not accepted");
+                Ok(Some(Input::Undelivered { why: e.to_string() }))
+            }
+        }
+    }
+
+    async fn page(&self, entries: &[Durable<Entry>], state: &State, why: &str) -> Done {
+        let pager = &self.ports().pager;
+        let headline = self.view(entries, state).await.headline;
+        match pager.page(&state.id, &headline, why).await {
+            Ok(()) => Ok(Some(Input::Paged { through: pager.name().into() })),
+            Err(e) => {
+                // a page is tried for as long as the incident lives: somebody must hear
+                tracing::error!(incident = %state.id, error = %e, why, "nobody could be called");
+                Err(NotNow(e.to_string()))
+            }
+        }
+    }
+}
+
+/// One look, summed up: the strictest counts.
+fn check_of(seen: Vec<(Expectation, Seen)>) -> Check {
+    let rank = |s: &Seen| match s {
+        Seen::Again(_) => 3,
+        Seen::Not(_) => 2,
+        Seen::CannotTell(_) => 1,
+        Seen::Held(_) => 0,
+    };
+    let held = match seen.iter().map(|(_, s)| rank(s)).max() {
+        Some(3) => Held::Again,
+        Some(2) => Held::NotYet,
+        Some(1) => Held::CannotTell,
+        Some(_) | None => Held::Yes,
+    };
+    let words = |(_, s): (Expectation, Seen)| match s {
+        Seen::Again(w) | Seen::Not(w) | Seen::CannotTell(w) | Seen::Held(w) => w,
+    };
+    Check { held, seen: seen.into_iter().map(words).collect() }
+}
+
+fn unseen(why: &str) -> Check {
+    Check { held: Held::CannotTell, seen: vec![why.to_owned()] }
+}
+
+/// The approval on which the intent was written: the one that the decision before it was made on.
+fn approved(state: &State, intent: &Intent) -> Option<ApprovalFacts> {
+    if let Some(by) = intent.reverts.as_ref().and(state.reverting.as_ref()) {
+        // whoever pressed Revert approved exactly the undo that the message promised
+        return Some(ApprovalFacts { plan: intent.plan_hash, by: vec![by.clone()], at: intent.plan.made_at });
+    }
+    let decided = state.decided.as_ref()?;
+    decided.question.approval.clone().filter(|a| a.plan == intent.plan_hash)
+}
+
+/// The candidate that was chosen.
+fn chosen(state: &State) -> Option<CandidateId> {
+    match &state.choice.as_ref()?.conclusion {
+        crate::domain::record::Conclusion::Choose { candidate, .. } => Some(candidate.clone()),
+        crate::domain::record::Conclusion::NoAction | crate::domain::record::Conclusion::Escalate => None,
+    }
+}
+
+/// How an effect ends: an input, nothing, or not now.
+pub(super) type Done = Result<Option<Input>, NotNow>;
+
+/// It could not be done now; worth another try.
+pub(super) struct NotNow(pub(super) String);
+
+impl From<ReadError> for NotNow {
+    fn from(e: ReadError) -> Self {
+        Self(e.to_string())
+    }
+}
+
+impl From<NoAnswer> for NotNow {
+    fn from(e: NoAnswer) -> Self {
+        Self(e.to_string())
+    }
+}
+
+impl From<StoreError> for NotNow {
+    fn from(e: StoreError) -> Self {
+        Self(e.to_string())
+    }
+}

@@ -1,0 +1,167 @@
+//! The question that policy is asked: facts of this moment, read anew each of the three times.
+
+use std::collections::BTreeSet;
+
+use crate::diagnose;
+use crate::domain::cluster::Snapshot;
+use crate::domain::decision::{
+    AlertFacts, ApprovalFacts, Asked, ClusterFacts, Fact, FindingFacts, HistoryFacts, Question,
+};
+use crate::domain::finding::Certainty;
+use crate::domain::ids::{CandidateId, IntentId};
+use crate::domain::plan::{INTENT_ANNOTATION, Plan};
+use crate::domain::record::{Answer, Investigator};
+use crate::incident::State;
+use crate::policy;
+use crate::ports::reads::{Located, ReadError};
+
+use super::Daemon;
+use super::effects::NotNow;
+use super::incidents::FeedError;
+
+/// What is asked about.
+pub(super) struct Asking<'a> {
+    /// Which of the three times.
+    pub asked: Asked,
+    /// About which candidate.
+    pub candidate: &'a CandidateId,
+    /// About which plan.
+    pub plan: Option<&'a Plan>,
+    /// The intent whose own draws do not count against it.
+    pub but: Option<&'a IntentId>,
+}
+
+impl Daemon {
+    /// The cluster around the incident, now.
+    pub(super) async fn snapshot(&self, state: &State) -> Result<Option<Snapshot>, NotNow> {
+        let Some(named) = state.target.named() else { return Ok(None) };
+        let located = match (self.ports().reads.locate(named).await, &state.owner) {
+            (Ok(located), _) => located,
+            // the pod that the alert named is gone; its owner still answers for it
+            (Err(ReadError::NotFound { .. }), Some(owner)) => {
+                Located { target: owner.0.clone(), owner: owner.clone() }
+            }
+            (Err(e), _) => return Err(e.into()),
+        };
+        Ok(Some(self.ports().reads.snapshot(&located).await?))
+    }
+
+    /// The whole question.
+    pub(super) async fn question(&self, state: &State, asking: Asking<'_>) -> Result<Question, NotNow> {
+        let missing = |what: &str| NotNow(format!("there is no {what} to ask policy about"));
+        let snapshot = self.snapshot(state).await?.ok_or_else(|| missing("target"))?;
+        let lead = state.lead().ok_or_else(|| missing("alert"))?;
+        let diagnosis = state.diagnosis.as_ref().ok_or_else(|| missing("diagnosis"))?;
+        let candidate = diagnosis.candidates.iter().find(|c| c.id == *asking.candidate);
+        let candidate = candidate.ok_or_else(|| missing("candidate"))?;
+        let finding = diagnosis.findings.iter().find(|f| f.cause.name() == candidate.cause);
+        let now = self.now();
+        let (target, owner) = diagnose::facts(&snapshot, &lead.labels, &candidate.action);
+        let mut question = Question {
+            asked: asking.asked,
+            incident: state.id.clone(),
+            // an undo is another action than the one that was chosen
+            action: asking.plan.map_or(&candidate.action, |plan| &plan.action).clone(),
+            plan: asking.plan.cloned(),
+            chosen_by_model: chosen_by_model(state),
+            alert: AlertFacts {
+                labels: lead.labels.clone(),
+                severity: lead.severity(),
+                starts_at: lead.starts_at,
+                flaps: state.flaps,
+            },
+            finding: FindingFacts {
+                cause: candidate.cause.clone(),
+                certainty: finding.map_or(Certainty::Possible, |f| f.certainty),
+            },
+            target,
+            owner,
+            history: HistoryFacts::default(),
+            cluster: self.cluster_facts(&snapshot, asking.but).await?,
+            approval: approval(state),
+            undoes: None,
+            now,
+        };
+        question.history = self.history(&question, asking.but).await?;
+        Ok(question)
+    }
+
+    /// What was drawn upon the limits that could matter for this question.
+    async fn history(&self, question: &Question, but: Option<&IntentId>) -> Result<HistoryFacts, NotNow> {
+        let keys = policy::history_keys(&self.policies(), question);
+        let taken = self.ports().store.taken(&keys, but).await?;
+        Ok(HistoryFacts { taken: taken.into_iter().filter(|(_, at)| !at.is_empty()).collect() })
+    }
+
+    async fn cluster_facts(
+        &self,
+        snapshot: &Snapshot,
+        but: Option<&IntentId>,
+    ) -> Result<ClusterFacts, NotNow> {
+        let store = &self.ports().store;
+        let holds = store.holds().await?;
+        let in_flight = store.taken(&[policy::IN_FLIGHT.to_owned()], but).await?;
+        let in_flight: usize = in_flight.iter().map(|(_, at)| at.len()).sum();
+        let firing_groups = match &self.ports().alerts {
+            None => Fact::NotApplicable,
+            Some(alerts) => match alerts.active().await {
+                Ok(active) => Fact::Known(groups(&active)),
+                Err(e) => Fact::Unknown(e.to_string()),
+            },
+        };
+        Ok(ClusterFacts {
+            firing_groups,
+            actions_in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
+            holds: holds.into_iter().map(|h| format!("{}: {}", h.hold, h.reason)).collect(),
+            strange_intents: self.strange(snapshot).await?,
+        })
+    }
+
+    /// Whether an object carries an intent that the journal does not know: the journal was lost, or
+    /// somebody else runs belay here.
+    async fn strange(&self, snapshot: &Snapshot) -> Result<bool, NotNow> {
+        for intent in carried(snapshot) {
+            let known = match intent.incident() {
+                None => false,
+                Some(incident) => match self.incident(&incident).await {
+                    Ok(state) => state.act(&intent).is_some(),
+                    Err(FeedError::NoIncident(_)) => false,
+                    Err(e) => return Err(NotNow(e.to_string())),
+                },
+            };
+            if !known {
+                tracing::warn!(%intent, owner = %snapshot.owner, "an object carries an intent that the journal does not know");
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The intents that the owner and its pods carry.
+fn carried(snapshot: &Snapshot) -> BTreeSet<IntentId> {
+    let workload = snapshot.workload.iter().flatten().map(|w| &w.annotations);
+    let pods = snapshot.pods.iter().flatten().map(|p| &p.annotations);
+    let marks = workload.chain(pods).filter_map(|a| a.get(INTENT_ANNOTATION));
+    marks.filter(|mark| !mark.is_empty()).map(|mark| IntentId::new(mark.clone())).collect()
+}
+
+/// Alert groups: distinct pairs of alert name and namespace.
+fn groups(active: &[crate::domain::cluster::ActiveAlert]) -> u32 {
+    let label = |a: &crate::domain::cluster::ActiveAlert, l: &str| a.labels.get(l).cloned();
+    let groups: BTreeSet<_> = active.iter().map(|a| (label(a, "alertname"), label(a, "namespace"))).collect();
+    u32::try_from(groups.len()).unwrap_or(u32::MAX)
+}
+
+fn chosen_by_model(state: &State) -> bool {
+    matches!(state.choice.as_ref().map(|c| &c.by), Some(Investigator::Model { .. }))
+}
+
+/// The approvals given to the open question.
+fn approval(state: &State) -> Option<ApprovalFacts> {
+    let open = state.question.as_ref()?;
+    let given: Vec<_> = open.answers.iter().filter(|(_, answer, _)| *answer == Answer::Approve).collect();
+    let at = given.iter().map(|(_, _, at)| *at).max()?;
+    let by = given.into_iter().map(|(by, _, _)| by.clone()).collect();
+    Some(ApprovalFacts { plan: open.question.plan, by, at })
+}

@@ -1,0 +1,203 @@
+//! One step of one incident: load, fold, step, append, and again if somebody was faster.
+
+use jiff::Timestamp;
+
+use crate::domain::ids::{IncidentId, IntentId, QuestionId, StreamId};
+use crate::domain::record::{Entry, Intent, Record};
+use crate::domain::target::RootOwner;
+use crate::incident::{Ignored, Illegal, Input, Moment, State, Step, step};
+use crate::ports::store::{Append, AppendError, IndexOp, Reserve, StoreError, TimerOp, WorkId};
+use crate::store::Durable;
+
+use super::Daemon;
+use super::work::Job;
+
+/// How often a step is decided anew because somebody else was faster. Contention is between a handful of
+/// inputs of one incident; more than this means that something spins.
+const TRIES: usize = 16;
+
+/// What became of an input.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fed {
+    /// It was taken; this is the state now.
+    Taken(Box<State>),
+    /// It changes nothing.
+    Ignored(Ignored),
+}
+
+/// An input could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError {
+    /// There is no such incident.
+    #[error("there is no incident `{0}`")]
+    NoIncident(StreamId),
+    /// The store does not work.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal does not make sense.
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    /// The step was refused for another reason than those that are decided anew.
+    #[error("the step was refused: {0}")]
+    Refused(AppendError),
+    /// Somebody else was always faster.
+    #[error("the incident changes too fast to be changed")]
+    Busy,
+}
+
+/// The index key of an owner's open incident.
+pub(super) fn owner_key(owner: &RootOwner) -> String {
+    format!("owner/{}", owner.key())
+}
+
+/// The index key of an open incident.
+fn open_key(incident: &IncidentId) -> String {
+    format!("{OPEN}{incident}")
+}
+
+/// The prefix under which all open incidents are found.
+pub(super) const OPEN: &str = "open/";
+
+/// The index key of a question: a button carries nothing else.
+pub(super) fn question_key(question: &QuestionId) -> String {
+    format!("question/{question}")
+}
+
+impl Daemon {
+    /// The incident's entries and state.
+    pub(super) async fn load(
+        &self,
+        incident: &IncidentId,
+    ) -> Result<(Vec<Durable<Entry>>, State), FeedError> {
+        let stream = incident.stream();
+        let entries = self.ports().store.load(&stream).await?;
+        let state = State::fold(entries.iter().map(|e| &**e))?;
+        state.map(|state| (entries, state)).ok_or(FeedError::NoIncident(stream))
+    }
+
+    /// Gives `input` to the incident. `work`, if any, is completed in the same step.
+    pub async fn feed(
+        &self,
+        incident: &IncidentId,
+        input: Input,
+        work: Option<&WorkId>,
+    ) -> Result<Fed, FeedError> {
+        let mut input = input;
+        for _ in 0..TRIES {
+            let (_, state) = self.load(incident).await?;
+            let moment = self.moment();
+            let step = match step(&state, input.clone(), moment) {
+                Ok(step) => step,
+                Err(ignored) => return self.ignore(&state, ignored, work).await,
+            };
+            let place = Place { incident: &state.id, state: Some(&state), at: moment.at, work };
+            let append = place.append(step);
+            match self.ports().store.append(append).await {
+                Ok(entries) => {
+                    let mut state = state;
+                    for entry in &entries {
+                        state = state.next(entry)?;
+                    }
+                    self.metrics().steps.inc();
+                    return Ok(Fed::Taken(Box::new(state)));
+                }
+                Err(AppendError::Moved { .. }) => {}
+                Err(AppendError::Limit { code, key: _, taken, max }) => {
+                    let why = format!("{taken} of {max} taken");
+                    input = Input::Blocked { code, why };
+                }
+                Err(AppendError::Held(why)) => {
+                    input = Input::Blocked { code: "hold".into(), why };
+                }
+                Err(AppendError::AlreadyDone(_)) => return Ok(Fed::Ignored(Ignored::Duplicate)),
+                Err(AppendError::Store(e)) => return Err(e.into()),
+                Err(e @ (AppendError::Taken { .. } | AppendError::Unwritable(_))) => {
+                    return Err(FeedError::Refused(e));
+                }
+            }
+        }
+        Err(FeedError::Busy)
+    }
+
+    /// Nothing follows from the input; the work that brought it is completed all the same.
+    async fn ignore(&self, state: &State, ignored: Ignored, work: Option<&WorkId>) -> Result<Fed, FeedError> {
+        if let Some(work) = work {
+            let mut append = Append::to(state.id.stream(), None, self.now());
+            append.done.push(work.clone());
+            match self.ports().store.append(append).await {
+                Ok(_) | Err(AppendError::AlreadyDone(_)) => {}
+                Err(AppendError::Store(e)) => return Err(e.into()),
+                Err(e) => return Err(FeedError::Refused(e)),
+            }
+        }
+        Ok(Fed::Ignored(ignored))
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment { at: self.now(), entropy: super::entropy() }
+    }
+}
+
+/// Where and when a step is written.
+pub(super) struct Place<'a> {
+    /// Its incident.
+    pub incident: &'a IncidentId,
+    /// The state it was decided on; `None` before there is one.
+    pub state: Option<&'a State>,
+    /// When.
+    pub at: Timestamp,
+    /// The work that it completes.
+    pub work: Option<&'a WorkId>,
+}
+
+impl Place<'_> {
+    /// A step in the store's words.
+    pub(super) fn append(&self, step: Step) -> Append {
+        let Self { incident, state, at, work } = *self;
+        let stream = incident.stream();
+        let version = state.map_or(0, |s| s.version);
+        let mut append = Append::to(stream.clone(), Some(version), at);
+        let nonce = format!("{:032x}", super::entropy());
+        append.enqueue = step
+            .effects
+            .into_iter()
+            .enumerate()
+            .map(|(i, (effect, due))| {
+                let job = Job::Incident { effect };
+                job.work(format!("{stream}/{nonce}/{i}"), stream.clone(), due.unwrap_or(at))
+            })
+            .collect();
+        append.timers = step
+            .timers
+            .into_iter()
+            .map(|(name, due)| match due {
+                Some(due) => TimerOp::Set { name: name.to_string(), due },
+                None => TimerOp::Clear { name: name.to_string() },
+            })
+            .collect();
+        if let Some(intent) = step.draws {
+            append.reserve = reserves(&intent);
+            append.unless_held = true;
+        }
+        append.release = step.release;
+        let owner = state.and_then(|s| s.owner.as_ref());
+        if let Some(open) = step.open {
+            let keys = owner.map(owner_key).into_iter().chain([open_key(incident)]);
+            let bind = |key| if open { IndexOp::Bind { key } } else { IndexOp::Unbind { key } };
+            append.index.extend(keys.map(bind));
+        }
+        for record in &step.records {
+            if let Record::Asked(question) = record {
+                append.index.push(IndexOp::Bind { key: question_key(&question.id) });
+            }
+        }
+        append.records = step.records;
+        append.done.extend(work.cloned());
+        append
+    }
+}
+
+fn reserves(intent: &Intent) -> Vec<Reserve> {
+    let id: &IntentId = &intent.id;
+    intent.terms.draws.iter().map(|draw| Reserve { intent: id.clone(), draw: draw.clone() }).collect()
+}

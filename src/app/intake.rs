@@ -1,0 +1,209 @@
+//! From the webhook to the incidents: first durable, then answered, then worked on.
+
+use crate::domain::alert::{Alert, AlertStatus};
+use crate::domain::canonical::Hash;
+use crate::domain::ids::{Cluster, Fingerprint, IncidentId, StreamId};
+use crate::domain::record::{Opening, Record};
+use crate::domain::target::{RootOwner, Targeted};
+use crate::incident::{Input, Phase, open};
+use crate::intake::{self, BadBody};
+use crate::ports::reads::ReadError;
+use crate::ports::store::{Append, AppendError, Claimed, IndexOp, StoreError};
+
+use super::incidents::{FeedError, Place, owner_key};
+use super::work::Job;
+use super::{Daemon, Fed};
+
+/// How often an alert is routed anew because an incident was opened or closed meanwhile.
+const TRIES: usize = 8;
+
+/// A delivery that is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its number in the stream `intake`.
+    pub seq: u64,
+    /// How many alerts were readable.
+    pub alerts: usize,
+}
+
+/// A body was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// Nothing in it can be used (400).
+    #[error(transparent)]
+    Bad(#[from] BadBody),
+    /// It could not be made durable (503: Alertmanager tries again).
+    #[error("the delivery could not be kept: {0}")]
+    NotKept(#[from] AppendError),
+}
+
+/// The stream that holds all deliveries.
+pub(super) fn stream() -> StreamId {
+    StreamId::new("intake")
+}
+
+pub(super) fn fingerprint_key(cluster: &Cluster, fingerprint: &Fingerprint) -> String {
+    format!("fp/{cluster}/{fingerprint}")
+}
+
+impl Daemon {
+    /// Takes a webhook body in. When this returns, it is durable and nothing has been worked on yet.
+    pub async fn receive(&self, body: &[u8]) -> Result<Receipt, ReceiveError> {
+        let delivery = intake::parse(body)?;
+        let alerts = delivery.alerts.len();
+        let record = Record::Received { delivery, body: Hash::of(body) };
+        let seq = self.keep_delivery(record, true).await?;
+        self.metrics().deliveries.inc();
+        Ok(Receipt { seq, alerts })
+    }
+
+    /// Notes that a body was too large to be read; reconciliation makes up for it.
+    pub async fn receive_oversize(&self, bytes: u64) -> Result<Receipt, ReceiveError> {
+        let seq = self.keep_delivery(Record::Oversize { bytes }, false).await?;
+        Ok(Receipt { seq, alerts: 0 })
+    }
+
+    async fn keep_delivery(&self, record: Record, route: bool) -> Result<u64, AppendError> {
+        let at = self.now();
+        let mut append = Append::to(stream(), None, at);
+        append.records.push(record);
+        let id = format!("intake/{:032x}", super::entropy());
+        let job = if route { Job::Route } else { Job::Reconcile };
+        append.enqueue.push(job.work(id, stream(), at));
+        let entries = self.ports().store.append(append).await?;
+        Ok(entries.first().map_or(0, |entry| entry.seq))
+    }
+}
+
+/// Where one alert went.
+enum Routed {
+    Done,
+    /// Somebody opened or closed an incident meanwhile.
+    Again,
+}
+
+impl Daemon {
+    /// Gives each alert of a delivery to its incident. Safe to repeat: an alert that was given before is
+    /// a duplicate there.
+    pub(super) async fn route(&self, claimed: &Claimed) -> Result<(), FeedError> {
+        let store = &self.ports().store;
+        let entries = store.range(&stream(), claimed.entry, 1).await?;
+        let Some(Record::Received { delivery, .. }) = entries.first().map(|e| &e.record) else {
+            return Ok(());
+        };
+        for alert in &delivery.alerts {
+            self.route_alert(alert, claimed).await?;
+        }
+        Ok(())
+    }
+
+    async fn route_alert(&self, alert: &Alert, claimed: &Claimed) -> Result<(), FeedError> {
+        for _ in 0..TRIES {
+            match self.route_once(alert, claimed).await? {
+                Routed::Done => return Ok(()),
+                Routed::Again => {}
+            }
+        }
+        Err(FeedError::Busy)
+    }
+
+    async fn route_once(&self, alert: &Alert, claimed: &Claimed) -> Result<Routed, FeedError> {
+        let cluster = &self.ports().cluster;
+        let known = self.incident_at(&fingerprint_key(cluster, &alert.fingerprint)).await?;
+        if let Some(incident) = &known {
+            let (_, state) = self.load(incident).await?;
+            if state.phase != Phase::Closed || alert.status == AlertStatus::Resolved {
+                return self.hand_to(incident, alert).await;
+            }
+        } else if alert.status == AlertStatus::Resolved {
+            return Ok(Routed::Done); // it fired before belay knew of it
+        }
+        let (target, owner) = self.owner_of(alert, claimed).await?;
+        if let Some(owner) = &owner
+            && let Some(incident) = self.incident_at(&owner_key(owner)).await?
+        {
+            return self.join(&incident, alert).await;
+        }
+        match known {
+            Some(incident) => self.hand_to(&incident, alert).await,
+            None => self.open_for(alert, target, owner).await,
+        }
+    }
+
+    pub(super) async fn incident_at(&self, key: &str) -> Result<Option<IncidentId>, StoreError> {
+        let found = self.ports().store.find(key).await?;
+        let exact = found.into_iter().find(|(k, _)| k == key);
+        Ok(exact.map(|(_, stream)| IncidentId::new(stream.as_str())))
+    }
+
+    async fn hand_to(&self, incident: &IncidentId, alert: &Alert) -> Result<Routed, FeedError> {
+        match self.feed(incident, Input::Alert(alert.clone()), None).await {
+            Ok(Fed::Taken(_) | Fed::Ignored(_)) => Ok(Routed::Done),
+            // its owner has another incident by now: join that one
+            Err(FeedError::Refused(AppendError::Taken { .. })) => Ok(Routed::Again),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Another alert of an owner that has an open incident: one incident per root owner.
+    async fn join(&self, incident: &IncidentId, alert: &Alert) -> Result<Routed, FeedError> {
+        let routed = self.hand_to(incident, alert).await?;
+        let mut append = Append::to(incident.stream(), None, self.now());
+        append.index.push(IndexOp::Bind { key: fingerprint_key(&self.ports().cluster, &alert.fingerprint) });
+        match self.ports().store.append(append).await {
+            // bound to an earlier incident of that alert: the owner's open one has it all the same
+            Ok(_) | Err(AppendError::Taken { .. }) => Ok(routed),
+            Err(AppendError::Store(e)) => Err(e.into()),
+            Err(e) => Err(FeedError::Refused(e)),
+        }
+    }
+
+    async fn open_for(
+        &self,
+        alert: &Alert,
+        target: Targeted,
+        owner: Option<RootOwner>,
+    ) -> Result<Routed, FeedError> {
+        let cluster = self.ports().cluster.clone();
+        let incident = IncidentId::derive(&cluster, &alert.fingerprint, alert.starts_at);
+        let at = self.now();
+        let key = owner.as_ref().map(owner_key);
+        let fingerprint = fingerprint_key(&cluster, &alert.fingerprint);
+        let opening = Opening { incident: incident.clone(), cluster, alert: alert.clone(), target, owner };
+        let place = Place { incident: &incident, state: None, at, work: None };
+        let mut append = place.append(open(opening));
+        append.index.extend(key.map(|key| IndexOp::Bind { key }));
+        append.index.push(IndexOp::Bind { key: fingerprint });
+        match self.ports().store.append(append).await {
+            Ok(_) => {
+                self.metrics().incidents.inc();
+                Ok(Routed::Done)
+            }
+            Err(AppendError::Moved { .. } | AppendError::Taken { .. }) => Ok(Routed::Again),
+            Err(AppendError::Store(e)) => Err(e.into()),
+            Err(e) => Err(FeedError::Refused(e)),
+        }
+    }
+
+    /// What the alert is about and who answers for it, by API reads alone.
+    async fn owner_of(
+        &self,
+        alert: &Alert,
+        claimed: &Claimed,
+    ) -> Result<(Targeted, Option<RootOwner>), FeedError> {
+        let target = intake::target(&self.ports().cluster, alert);
+        let Some(named) = target.named() else { return Ok((target, None)) };
+        let unclear = |why: String| (Targeted::Unclear { why }, None);
+        match self.ports().reads.locate(named).await {
+            Ok(located) => Ok((target, Some(located.owner))),
+            Err(ReadError::NotFound { .. }) => Ok(unclear(format!("{named} does not exist (any more)"))),
+            Err(e) => {
+                // a cluster that cannot be read is waited for, but somebody must hear in time
+                if claimed.attempts < super::loops::GIVE_UP {
+                    return Err(StoreError::Unavailable(e.to_string()).into());
+                }
+                Ok(unclear(format!("{named} could not be read: {e}")))
+            }
+        }
+    }
+}

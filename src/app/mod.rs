@@ -1,0 +1,116 @@
+//! The composition root: what is decided elsewhere is carried out here. `Daemon` owns the ports and the
+//! loops over them; handles to it are what the HTTP server, the admin socket and the demo hold.
+
+pub mod admin;
+pub mod build;
+mod effects;
+mod facts;
+mod incidents;
+mod intake;
+mod loops;
+mod query;
+mod reconcile;
+mod story;
+mod work;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::domain::ids::Cluster;
+use crate::execute::Signer;
+use crate::investigate::Mind;
+use crate::policy::PolicySet;
+use crate::ports::actions::Actions;
+use crate::ports::clock::SharedClock;
+use crate::ports::messenger::{Messenger, Pager};
+use crate::ports::reads::{Alerts, Reads};
+use crate::ports::store::Store;
+use crate::telemetry::Metrics;
+
+pub use incidents::{Fed, FeedError};
+pub use intake::{Receipt, ReceiveError};
+pub use query::{Summary, Unclear};
+pub use work::Job;
+
+/// The streams that are no incidents.
+const OWN_STREAMS: [&str; 2] = ["daemon", "intake"];
+
+/// The ports that the daemon works through.
+pub struct Ports {
+    /// Time.
+    pub clock: SharedClock,
+    /// The journal.
+    pub store: Arc<dyn Store>,
+    /// The cluster's name; alerts belong to it.
+    pub cluster: Cluster,
+    /// The eyes.
+    pub reads: Arc<dyn Reads>,
+    /// Alertmanager's own list, where it is configured.
+    pub alerts: Option<Arc<dyn Alerts>>,
+    /// The hands.
+    pub actions: Arc<dyn Actions>,
+    /// Where people read and answer.
+    pub messenger: Arc<dyn Messenger>,
+    /// How people are called.
+    pub pager: Arc<dyn Pager>,
+    /// The model with its tools, where one is configured.
+    pub mind: Option<Mind>,
+}
+
+/// The running daemon's shared part. Cheap to clone.
+#[derive(Clone)]
+pub struct Daemon {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    ports: Ports,
+    policies: ArcSwap<PolicySet>,
+    signer: Signer,
+    metrics: Metrics,
+    missing: reconcile::Missing,
+}
+
+impl Daemon {
+    /// A daemon over these ports; nothing runs yet.
+    pub fn new(ports: Ports, policies: PolicySet, signer: Signer) -> Self {
+        let inner = Inner {
+            ports,
+            policies: ArcSwap::from_pointee(policies),
+            signer,
+            metrics: Metrics::default(),
+            missing: reconcile::Missing::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The ports.
+    pub fn ports(&self) -> &Ports {
+        &self.inner.ports
+    }
+
+    /// The metrics.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    fn policies(&self) -> Arc<PolicySet> {
+        self.inner.policies.load_full()
+    }
+
+    fn now(&self) -> jiff::Timestamp {
+        self.inner.ports.clock.now()
+    }
+}
+
+/// 128 bits from the system's generator.
+fn entropy() -> u128 {
+    // a ULID holds 80 random bits; two of them, apart, fill 128
+    (ulid::Ulid::generate().random() << 48) ^ ulid::Ulid::generate().random()
+}
+
+/// The daemon's own stream.
+fn daemon_stream() -> crate::domain::ids::StreamId {
+    crate::domain::ids::StreamId::new("daemon")
+}

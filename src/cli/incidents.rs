@@ -1,0 +1,118 @@
+//! `belay incidents`: see them and answer them, through the daemon's admin socket.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+
+use crate::app::admin::{self, Request, Response};
+use crate::domain::record::Answer;
+
+use super::{StateDir, runtime, terminal};
+
+/// What about them.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    what: What,
+    #[command(flatten)]
+    state: StateDir,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The open incidents
+    List {
+        /// Closed ones too
+        #[arg(long)]
+        all: bool,
+    },
+    /// One incident, as people read it
+    Show {
+        /// Its name, or the beginning of it
+        incident: String,
+    },
+    /// Approve the plan that is asked about
+    Approve {
+        /// Its name, or the beginning of it
+        incident: String,
+    },
+    /// Reject the plan that is asked about
+    Reject {
+        /// Its name, or the beginning of it
+        incident: String,
+        /// Why
+        #[arg(long)]
+        reason: String,
+    },
+    /// Confirm that the act is well
+    Confirm {
+        /// Its name, or the beginning of it
+        incident: String,
+    },
+    /// Put the act back
+    Revert {
+        /// Its name, or the beginning of it
+        incident: String,
+    },
+    /// Stop automation on this incident and call a person
+    HandOver {
+        /// Its name, or the beginning of it
+        incident: String,
+    },
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let name = user();
+    let answer = |incident, answer| Request::Answer { incident, answer, name };
+    let request = match args.what {
+        What::List { all } => Request::List { all },
+        What::Show { incident } => Request::Show { incident },
+        What::Approve { incident } => answer(incident, Answer::Approve),
+        What::Reject { incident, reason } => answer(incident, Answer::Reject { reason }),
+        What::Confirm { incident } => answer(incident, Answer::Confirm),
+        What::Revert { incident } => answer(incident, Answer::Revert),
+        What::HandOver { incident } => answer(incident, Answer::HandOver),
+    };
+    if args.json {
+        let response = ask(&args.state, &request)?;
+        let mut out = std::io::stdout().lock();
+        serde_json::to_writer_pretty(&mut out, &response)?;
+        writeln!(out)?;
+        return Ok(code(&response));
+    }
+    send(&args.state, &request)
+}
+
+/// Asks the daemon and prints what it says.
+pub(super) fn send(state: &StateDir, request: &Request) -> anyhow::Result<ExitCode> {
+    let response = ask(state, request)?;
+    terminal::print(&response)?;
+    Ok(code(&response))
+}
+
+fn ask(state: &StateDir, request: &Request) -> anyhow::Result<Response> {
+    let asked = runtime()?.block_on(admin::ask(&state.state_dir, request));
+    asked.with_context(|| {
+        format!(
+            "no daemon answers in `{}`; is `belay serve` running, and is this its `--state-dir`?",
+            state.state_dir.display()
+        )
+    })
+}
+
+const fn code(response: &Response) -> ExitCode {
+    match response {
+        Response::Refused(_) => ExitCode::FAILURE,
+        Response::List(_) | Response::View(_) | Response::Done(_) | Response::Holds(_) => ExitCode::SUCCESS,
+    }
+}
+
+/// Who is at the keyboard, as the system calls them.
+pub(super) fn user() -> String {
+    crate::config::user()
+}

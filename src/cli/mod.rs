@@ -1,0 +1,91 @@
+//! The command line. One file a subcommand; each says on standard error what went wrong and what to do.
+
+mod audit;
+mod completions;
+mod demo;
+mod incidents;
+mod mcp;
+mod pause;
+mod serve;
+mod terminal;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// An on-call agent on a rope: it takes Alertmanager webhooks, diagnoses, acts within policy, and a
+/// human can always see, stop and undo.
+#[derive(Debug, Parser)]
+#[command(name = "belay", version, propagate_version = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch a simulated cluster break and belay mend it; no cluster, no keys, no network
+    Demo(demo::Args),
+    /// Run the daemon
+    Serve(serve::Args),
+    /// See incidents and answer them
+    Incidents(incidents::Args),
+    /// Pause acting: no new write begins once this returns
+    Pause(pause::PauseArgs),
+    /// Lift a pause
+    Resume(pause::ResumeArgs),
+    /// Check and export the journal
+    Audit(audit::Args),
+    /// Serve belay's MCP servers
+    Mcp(mcp::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+}
+
+/// Where the daemon keeps its state.
+#[derive(Debug, clap::Args)]
+struct StateDir {
+    /// The daemon's state directory
+    #[arg(long, env = "BELAY_STATE_DIR", default_value = "belay-state", value_name = "DIR")]
+    state_dir: PathBuf,
+}
+
+/// Parses the arguments, does what they ask, and says what went wrong.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return fail(&anyhow::anyhow!("the TLS provider was installed twice"));
+    }
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(e) => fail(&e),
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Incidents(args) => incidents::run(args),
+        Command::Pause(args) => pause::pause(args),
+        Command::Resume(args) => pause::resume(args),
+        Command::Audit(args) => audit::run(args),
+        Command::Mcp(args) => mcp::run(args),
+        Command::Completions(args) => Ok(completions::run(&args)),
+    }
+}
+
+/// A runtime for a short command.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
+#[expect(clippy::print_stderr, reason = "the one place where a failed command says why")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("belay: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  because: {cause}");
+    }
+    ExitCode::FAILURE
+}

@@ -1,0 +1,62 @@
+//! What commands print: tables that fit the terminal, messages as people read them, never a control
+//! character that somebody else wrote.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use crate::adapters::terminal::{Look, render};
+use crate::adapters::visible;
+use crate::app::Summary;
+use crate::app::admin::Response;
+use crate::config;
+
+/// The widest that text is set: beyond this, lines are hard to read.
+const WIDEST: usize = 100;
+
+/// How standard output looks.
+pub(super) fn look() -> Look {
+    let colour = io::stdout().is_terminal() && !config::no_color();
+    Look { width: config::columns().map_or(WIDEST, |n| n.min(WIDEST)), colour }
+}
+
+/// Text that somebody else wrote, on one line and without control characters.
+pub(super) fn plain(text: &str) -> String {
+    visible::one_line(text)
+}
+
+/// Prints what the daemon answered.
+pub(super) fn print(response: &Response) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match response {
+        Response::List(incidents) => list(&mut out, incidents),
+        Response::View(view) => write!(out, "{}", render(view, None, look())),
+        Response::Done(what) => writeln!(out, "{}", plain(what)),
+        Response::Refused(why) => writeln!(io::stderr().lock(), "belay: {}", plain(why)),
+        Response::Holds(holds) if holds.is_empty() => writeln!(out, "nothing is paused"),
+        Response::Holds(holds) => holds
+            .iter()
+            .try_for_each(|h| writeln!(out, "{}  since {}  {}", plain(&h.hold), h.since, plain(&h.reason))),
+    }
+}
+
+fn list(out: &mut impl io::Write, incidents: &[Summary]) -> io::Result<()> {
+    if incidents.is_empty() {
+        return writeln!(out, "no open incidents");
+    }
+    for Summary { incident, phase, about, alert, opened_at, note } in incidents {
+        let opened = opened_at.strftime("%m-%d %H:%M");
+        let line =
+            format!("{incident}  {opened}  {phase:<13} {}  {}  {}", plain(about), plain(alert), plain(note));
+        writeln!(out, "{}", fit(&line, look().width))?;
+    }
+    Ok(())
+}
+
+/// The beginning of a line, marked where it was cut.
+fn fit(line: &str, width: usize) -> String {
+    if line.chars().count() <= width {
+        return line.trim_end().to_owned();
+    }
+    let mut cut: String = line.chars().take(width.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}

@@ -1,0 +1,158 @@
+//! Reading the configuration and what it points to. Errors say which file, which place, and what to do.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use secrecy::SecretString;
+
+use super::Config;
+
+/// A setting cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A file cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The configuration does not say what it has to.
+    #[error("`{name}` is not a usable configuration:\n{why}")]
+    Parse {
+        /// Which file.
+        name: String,
+        /// Where and what, for people.
+        why: String,
+    },
+    /// Two settings exclude each other, or one needs another.
+    #[error("{0}")]
+    Conflict(String),
+    /// A file that should hold a secret holds nothing.
+    #[error("`{}` is empty; put the secret there, in one line", path.display())]
+    EmptySecret {
+        /// Which.
+        path: PathBuf,
+    },
+}
+
+/// Reads `belay.yaml`. Paths in it are relative to its folder.
+pub fn load(path: &Path) -> Result<Config, ConfigError> {
+    let text = read(path)?;
+    let mut config = parse(&path.display().to_string(), &text)?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    rebase(&mut config, base);
+    Ok(config)
+}
+
+/// Reads a configuration from text.
+pub fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
+    let config: Config = serde_saphyr::from_str(text).map_err(|e| ConfigError::Parse {
+        name: name.to_owned(),
+        // the snippet would print neighbouring lines, and with them whatever stands there
+        why: e.without_snippet().to_string(),
+    })?;
+    check(&config)?;
+    Ok(config)
+}
+
+fn check(config: &Config) -> Result<(), ConfigError> {
+    let conflict = |text: &str| Err(ConfigError::Conflict(text.into()));
+    let hook = &config.webhook;
+    let basic = hook.username.is_some() || hook.password_file.is_some();
+    if basic && hook.bearer_token_file.is_some() {
+        return conflict("`webhook` takes `bearerTokenFile` or `username` and `passwordFile`, not both");
+    }
+    if hook.username.is_some() != hook.password_file.is_some() {
+        return conflict("`webhook.username` and `webhook.passwordFile` belong together");
+    }
+    if !basic && hook.bearer_token_file.is_none() && !config.listen.ip().is_loopback() {
+        return conflict(
+            "`webhook` has no credentials, which is allowed only on a loopback address: set \
+             `webhook.bearerTokenFile`, or `listen` on 127.0.0.1",
+        );
+    }
+    if config.cluster.name.is_empty() {
+        return conflict("`cluster.name` must not be empty");
+    }
+    Ok(())
+}
+
+fn rebase(config: &mut Config, base: &Path) {
+    let Config { state_dir, policies, prompts, cluster, webhook, alertmanager, slack, pager, model, .. } =
+        config;
+    let files = [Some(state_dir), Some(policies), prompts.as_mut(), cluster.token_file.as_mut()]
+        .into_iter()
+        .chain([cluster.write_token_file.as_mut(), webhook.bearer_token_file.as_mut()])
+        .chain([webhook.password_file.as_mut()])
+        .chain([alertmanager.as_mut().and_then(|a| a.bearer_token_file.as_mut())])
+        .chain(
+            slack
+                .as_mut()
+                .into_iter()
+                .flat_map(|s| [Some(&mut s.token_file), Some(&mut s.signing_secret_file)]),
+        )
+        .chain([pager.as_mut().and_then(|p| p.bearer_token_file.as_mut())])
+        .chain([model.as_mut().and_then(|m| m.api_key_file.as_mut())]);
+    for file in files.flatten() {
+        *file = base.join(&*file);
+    }
+}
+
+/// Reads a secret from its file; surrounding white space is not part of it.
+pub fn secret(path: &Path) -> Result<SecretString, ConfigError> {
+    let text = read(path)?;
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(ConfigError::EmptySecret { path: path.to_owned() });
+    }
+    Ok(SecretString::from(text))
+}
+
+/// The policy files of a folder, by name, in a fixed order.
+pub fn policies(dir: &Path) -> Result<Vec<(String, String)>, ConfigError> {
+    texts(dir, "yaml")
+}
+
+/// The prompts of a folder, by name, in a fixed order.
+pub fn prompts(dir: &Path) -> Result<Vec<(String, String)>, ConfigError> {
+    texts(dir, "md")
+}
+
+fn texts(dir: &Path, extension: &str) -> Result<Vec<(String, String)>, ConfigError> {
+    let failed = |source| ConfigError::Read { path: dir.to_owned(), source };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.extension().is_some_and(|e| e == extension) && path.is_file() {
+            files.push((path.display().to_string(), read(&path)?));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })
+}
+
+/// The name of the operating system's user, as the environment has it: for people to read, never for
+/// authority.
+#[expect(clippy::disallowed_methods, reason = "config is the one reader of the environment")]
+pub fn user() -> String {
+    std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "somebody".into())
+}
+
+/// Whether the environment asks for no colour (no-color.org).
+#[expect(clippy::disallowed_methods, reason = "config is the one reader of the environment")]
+pub fn no_color() -> bool {
+    std::env::var("NO_COLOR").is_ok_and(|v| !v.is_empty())
+}
+
+/// How wide the terminal is, where the shell says so.
+#[expect(clippy::disallowed_methods, reason = "config is the one reader of the environment")]
+pub fn columns() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.parse().ok().filter(|n| *n >= 20)
+}

@@ -1,0 +1,188 @@
+//! Configuration: one struct tree, read once. The only room that reads files and the environment for
+//! settings; secrets come from files and live in secret types.
+
+mod load;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::telemetry::LogFormat;
+
+pub use load::{ConfigError, columns, load, no_color, parse, policies, prompts, secret, user};
+
+/// `belay.yaml`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Config {
+    /// Where the webhook and Slack's clicks arrive.
+    #[serde(default = "defaults::listen")]
+    pub listen: SocketAddr,
+    /// The journal, its projection, keys and the admin socket. One daemon each.
+    #[serde(default = "defaults::state_dir")]
+    pub state_dir: PathBuf,
+    /// The policy files (`*.yaml`).
+    pub policies: PathBuf,
+    /// Prompts that replace the shipped ones (`*.md`); the constraints cannot be replaced.
+    #[serde(default)]
+    pub prompts: Option<PathBuf>,
+    /// Logs.
+    #[serde(default)]
+    pub log: Log,
+    /// The cluster.
+    pub cluster: ClusterConfig,
+    /// Who may deliver alerts.
+    #[serde(default)]
+    pub webhook: WebhookConfig,
+    /// Where Alertmanager's own list can be read: without it, whether an alert is gone cannot be seen.
+    #[serde(default)]
+    pub alertmanager: Option<AlertmanagerConfig>,
+    /// Slack; without it people answer on the command line.
+    #[serde(default)]
+    pub slack: Option<SlackConfig>,
+    /// How people are called.
+    #[serde(default)]
+    pub pager: Option<PagerConfig>,
+    /// The model; without it playbooks and diagnosis carry on alone.
+    #[serde(default)]
+    pub model: Option<ModelConfig>,
+    /// What the action server refuses, whatever policy says.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+}
+
+/// Logs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct Log {
+    /// `tracing`'s filter syntax.
+    pub filter: String,
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".into(), format: LogFormat::Text }
+    }
+}
+
+/// How the cluster is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ClusterConfig {
+    /// Its name in records and policies.
+    pub name: String,
+    /// The API server; without it the kubeconfig or the pod's own service account is used.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// A file with the bearer token for reading.
+    #[serde(default)]
+    pub token_file: Option<PathBuf>,
+    /// A file with the bearer token of the action server, where it has its own identity.
+    #[serde(default)]
+    pub write_token_file: Option<PathBuf>,
+}
+
+/// Who may deliver alerts. Nothing set: only this machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct WebhookConfig {
+    /// A file with the bearer token.
+    pub bearer_token_file: Option<PathBuf>,
+    /// The user of basic credentials.
+    pub username: Option<String>,
+    /// A file with the password of basic credentials.
+    pub password_file: Option<PathBuf>,
+}
+
+/// Alertmanager's API.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct AlertmanagerConfig {
+    /// Its base URL.
+    pub url: String,
+    /// A file with a bearer token.
+    #[serde(default)]
+    pub bearer_token_file: Option<PathBuf>,
+}
+
+/// Slack.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SlackConfig {
+    /// The channel's id (`C…`).
+    pub channel: String,
+    /// The app's id (`A…`): clicks of other apps are refused.
+    pub app: String,
+    /// The workspace's id (`T…`): clicks of other workspaces are refused.
+    pub team: String,
+    /// A file with the bot token (`xoxb-…`).
+    pub token_file: PathBuf,
+    /// A file with the signing secret.
+    pub signing_secret_file: PathBuf,
+    /// Slack's API; https unless it is this machine.
+    #[serde(default = "defaults::slack_url")]
+    pub url: String,
+}
+
+/// A pager that takes a JSON object by POST.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PagerConfig {
+    /// Where to.
+    pub webhook: String,
+    /// A file with a bearer token.
+    #[serde(default)]
+    pub bearer_token_file: Option<PathBuf>,
+}
+
+/// A model behind any OpenAI-compatible endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ModelConfig {
+    /// The base URL, up to and including `/v1`.
+    pub url: String,
+    /// The model's name there.
+    pub name: String,
+    /// A file with the API key, where one is needed.
+    #[serde(default)]
+    pub api_key_file: Option<PathBuf>,
+}
+
+/// The action server's own limits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct LimitsConfig {
+    /// Namespaces in which it may act; empty: none.
+    pub namespaces: Vec<String>,
+    /// Where belay itself runs: never acted in, even if it is listed.
+    pub own_namespace: String,
+    /// The most replicas that it ever sets.
+    pub max_replicas: u32,
+    /// The largest step in replicas.
+    pub max_replica_delta: u32,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self { namespaces: Vec::new(), own_namespace: "belay".into(), max_replicas: 20, max_replica_delta: 5 }
+    }
+}
+
+mod defaults {
+    use super::{PathBuf, SocketAddr};
+
+    pub(super) fn listen() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 9099))
+    }
+
+    pub(super) fn state_dir() -> PathBuf {
+        "belay-state".into()
+    }
+
+    pub(super) fn slack_url() -> String {
+        "https://slack.com/api".into()
+    }
+}

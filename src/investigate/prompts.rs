@@ -1,0 +1,284 @@
+//! The prompts: templates that an operator may override, around constraints that nobody can. Everything
+//! that others wrote reaches a template already fenced, so that no override can set it free.
+
+use std::collections::BTreeMap;
+
+use minijinja::{Environment, UndefinedBehavior, value::Serde};
+use serde::Serialize;
+
+use super::fence::{Fence, one_line};
+use crate::domain::alert::Alert;
+use crate::domain::canonical::Hash;
+use crate::domain::evidence::{Evidence, Source};
+use crate::domain::finding::{Certainty, Finding};
+use crate::domain::ids::{Cluster, EvidenceId, IncidentId};
+use crate::domain::record::Diagnosis;
+
+const SYSTEM: &str = "system.md";
+const INCIDENT: &str = "incident.md";
+const CONSTRAINTS: &str = "constraints.md";
+
+/// A template is a page or two; this is thirty.
+const TEMPLATE_BYTES: usize = 64 * 1024;
+/// What a rendered message may have: about a third of the token budget.
+const RENDERED_BYTES: usize = 48 * 1024;
+/// Instructions of the template engine; the shipped templates need a few hundred.
+const FUEL: u64 = 50_000;
+/// Bytes of one list (findings, evidence, what is missing): about 1,500 tokens.
+const LIST_BYTES: usize = 6 * 1024;
+
+/// The prompts cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// There is no such prompt.
+    #[error("`{0}` is not a prompt: the ones that can be overridden are `{SYSTEM}` and `{INCIDENT}`")]
+    Unknown(String),
+    /// The constraints are not for overriding.
+    #[error("`{CONSTRAINTS}` is compiled in and cannot be overridden: remove it from the prompts folder")]
+    Fixed,
+    /// More text than a prompt can have.
+    #[error("prompt `{name}` gives {bytes} bytes, and may give {max}")]
+    TooLong {
+        /// Which.
+        name: String,
+        /// How many bytes.
+        bytes: usize,
+        /// How many there may be.
+        max: usize,
+    },
+    /// The template is wrong.
+    #[error("prompt `{name}` cannot be rendered: {why}")]
+    Template {
+        /// Which.
+        name: String,
+        /// What is wrong, with its line.
+        why: String,
+    },
+}
+
+/// The prompts in force.
+#[derive(Debug, Clone)]
+pub struct Prompts {
+    env: Environment<'static>,
+    hash: Hash,
+}
+
+/// What an investigation is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// The incident.
+    pub incident: &'a IncidentId,
+    /// Which cluster.
+    pub cluster: &'a Cluster,
+    /// The namespace of the target; empty for what has none.
+    pub namespace: &'a str,
+    /// The alert that opened it.
+    pub alert: &'a Alert,
+    /// What the analysers found, and the closed set of candidates.
+    pub diagnosis: &'a Diagnosis,
+}
+
+#[derive(Serialize)]
+struct SystemView {
+    cluster: String,
+    namespace: String,
+    fence: String,
+}
+
+#[derive(Serialize)]
+struct IncidentView {
+    incident: String,
+    alert: String,
+    findings: String,
+    evidence: String,
+    missing: String,
+    candidates: Vec<CandidateView>,
+}
+
+#[derive(Serialize)]
+struct CandidateView {
+    id: String,
+    words: String,
+    cause: String,
+    evidence: String,
+}
+
+impl Prompts {
+    /// The shipped prompts, some of them replaced by `overrides` (file name and text). Each template is
+    /// rendered once, so that a name it does not know is found here and not during an incident.
+    pub fn load(overrides: impl IntoIterator<Item = (String, String)>) -> Result<Self, PromptError> {
+        let mut texts = BTreeMap::from([
+            (SYSTEM.to_owned(), include_str!("../../prompts/system.md").to_owned()),
+            (INCIDENT.to_owned(), include_str!("../../prompts/incident.md").to_owned()),
+        ]);
+        for (name, text) in overrides {
+            if name == CONSTRAINTS {
+                return Err(PromptError::Fixed);
+            }
+            let Some(known) = texts.get_mut(&name) else {
+                return Err(PromptError::Unknown(one_line(&name, 80)));
+            };
+            at_most(&name, &text, TEMPLATE_BYTES)?;
+            *known = text;
+        }
+        texts.insert(CONSTRAINTS.to_owned(), include_str!("../../prompts/constraints.md").to_owned());
+        let parts: Vec<&[u8]> = texts.iter().flat_map(|(k, v)| [k.as_bytes(), v.as_bytes()]).collect();
+        let hash = Hash::of_parts(&parts);
+        let mut env = Environment::new();
+        env.set_undefined_behavior(UndefinedBehavior::Strict);
+        env.set_fuel(Some(FUEL));
+        for (name, text) in texts {
+            env.add_template_owned(name.clone(), text).map_err(|e| template(&name, &e))?;
+        }
+        let prompts = Self { env, hash };
+        prompts.try_out()?;
+        Ok(prompts)
+    }
+
+    /// Names these prompts: any change of any text changes it.
+    pub const fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// The system message: the frame, and the constraints after it.
+    pub fn system(&self, case: &Case<'_>, fence: &Fence) -> Result<String, PromptError> {
+        let view = SystemView {
+            // the longest names that Kubernetes allows have 253 characters
+            cluster: one_line(case.cluster.as_str(), 253),
+            namespace: match one_line(case.namespace, 253) {
+                none if none.is_empty() => "(none)".to_owned(),
+                name => name,
+            },
+            fence: fence.tag().to_owned(),
+        };
+        let frame = self.render(SYSTEM, &view)?;
+        let constraints = self.render(CONSTRAINTS, &view)?;
+        Ok(format!("{}\n\n{}", frame.trim_end(), constraints.trim_end()))
+    }
+
+    /// The first user message: alert, findings, evidence, candidates.
+    pub fn incident(&self, case: &Case<'_>, fence: &Fence) -> Result<String, PromptError> {
+        self.render(INCIDENT, &incident_view(case, fence)).map(|text| text.trim_end().to_owned())
+    }
+
+    fn render<V: Serialize>(&self, name: &str, view: &V) -> Result<String, PromptError> {
+        let text = self
+            .env
+            .get_template(name)
+            .and_then(|t| t.render(Serde(view)))
+            .map_err(|e| template(name, &e))?;
+        at_most(name, &text, RENDERED_BYTES)?;
+        Ok(text)
+    }
+
+    fn try_out(&self) -> Result<(), PromptError> {
+        let system = SystemView { cluster: "c".into(), namespace: "n".into(), fence: "f".into() };
+        self.render(SYSTEM, &system)?;
+        self.render(CONSTRAINTS, &system)?;
+        for (count, missing) in [(0, ""), (2, "m")] {
+            let text = || "x".to_owned();
+            let candidate = || CandidateView { id: text(), words: text(), cause: text(), evidence: text() };
+            let candidates = std::iter::repeat_with(candidate).take(count).collect();
+            let (incident, alert, findings, evidence) = (text(), text(), text(), text());
+            let missing = missing.to_owned();
+            let view = IncidentView { incident, alert, findings, evidence, missing, candidates };
+            self.render(INCIDENT, &view)?;
+        }
+        Ok(())
+    }
+}
+
+fn template(name: &str, error: &minijinja::Error) -> PromptError {
+    PromptError::Template { name: name.to_owned(), why: error.to_string() }
+}
+
+fn at_most(name: &str, text: &str, max: usize) -> Result<(), PromptError> {
+    match text.len() {
+        bytes if bytes > max => Err(PromptError::TooLong { name: name.to_owned(), bytes, max }),
+        _ => Ok(()),
+    }
+}
+
+fn incident_view(case: &Case<'_>, fence: &Fence) -> IncidentView {
+    let Diagnosis { evidence, findings, candidates, missing } = case.diagnosis;
+    let candidates = candidates
+        .iter()
+        .map(|c| CandidateView {
+            id: one_line(c.id.as_str(), 32),
+            words: one_line(&c.action.words(), 300),
+            cause: one_line(&c.cause, 64),
+            evidence: ids(&c.evidence),
+        })
+        .collect();
+    IncidentView {
+        incident: one_line(case.incident.as_str(), 64),
+        alert: fence.data("alert", &alert_text(case.alert), LIST_BYTES),
+        findings: fence.data("findings", &lines(findings, finding_line), LIST_BYTES),
+        evidence: fence.data("evidence", &lines(evidence, evidence_line), LIST_BYTES),
+        missing: match missing.as_slice() {
+            [] => String::new(),
+            missing => fence.data("missing", &lines(missing, |m| one_line(m, 300)), LIST_BYTES),
+        },
+        candidates,
+    }
+}
+
+fn lines<T>(items: &[T], line: impl Fn(&T) -> String) -> String {
+    match items {
+        [] => "(none)".to_owned(),
+        items => items.iter().map(line).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+fn ids(ids: &[EvidenceId]) -> String {
+    one_line(&ids.iter().map(EvidenceId::as_str).collect::<Vec<_>>().join(", "), 200)
+}
+
+fn alert_text(alert: &Alert) -> String {
+    let pair = |(name, value): (&String, &String)| {
+        // Alertmanager bounds neither; 64 pairs of a line each are more than a rule sensibly has
+        format!("{}: {}", one_line(name, 80), one_line(value, 400))
+    };
+    let mut out = vec![format!("firing since {}", alert.starts_at), "labels".to_owned()];
+    out.extend(alert.labels.iter().take(64).map(pair).map(|l| format!("  {l}")));
+    out.push("annotations".to_owned());
+    out.extend(alert.annotations.iter().take(64).map(pair).map(|l| format!("  {l}")));
+    out.join("\n")
+}
+
+fn finding_line(finding: &Finding) -> String {
+    let certainty = match finding.certainty {
+        Certainty::Possible => "possible",
+        Certainty::Likely => "likely",
+        Certainty::Certain => "certain",
+    };
+    let mut line = format!(
+        "{} ({certainty}) on {}: {} (evidence: {})",
+        finding.cause.name(),
+        one_line(&finding.subject.to_string(), 300),
+        one_line(&finding.summary, 400),
+        ids(&finding.evidence)
+    );
+    for out in finding.rules_out.iter().take(8) {
+        line.push_str("; not so: ");
+        line.push_str(&one_line(out, 160));
+    }
+    line
+}
+
+fn evidence_line(evidence: &Evidence) -> String {
+    let source = match evidence.source {
+        Source::Api => "api",
+        Source::Metrics => "metrics",
+        Source::Logs => "logs",
+        Source::Events => "events",
+        Source::Alerts => "alerts",
+        Source::Tool => "tool",
+    };
+    format!(
+        "{} [{source}] {}: {}",
+        one_line(evidence.id.as_str(), 32),
+        one_line(&evidence.title, 160),
+        one_line(&evidence.summary, 400)
+    )
+}

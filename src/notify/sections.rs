@@ -1,0 +1,247 @@
+//! The paragraphs below the headline: what happened, what was found, what is done and why, what came of it.
+
+use crate::domain::decision::{Decision, OnSilence};
+use crate::domain::evidence::{Evidence, Source};
+use crate::domain::ids::EvidenceId;
+use crate::domain::message::{Line, Section};
+use crate::domain::plan::Plan;
+use crate::domain::record::{Answer, Choice, Conclusion, Diagnosis, Investigator, Verdict};
+use crate::domain::target::Targeted;
+use crate::domain::warrant::Applied;
+
+use super::words::{self, Form, act, brief, clause};
+use super::{Act, Open, Story};
+
+/// The bounds of a message that is read on a telephone: beyond them `belay incidents show` has the rest.
+const ALERTS: usize = 3;
+const FINDINGS: usize = 3;
+const EVIDENCE: usize = 10;
+const REASONS: usize = 6;
+/// Characters of one text of others.
+const TEXT: usize = 600;
+
+/// The sections of this story, in reading order.
+pub fn sections(story: &Story) -> Vec<Section> {
+    let all = [
+        ("What happened", happened(story)),
+        ("What belay found", story.diagnosis.as_ref().map_or_else(Vec::new, found)),
+        (plan_title(story), story.plan.as_ref().map_or_else(|| unplanned(story), planned)),
+        ("Why", story.decisions.last().map_or_else(Vec::new, decided)),
+        ("What was done", done(story)),
+        ("Who investigated", story.choice.as_ref().map_or_else(Vec::new, investigated)),
+        ("What people said", said(story)),
+        ("If nobody answers", story.asked().map_or_else(Vec::new, |open| silence(story, open))),
+        ("Paused", story.holds.iter().map(|hold| belay(hold)).collect()),
+        ("Who was called", story.escalations.iter().map(|e| belay(&e.why)).collect()),
+        ("How it ended", story.closed.iter().map(|closed| belay(&closed.summary)).collect()),
+    ];
+    all.into_iter()
+        .filter(|(_, lines)| !lines.is_empty())
+        .map(|(title, lines)| Section { title: title.to_owned(), lines })
+        .collect()
+}
+
+/// A sentence of belay's, bounded.
+fn belay(text: &str) -> Line {
+    Line::Belay(brief(text, TEXT))
+}
+
+/// Text of others, verbatim but bounded.
+fn quoted(text: &str) -> Line {
+    if text.chars().count() <= TEXT {
+        return Line::Quoted(text.to_owned());
+    }
+    Line::Quoted(text.chars().take(TEXT - 1).chain(['…']).collect())
+}
+
+fn happened(story: &Story) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for alert in story.alerts.iter().take(ALERTS) {
+        lines.push(Line::Belay(words::alert(alert)));
+    }
+    let more = story.alerts.len().saturating_sub(ALERTS);
+    if more > 0 {
+        lines.push(Line::Belay(format!("And {more} more alerts of the same owner.")));
+    }
+    let annotations = story.alerts.first().map(|alert| &alert.annotations);
+    let text = annotations.and_then(|a| ["summary", "description", "message"].iter().find_map(|k| a.get(*k)));
+    lines.extend(text.filter(|t| !t.is_empty()).map(|text| quoted(text)));
+    lines.push(about(story));
+    lines
+}
+
+fn about(story: &Story) -> Line {
+    let cluster = &story.cluster;
+    belay(&match &story.target {
+        Targeted::Named { object, label } => {
+            let place = if object.namespace.is_empty() {
+                String::new()
+            } else {
+                format!(", namespace `{}`", object.namespace)
+            };
+            let owner = story.owner.as_ref().filter(|owner| owner.0.named != *object);
+            let owner = owner.map_or_else(String::new, |o| format!(", owned by {}", words::object(&o.0)));
+            format!(
+                "It is about {} `{}`{owner}{place}, cluster `{cluster}` (named by the label `{label}`).",
+                object.kind, object.name
+            )
+        }
+        Targeted::Unclear { why } => {
+            format!("What it is about, in cluster `{cluster}`, is unclear: {}.", clause(why))
+        }
+    })
+}
+
+fn found(diagnosis: &Diagnosis) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for finding in diagnosis.findings.iter().take(FINDINGS) {
+        lines.push(Line::Belay(words::finding(finding)));
+        if !finding.rules_out.is_empty() {
+            lines.push(belay(&format!("Ruled out: {}.", finding.rules_out.join("; "))));
+        }
+    }
+    if diagnosis.findings.is_empty() {
+        lines.push(Line::Belay("No cause that belay knows.".to_owned()));
+    }
+    lines.extend(diagnosis.evidence.iter().take(EVIDENCE).flat_map(evidence));
+    let more = diagnosis.evidence.len().saturating_sub(EVIDENCE);
+    if more > 0 {
+        lines.push(Line::Belay(format!("And {more} more pieces of evidence.")));
+    }
+    lines
+        .extend(diagnosis.missing.iter().map(|what| belay(&format!("Could not be read: {}.", clause(what)))));
+    lines
+}
+
+fn evidence(evidence: &Evidence) -> [Line; 2] {
+    let source = match evidence.source {
+        Source::Api => "API server",
+        Source::Metrics => "metrics",
+        Source::Logs => "logs",
+        Source::Events => "events",
+        Source::Alerts => "alerts",
+        Source::Tool => "tool",
+    };
+    let title = clause(&evidence.title);
+    [belay(&format!("{} ({source}): {title}", evidence.id)), quoted(&evidence.summary)]
+}
+
+fn plan_title(story: &Story) -> &'static str {
+    if story.acts.is_empty() { "What belay wants to do" } else { "What belay does" }
+}
+
+fn unplanned(story: &Story) -> Vec<Line> {
+    let refusal = story.not_planned.iter();
+    refusal.map(|r| belay(&format!("No plan could be made: {}.", clause(&r.to_string())))).collect()
+}
+
+fn planned(plan: &Plan) -> Vec<Line> {
+    let mut what = act(plan, Form::Do);
+    if let Some(first) = what.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    let mut lines = vec![Line::Belay(format!("{what}."))];
+    if !plan.changes.is_empty() {
+        lines.push(Line::Diff(words::diff(&plan.changes)));
+    }
+    lines.push(Line::Belay(words::blast(&plan.blast, plan.class.risk)));
+    lines.push(belay(&words::undo(&plan.undo)));
+    lines
+}
+
+fn decided(decision: &Decision) -> Vec<Line> {
+    let level = decision.level.map_or_else(
+        || "no grant matches".to_owned(),
+        |level| format!("level {}, {}", level.number(), level.name()),
+    );
+    let grant = decision.terms.as_ref().map_or_else(String::new, |t| format!(", grant `{}`", t.grant));
+    let set = decision.set.short();
+    let mut lines =
+        vec![belay(&format!("Policy says {} ({level}{grant}, policy `{set}`).", decision.outcome.name()))];
+    let reasons = decision.reasons.iter().take(REASONS);
+    lines.extend(reasons.map(|reason| belay(&format!("`{}`: {}", reason.code, reason.text))));
+    lines
+}
+
+fn done(story: &Story) -> Vec<Line> {
+    story.acts.iter().flat_map(one_act).collect()
+}
+
+fn one_act(done: &Act) -> Vec<Line> {
+    let plan = &done.intent.plan;
+    let words = match &done.applied {
+        None => format!("{}: begun", act(plan, Form::Do)),
+        Some(Applied::Done { detail }) => format!("{}: done. {detail}", act(plan, Form::Do)),
+        Some(Applied::Refused { refusal }) => format!("{}: not done. {refusal}", act(plan, Form::Do)),
+        Some(Applied::Unknown { detail }) => format!("{}: no answer. {detail}", act(plan, Form::Do)),
+    };
+    let by = clause(&done.intent.approved_by);
+    let mut lines = vec![belay(&format!("`{}` {words} (allowed by {by})", done.intent.id))];
+    lines.extend(done.verdict.as_ref().map(checked));
+    lines
+}
+
+fn checked(verdict: &Verdict) -> Line {
+    belay(&match verdict {
+        Verdict::Helped { seen } => format!("Checked, it helped: {}.", seen.join("; ")),
+        Verdict::DidNotHelp { seen } => format!("Checked, it did not help: {}.", seen.join("; ")),
+        Verdict::CannotTell { why } => format!("Could not be checked: {}.", why.join("; ")),
+    })
+}
+
+fn investigated(choice: &Choice) -> Vec<Line> {
+    let end = match &choice.conclusion {
+        Conclusion::Choose { candidate, evidence } => {
+            let cited: Vec<&str> = evidence.iter().map(EvidenceId::as_str).collect();
+            format!("chose candidate `{candidate}` [{}]", cited.join(", "))
+        }
+        Conclusion::NoAction => "concluded that nothing should be done".to_owned(),
+        Conclusion::Escalate => "concluded that a person should look".to_owned(),
+    };
+    match &choice.by {
+        Investigator::Playbook { why } => {
+            vec![belay(&format!("No model was used ({}): the playbook {end}.", clause(why)))]
+        }
+        Investigator::Model { model, .. } => {
+            let mut lines =
+                vec![belay(&format!("The model `{model}` {end}, using {} tokens.", choice.tokens))];
+            lines.extend(choice.why.iter().map(|why| belay(&format!("{}.", clause(why)))));
+            if !choice.said.trim().is_empty() {
+                let said: String = choice.said.chars().take(TEXT).collect();
+                lines.push(Line::Model(said));
+            }
+            lines
+        }
+    }
+}
+
+fn said(story: &Story) -> Vec<Line> {
+    let answers = story.answers.iter();
+    answers
+        .flat_map(|(person, answer)| {
+            let (what, reason) = match answer {
+                Answer::Approve => ("approved", None),
+                Answer::Reject { reason } => ("rejected", Some(reason)),
+                Answer::Confirm => ("confirmed", None),
+                Answer::Revert => ("asked to revert", None),
+                Answer::HandOver => ("took it over", None),
+            };
+            let line = belay(&format!("{} {what}.", clause(person.name())));
+            let reason = reason.filter(|r| !r.trim().is_empty()).map(|r| quoted(r));
+            [Some(line), reason].into_iter().flatten()
+        })
+        .collect()
+}
+
+fn silence(story: &Story, open: &Open) -> Vec<Line> {
+    let within = words::span(open.question.within);
+    let terms = story.remedy().filter(|_| open.question.intent.is_some());
+    let confirm = terms.and_then(|act| act.intent.terms.confirm.as_ref());
+    let then = match confirm.map(|rule| rule.on_silence) {
+        None => "nothing is done and a person is called",
+        Some(OnSilence::Keep) => "it stays as it is",
+        Some(OnSilence::Escalate) => "a person is called",
+        Some(OnSilence::Revert) => "it is put back, unless it was seen to help",
+    };
+    vec![Line::Belay(format!("After {within} {then}."))]
+}

@@ -1,0 +1,230 @@
+//! How acts, causes and people are called in messages.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::action::{Action, Risk};
+use crate::domain::alert::{Alert, Severity};
+use crate::domain::decision::ApprovalRule;
+use crate::domain::finding::{Cause, Finding};
+use crate::domain::ids::EvidenceId;
+use crate::domain::plan::{BlastRadius, Direction, FieldChange, Plan, Undo};
+use crate::domain::target::{Object, Targeted};
+
+use super::Story;
+
+/// The longest name or sentence of others that a headline repeats.
+const SHORT: usize = 120;
+
+/// The first `max` characters, on one line.
+pub fn brief(text: &str, max: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= max {
+        return line;
+    }
+    let mut cut: String = line.chars().take(max.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// `text` as the end of a sentence: without a full stop of its own.
+pub fn clause(text: &str) -> String {
+    let short = brief(text, SHORT);
+    short.strip_suffix('.').unwrap_or(&short).to_owned()
+}
+
+/// Kind and name: "Deployment `web`".
+pub fn object(object: &Object) -> String {
+    format!("{} `{}`", object.named.kind, object.named.name)
+}
+
+/// "KubePodCrashLooping on Deployment `api`".
+pub fn subject(story: &Story) -> String {
+    let alert = story.alerts.first().map_or("an alert", |a| match a.name() {
+        "" => "an alert without a name",
+        name => name,
+    });
+    let about = match (&story.owner, &story.target) {
+        (Some(owner), _) => Some(object(&owner.0)),
+        (None, Targeted::Named { object, .. }) => Some(format!("{} `{}`", object.kind, object.name)),
+        (None, Targeted::Unclear { .. }) => None,
+    };
+    let alert = brief(alert, SHORT);
+    about.map_or(alert.clone(), |about| format!("{alert} on {about}"))
+}
+
+/// The cause that the story turns on, in parentheses' length: "OOMKilled", "CPU at 97 % of its limit".
+pub fn cause(story: &Story) -> Option<String> {
+    let diagnosis = story.diagnosis.as_ref()?;
+    let chosen = story.plan.as_ref().and_then(|plan| {
+        let candidate = diagnosis.candidates.iter().find(|c| c.action == plan.action)?;
+        diagnosis.findings.iter().find(|f| f.cause.name() == candidate.cause)
+    });
+    chosen.or(diagnosis.findings.first()).map(|finding| why(&finding.cause))
+}
+
+/// A cause as a person says it.
+pub fn why(cause: &Cause) -> String {
+    match cause {
+        Cause::OomKilled { .. } => "OOMKilled".to_owned(),
+        Cause::CrashLoop { exit_code, .. } => format!("crash loop, exit code {exit_code}"),
+        Cause::ImagePull { .. } => "its image cannot be pulled".to_owned(),
+        Cause::FailedRollout { revision, .. } => format!("revision {revision} does not come up"),
+        Cause::Saturation { percent, .. } => format!("CPU at {percent} % of its limit"),
+        Cause::NothingWrong => "nothing is wrong any more".to_owned(),
+    }
+}
+
+/// The three forms in which an act is spoken of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// "restart pod `x`".
+    Do,
+    /// "restarting pod `x`".
+    Doing,
+    /// "restarted pod `x`".
+    Done,
+}
+
+/// What a plan does, with what it does it from.
+pub fn act(plan: &Plan, form: Form) -> String {
+    match (&plan.action, plan.direction) {
+        (Action::RestartPod { pod }, Direction::Forward | Direction::Revert) => {
+            let verb = match form {
+                Form::Do => "restart",
+                Form::Doing => "restarting",
+                Form::Done => "restarted",
+            };
+            format!("{verb} pod `{}`", pod.named.name)
+        }
+        (Action::ScaleWorkload { workload, replicas }, direction) => {
+            let verb = match (direction, form) {
+                (Direction::Forward, Form::Do) => "scale",
+                (Direction::Forward, Form::Doing) => "scaling",
+                (Direction::Forward, Form::Done) => "scaled",
+                (Direction::Revert, Form::Do) => "scale back",
+                (Direction::Revert, Form::Doing) => "scaling back",
+                (Direction::Revert, Form::Done) => "scaled back",
+            };
+            let from = replicas_before(plan).map_or_else(String::new, |n| format!(" from {n}"));
+            format!("{verb} {}{from} to {replicas}", object(workload))
+        }
+    }
+}
+
+fn replicas_before(plan: &Plan) -> Option<&str> {
+    plan.changes.iter().find(|c| c.path == "/spec/replicas")?.from.as_deref()
+}
+
+/// Fields before and after, as a diff; one line each, so that no value can look like another line.
+pub fn diff(changes: &[FieldChange]) -> String {
+    let value = |v: &Option<String>| v.as_ref().map_or_else(|| "(not there)".to_owned(), |v| brief(v, SHORT));
+    let lines = changes.iter().flat_map(|FieldChange { path, from, to }| {
+        [format!("- {path}: {}", value(from)), format!("+ {path}: {}", value(to))]
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// How much an act disturbs.
+pub fn blast(blast: &BlastRadius, risk: Risk) -> String {
+    let BlastRadius { desired, ready, unavailable_after, replica_delta, budget_allows } = blast;
+    let delta = match replica_delta {
+        0 => String::new(),
+        more if *more > 0 => format!("; {more} more in all"),
+        fewer => format!("; {} fewer in all", fewer.unsigned_abs()),
+    };
+    let budget = match budget_allows {
+        Some(n) => format!("the disruption budget still allows {n}"),
+        None => "no disruption budget".to_owned(),
+    };
+    let risk = match risk {
+        Risk::Low => "low",
+        Risk::Medium => "medium",
+        Risk::High => "high",
+    };
+    format!(
+        "{ready} of {desired} replicas are ready; right after, {unavailable_after} will not be{delta}; {budget}. \
+         Risk: {risk}."
+    )
+}
+
+/// What Revert will do, or why there is none.
+pub fn undo(undo: &Undo) -> String {
+    match undo {
+        Undo::Restore { fields } => {
+            let fields = fields.iter().map(|f| {
+                format!("`{}` back to {}", f.path, f.to.as_deref().unwrap_or("what it was: not there"))
+            });
+            let fields = fields.collect::<Vec<_>>().join(", ");
+            format!("Revert puts {fields}, if nobody has changed it since.")
+        }
+        Undo::Nothing { why } => {
+            format!(
+                "There is nothing to revert: {}. Hand over stops automation here and calls a person.",
+                clause(why)
+            )
+        }
+    }
+}
+
+/// Who may answer.
+pub fn who(rule: &ApprovalRule) -> String {
+    let people = match rule.slack_users.len() {
+        0 => None,
+        1 => Some("1 person".to_owned()),
+        n => Some(format!("{n} people")),
+    };
+    let operator = rule.operators.then(|| "an operator at the terminal".to_owned());
+    let name = format!("of `{}` in Slack", brief(&rule.name, SHORT));
+    let group = match (people, operator) {
+        (Some(people), Some(operator)) => format!("the {people} {name}, or {operator}"),
+        (Some(people), None) => format!("the {people} {name}"),
+        (None, Some(operator)) => operator,
+        (None, None) => return format!("nobody: approval rule `{}` names no one", brief(&rule.name, SHORT)),
+    };
+    if rule.count > 1 { format!("{} different people among {group}", rule.count) } else { group }
+}
+
+/// What the alert says of itself and since when.
+pub fn alert(alert: &Alert) -> String {
+    let severity = match alert.severity() {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Critical => "critical",
+    };
+    let name = brief(alert.name(), SHORT);
+    match alert.ends_at {
+        Some(end) => {
+            format!("`{name}` ({severity}) fired from {} to {}.", clock(alert.starts_at), clock(end))
+        }
+        None => format!("`{name}` ({severity}) fires since {}.", clock(alert.starts_at)),
+    }
+}
+
+/// A finding with how sure it is and what it rests on.
+pub fn finding(finding: &Finding) -> String {
+    use crate::domain::finding::Certainty;
+    let sure = match finding.certainty {
+        Certainty::Possible => "possible",
+        Certainty::Likely => "likely",
+        Certainty::Certain => "certain",
+    };
+    let evidence: Vec<&str> = finding.evidence.iter().map(EvidenceId::as_str).collect();
+    let rests = if evidence.is_empty() { String::new() } else { format!(" [{}]", evidence.join(", ")) };
+    format!("{} ({sure}): {}.{rests}", finding.cause.name(), clause(&finding.summary))
+}
+
+/// Hours and minutes; people compare them with what else they see.
+pub fn clock(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// "15 minutes", "2 hours"; what is no whole number of minutes is rounded up once it is longer than two.
+pub fn span(span: SignedDuration) -> String {
+    let (n, unit) = match span.as_secs() {
+        s if s > 120 && s % 60 != 0 => (s / 60 + 1, "minute"),
+        s if s >= 7_200 && s % 3_600 == 0 => (s / 3_600, "hour"),
+        s if s >= 60 && s % 60 == 0 => (s / 60, "minute"),
+        s => (s, "second"),
+    };
+    format!("{n} {unit}{}", if n == 1 { "" } else { "s" })
+}

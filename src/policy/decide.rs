@@ -1,0 +1,263 @@
+//! From what was weighed to an outcome: authority is a minimum, loudness a maximum.
+
+use super::facts;
+use super::judge::{Judgement, judge};
+use super::limits;
+use super::set::{Advice, Grant, PolicySet};
+use super::table;
+use crate::domain::alert::{Alert, Labels, Severity};
+use crate::domain::decision::{Decision, Level, OnFailure, OnSilence, Outcome, Question, Reason, Terms};
+use crate::domain::ids::GrantId;
+
+/// Answers the question. A function of its arguments and nothing else.
+pub fn decide(set: &PolicySet, question: &Question) -> Decision {
+    conclude(set, question, &judge(set, question))
+}
+
+/// What is said about an alert where nothing can be done. Without advice of the policy's own, one whose
+/// target is unclear goes to a person.
+pub fn advise(set: &PolicySet, alert: &Alert, target_is_clear: bool) -> Decision {
+    let mut decision = ungranted(set, &alert.labels, alert.severity());
+    let advised = decision.reasons.iter().any(|reason| reason.code == "advice");
+    if !target_is_clear && !advised {
+        decision.outcome = Outcome::Escalate;
+        let text = "it is not clear what the alert is about".to_owned();
+        decision.reasons.insert(0, Reason { code: "unclear-target".to_owned(), text });
+    }
+    decision
+}
+
+/// What follows from a judgement.
+pub(super) fn conclude(set: &PolicySet, question: &Question, judged: &Judgement<'_>) -> Decision {
+    match (judged.matching.first().copied(), &question.undoes) {
+        (Some(grant), Some(_)) => undo(set, question, judged, grant),
+        (None, Some(gone)) => orphan(set, question, gone),
+        (Some(grant), None) => {
+            let enforced = act(set, question, judged, grant);
+            if grant.shadow { shadow(set, question, grant, enforced) } else { enforced }
+        }
+        (None, None) => ungranted(set, &question.alert.labels, question.alert.severity),
+    }
+}
+
+/// The lowest of everything.
+fn effective(judged: &Judgement<'_>, grant: &Grant) -> Level {
+    judged.caps.iter().map(|cap| cap.level).fold(grant.level, Level::min)
+}
+
+/// The caps that lower the level, the lowest first.
+fn binding(judged: &Judgement<'_>, grant: &Grant) -> Vec<Reason> {
+    judged.caps.iter().filter(|cap| cap.level < grant.level).map(|cap| cap.reason.clone()).collect()
+}
+
+fn act(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Grant) -> Decision {
+    let level = effective(judged, grant);
+    let broken: Vec<Reason> = judged
+        .denials
+        .iter()
+        .chain(judged.checks.iter().filter(|check| check.exceeded).map(|check| &check.reason))
+        .cloned()
+        .collect();
+    let loud = !broken.is_empty() && grant.level >= Level::InTheLoop;
+    let class = facts::class(question);
+    let by_level = table::outcome(level, class, grant.act_from);
+    let outcome = if loud { Outcome::Escalate } else { by_level };
+
+    let granted = Reason {
+        code: format!("grant/{}", grant.id),
+        text: format!("grant `{}` gives level {}", grant.id, grant.level.number()),
+    };
+    let careful = (!loud && by_level == Outcome::Ask && level >= Level::OnTheLoop)
+        .then(|| asked(question, grant, level));
+    let mut reasons = Vec::new();
+    if loud {
+        reasons.extend(broken.iter().cloned());
+    }
+    reasons.extend(careful);
+    reasons.extend(binding(judged, grant));
+    reasons.push(granted);
+    if !loud {
+        reasons.extend(broken);
+    }
+    reasons.extend(shadowed(judged));
+    let terms =
+        Some(terms(set, question, judged, grant, outcome == Outcome::Act && level == Level::OnTheLoop));
+    Decision { outcome, level: Some(level), reasons, terms, page: critical(question), set: set.hash }
+}
+
+/// Why a level that acts on other things asks here.
+fn asked(question: &Question, grant: &Grant, level: Level) -> Reason {
+    match grant.act_from {
+        Some(from) if level < from => Reason {
+            code: "act-from".to_owned(),
+            text: format!("grant `{}` asks below level {}", grant.id, from.number()),
+        },
+        Some(_) | None => {
+            let class = facts::class(question);
+            let (risk, undo) = (facts::risk_name(class.risk), facts::undo_name(class.undo));
+            let text = format!("{risk} risk with undo `{undo}` is asked first at level {}", level.number());
+            Reason { code: "class".to_owned(), text }
+        }
+    }
+}
+
+/// Grants on trial that would have matched too.
+fn shadowed(judged: &Judgement<'_>) -> Vec<Reason> {
+    let trials = judged.matching.iter().skip(1).filter(|grant| grant.shadow);
+    trials
+        .map(|grant| Reason {
+            code: format!("shadow/{}", grant.id),
+            text: format!(
+                "grant `{}` is in shadow mode: it would give level {}",
+                grant.id,
+                grant.level.number()
+            ),
+        })
+        .collect()
+}
+
+/// Putting an act of ours back. People may always do that (unless belay is stopped); by itself belay
+/// does it where the grant says so, at the levels that act. Limits and blast radius were judged when
+/// the act was: an undo that they could forbid would be no undo.
+fn undo(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Grant) -> Decision {
+    let level = effective(judged, grant);
+    let code_denies: Vec<Reason> =
+        judged.denials.iter().filter(|reason| !reason.code.starts_with("guard/")).cloned().collect();
+    let stopped: Vec<Reason> = judged
+        .caps
+        .iter()
+        .filter(|cap| ["hold", "plan/expired"].contains(&cap.reason.code.as_str()))
+        .map(|cap| cap.reason.clone())
+        .collect();
+    let promised =
+        grant.verify.on_failure == OnFailure::Revert || grant.confirm.on_silence == OnSilence::Revert;
+    let guarded = code_denies.len() < judged.denials.len();
+    let by_itself = promised && !guarded && !grant.shadow && level >= Level::OnTheLoop;
+    let outcome = match (code_denies.is_empty(), stopped.is_empty()) {
+        (false, _) => Outcome::Escalate,
+        (true, false) => Outcome::Notify,
+        (true, true) if by_itself => Outcome::Act,
+        (true, true) => Outcome::Ask,
+    };
+    let mut reasons = code_denies;
+    reasons.extend(stopped);
+    let text = format!("this puts back an act of grant `{}`", grant.id);
+    reasons.push(Reason { code: format!("undo/{}", grant.id), text });
+    reasons.extend(judged.denials.iter().filter(|reason| reason.code.starts_with("guard/")).cloned());
+    reasons
+        .extend(binding(judged, grant).into_iter().filter(|r| r.code != "hold" && r.code != "plan/expired"));
+    let mut terms = terms(set, question, judged, grant, false);
+    terms.approval.count = 1; // one click undoes
+    terms.also = Vec::new();
+    terms.draws = vec![limits::lock(question)];
+    Decision {
+        outcome,
+        level: Some(level),
+        reasons,
+        terms: Some(terms),
+        page: critical(question),
+        set: set.hash,
+    }
+}
+
+/// An undo of an act whose grant is gone from the policy: nobody is known who could answer for it.
+fn orphan(set: &PolicySet, question: &Question, gone: &GrantId) -> Decision {
+    let text =
+        format!("grant `{gone}`, which carried the act, is gone from the policy: a person must put it back");
+    Decision {
+        outcome: Outcome::Escalate,
+        level: None,
+        reasons: vec![Reason { code: "undo/no-grant".to_owned(), text }],
+        terms: None,
+        page: critical(question),
+        set: set.hash,
+    }
+}
+
+fn terms(
+    set: &PolicySet,
+    question: &Question,
+    judged: &Judgement<'_>,
+    grant: &Grant,
+    confirm: bool,
+) -> Terms {
+    let approval = grant.confirm.approval.clone();
+    let also = judged.also.iter().filter(|rule| **rule != approval).cloned().collect();
+    Terms {
+        grant: grant.id.clone(),
+        draws: limits::draws(set, grant, question),
+        approval,
+        also,
+        verify: grant.verify.clone(),
+        confirm: confirm.then(|| grant.confirm.clone()),
+    }
+}
+
+/// A grant on trial: what would have been is written down, and what is said is what would be said
+/// without it.
+fn shadow(set: &PolicySet, question: &Question, grant: &Grant, would: Decision) -> Decision {
+    let without = ungranted(set, &question.alert.labels, question.alert.severity);
+    let outcome = match without.outcome {
+        Outcome::Drop | Outcome::Notify | Outcome::Ask | Outcome::Act => Outcome::Notify,
+        Outcome::Escalate => Outcome::Escalate,
+    };
+    let at = would.level.map(|level| format!(" at level {}", level.number())).unwrap_or_default();
+    let text = format!(
+        "grant `{}` is in shadow mode: it would have been `{}`{at} ({})",
+        grant.id,
+        would.outcome.name(),
+        would.because()
+    );
+    let mut reasons = vec![Reason { code: format!("shadow/{}", grant.id), text }];
+    reasons.extend(would.reasons);
+    Decision { outcome, reasons, ..would }
+}
+
+/// Where nothing may be done: the loudest advice, or else the default.
+fn ungranted(set: &PolicySet, labels: &Labels, severity: Severity) -> Decision {
+    let matching: Vec<&Advice> = set
+        .advice
+        .iter()
+        .filter(|advice| advice.alerts.iter().any(|matchers| matchers.hold(labels)))
+        .collect();
+    let critical = severity == Severity::Critical;
+    let decision = |outcome, code: &str, text: String| Decision {
+        outcome,
+        level: None,
+        reasons: vec![Reason { code: code.to_owned(), text }],
+        terms: None,
+        page: critical && outcome != Outcome::Drop,
+        set: set.hash,
+    };
+    let Some(loudest) = matching.iter().map(|advice| advice.outcome).max_by_key(|outcome| loudness(*outcome))
+    else {
+        let outcome = if critical { Outcome::Escalate } else { Outcome::Notify };
+        return decision(outcome, "no-grant", "no grant covers this".to_owned());
+    };
+    let mut look: Vec<&str> = matching
+        .iter()
+        .filter(|advice| advice.outcome == loudest)
+        .flat_map(|advice| advice.look.iter().map(String::as_str))
+        .collect();
+    look.sort_unstable();
+    look.dedup();
+    let text = if look.is_empty() {
+        format!("no grant covers this; the policy's advice is to {}", loudest.name())
+    } else {
+        format!("no grant covers this; look at: {}", look.join(", "))
+    };
+    decision(loudest, "advice", text)
+}
+
+const fn loudness(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Drop => 0,
+        Outcome::Notify | Outcome::Act => 1,
+        Outcome::Ask => 2,
+        Outcome::Escalate => 3,
+    }
+}
+
+fn critical(question: &Question) -> bool {
+    question.alert.severity == Severity::Critical
+}

@@ -1,0 +1,299 @@
+//! Why policy said what it said: every grant, cap, guard, freeze and limit with its verdict and place,
+//! and the smallest single change that would flip the outcome. Computed on demand from the question.
+
+use std::fmt;
+
+use jiff::{SignedDurationRound, Timestamp, Unit};
+use serde::Serialize;
+
+use super::cel::Verdict;
+use super::decide::conclude;
+use super::judge::{Judgement, Miss, Place, frozen, judge, miss};
+use super::set::{Grant, Guard, PolicySet};
+use crate::domain::decision::{Decision, Outcome, Question};
+
+/// How many grants are listed one by one. Those that match are always among them.
+const MAX_GRANTS: usize = 50;
+
+/// A decision explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The version of this form.
+    pub version: u32,
+    /// What would be done.
+    pub action: String,
+    /// To what.
+    pub target: String,
+    /// What was decided.
+    pub decision: Decision,
+    /// Everything that was looked at.
+    pub lines: Vec<Line>,
+    /// The smallest single change that flips the outcome.
+    pub counterfactual: Option<String>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// `grant`, `cap`, `guard`, `freeze`, `limit`, `blast`, `deny`.
+    pub kind: &'static str,
+    /// Which.
+    pub name: String,
+    /// What it said: `YES`, `no`, `EXCEEDED`, …; empty where the text says it all.
+    pub verdict: &'static str,
+    /// Why.
+    pub text: String,
+    /// `file:line` of the rule.
+    pub at: Option<String>,
+}
+
+/// Explains the decision about this question.
+pub fn explain(set: &PolicySet, question: &Question) -> Explanation {
+    let judged = judge(set, question);
+    let decision = conclude(set, question, &judged);
+    let mut lines = grants(set, question, &judged);
+    lines.extend(caps(&judged));
+    lines.extend(set.guards.iter().map(|guard| guard_line(guard, question)));
+    lines.extend(freezes(set, question, &judged.place));
+    lines.extend(denials(&judged));
+    lines.extend(checks(&judged));
+    let counterfactual = counterfactual(set, question, &judged, decision.outcome);
+    let named = &question.target.object.named;
+    let owner = &question.owner.owner;
+    let target = if *owner.0.named.name == named.name && owner.0.named.kind == named.kind {
+        owner.to_string()
+    } else {
+        format!("{owner} ({} {})", named.kind.name().to_lowercase(), named.name)
+    };
+    let action = question.action.kind().name().to_owned();
+    Explanation { version: 1, action, target, decision, lines, counterfactual }
+}
+
+fn line(kind: &'static str, name: &str, verdict: &'static str, text: String, at: Option<String>) -> Line {
+    Line { kind, name: name.to_owned(), verdict, text, at }
+}
+
+fn grants(set: &PolicySet, question: &Question, judged: &Judgement<'_>) -> Vec<Line> {
+    let yes = |grant: &Grant| judged.matching.iter().any(|g| g.id == grant.id);
+    let mut lines: Vec<Line> = judged
+        .matching
+        .iter()
+        .take(MAX_GRANTS)
+        .map(|grant| grant_line(grant, question, judged, true))
+        .collect();
+    let room = MAX_GRANTS.saturating_sub(lines.len());
+    lines.extend(
+        set.grants
+            .iter()
+            .filter(|g| !yes(g))
+            .take(room)
+            .map(|grant| grant_line(grant, question, judged, false)),
+    );
+    let left = set.grants.len().saturating_sub(lines.len());
+    if left > 0 {
+        lines.push(line("grant", "…", "", format!("{left} more are not listed here"), None));
+    }
+    lines
+}
+
+fn grant_line(grant: &Grant, question: &Question, judged: &Judgement<'_>, matches: bool) -> Line {
+    let text = match miss(grant, question, &judged.place) {
+        _ if matches => {
+            let trial = if grant.shadow { ", on trial" } else { "" };
+            let about = if grant.description.is_empty() { "" } else { ": " };
+            format!("level {}{trial}{about}{}", grant.level.number(), grant.description)
+        }
+        None => "this is an undo of another grant's act".to_owned(),
+        Some(miss) => miss_text(grant, question, miss),
+    };
+    let verdict = if matches { "YES" } else { "no" };
+    line("grant", grant.id.as_str(), verdict, text, Some(grant.origin.to_string()))
+}
+
+fn miss_text(grant: &Grant, question: &Question, miss: Miss<'_>) -> String {
+    let values = || grant.when.as_ref().map(|when| when.values(question)).unwrap_or_default();
+    match miss {
+        Miss::Action => format!("action {} is not listed", question.action.kind().name()),
+        Miss::Alerts => {
+            let sources: Vec<&str> = grant.alerts.iter().map(super::matchers::Matchers::source).collect();
+            format!("the alert does not match {}", sources.join(" or "))
+        }
+        Miss::Environment(listed) => format!("the target is not in {}", listed.join(" or ")),
+        Miss::Playbook => "no model chose it, and it is not a playbook".to_owned(),
+        Miss::When(Verdict::NotApplicable(fact)) => format!("{fact} does not apply"),
+        Miss::When(Verdict::Error(why)) => why,
+        Miss::When(Verdict::Yes | Verdict::No) => values(),
+    }
+}
+
+fn caps(judged: &Judgement<'_>) -> Vec<Line> {
+    let mut lines = Vec::new();
+    if let Place::In(environment) = &judged.place {
+        let ladder = if environment.strict { "ladder strict" } else { "ladder off" };
+        let text = format!("{}, {ladder}", environment.max_level.number());
+        let name = format!("environment {}", environment.name);
+        lines.push(line("cap", &name, "", text, Some(environment.origin.to_string())));
+    }
+    let ours = |code: &str| ["guard/", "freeze/"].iter().all(|rule| !code.starts_with(rule));
+    let known = |code: &str| !matches!(judged.place, Place::In(_)) || !code.starts_with("environment/");
+    for cap in judged.caps.iter().filter(|cap| ours(&cap.reason.code) && known(&cap.reason.code)) {
+        lines.push(line(
+            "cap",
+            &cap.reason.code,
+            "",
+            format!("{}, {}", cap.level.number(), cap.reason.text),
+            None,
+        ));
+    }
+    lines
+}
+
+fn guard_line(guard: &Guard, question: &Question) -> Line {
+    let (verdict, text) = match guard.when.ask(question) {
+        Verdict::Yes => ("YES", guard.when.values(question)),
+        Verdict::No => ("no", guard.when.values(question)),
+        Verdict::NotApplicable(fact) => ("no", format!("{fact} does not apply")),
+        Verdict::Error(why) => ("YES", format!("{why}; what cannot be told fires")),
+    };
+    let text = match (verdict, guard.deny, guard.max_level) {
+        ("YES", true, _) => format!("denied, {text}"),
+        ("YES", false, Some(level)) => format!("level {}, {text}", level.number()),
+        _ => text,
+    };
+    line("guard", &guard.id, verdict, text, Some(guard.origin.to_string()))
+}
+
+fn freezes(set: &PolicySet, question: &Question, place: &Place<'_>) -> Vec<Line> {
+    let explain = |freeze: &super::set::Freeze| {
+        let (verdict, text) = match frozen(freeze, question, place) {
+            Some(why) => ("YES", format!("level {}, {why}", freeze.max_level.number())),
+            None => ("no", format!("from {} to {}", freeze.from, freeze.to)),
+        };
+        line("freeze", &freeze.name, verdict, text, Some(freeze.origin.to_string()))
+    };
+    set.freezes.iter().map(explain).collect()
+}
+
+fn denials(judged: &Judgement<'_>) -> Vec<Line> {
+    let own = judged.denials.iter().filter(|reason| !reason.code.starts_with("guard/"));
+    own.map(|reason| line("deny", &reason.code, "YES", reason.text.clone(), None)).collect()
+}
+
+fn checks(judged: &Judgement<'_>) -> Vec<Line> {
+    let explain = |check: &super::limits::Check| {
+        let (kind, name) = match check.reason.code.split_once('/') {
+            Some(("blast", name)) => ("blast", name),
+            Some((_, name)) => ("limit", name),
+            None => ("limit", check.reason.code.as_str()),
+        };
+        let verdict = if check.exceeded { "EXCEEDED" } else { "" };
+        line(kind, name, verdict, check.reason.text.clone(), None)
+    };
+    judged.checks.iter().map(explain).collect()
+}
+
+/// Takes out one thing at a time and decides again; the change that gives most is told.
+fn counterfactual(
+    set: &PolicySet,
+    question: &Question,
+    judged: &Judgement<'_>,
+    now: Outcome,
+) -> Option<String> {
+    judged.matching.first()?;
+    let mut best: Option<(u8, Decision, String)> = None;
+    for (without, change) in variants(question, judged) {
+        let decision = conclude(set, question, &without);
+        let gain = authority(decision.outcome);
+        let better = best.as_ref().is_none_or(|(most, _, _)| gain > *most);
+        if decision.outcome != now && gain > authority(now) && better {
+            best = Some((gain, decision, change));
+        }
+    }
+    let (_, decision, change) = best?;
+    let level = decision.level.map(|level| format!(" at level {}", level.number())).unwrap_or_default();
+    Some(format!("would {}{level} if: {change}", decision.outcome.name()))
+}
+
+/// Every judgement with one thing less, and how people would say that.
+fn variants<'s>(question: &Question, judged: &Judgement<'s>) -> Vec<(Judgement<'s>, String)> {
+    let mut variants = Vec::new();
+    for cap in &judged.caps {
+        variants.push((without(judged, &cap.reason.code), change(&cap.reason.code)));
+    }
+    for denial in &judged.denials {
+        variants.push((without(judged, &denial.code), change(&denial.code)));
+    }
+    for check in judged.checks.iter().filter(|check| check.exceeded) {
+        variants.push((
+            without(judged, &check.reason.code),
+            freed(question.now, check.frees_at, &check.reason.code),
+        ));
+    }
+    variants
+}
+
+fn without<'s>(judged: &Judgement<'s>, code: &str) -> Judgement<'s> {
+    let place = Place::Nowhere; // concluding does not look at it any more
+    Judgement {
+        place,
+        matching: judged.matching.clone(),
+        caps: judged.caps.iter().filter(|cap| cap.reason.code != code).cloned().collect(),
+        denials: judged.denials.iter().filter(|denial| denial.code != code).cloned().collect(),
+        checks: judged.checks.iter().filter(|check| check.reason.code != code).cloned().collect(),
+        also: judged.also.clone(),
+    }
+}
+
+fn change(code: &str) -> String {
+    match code.split_once('/') {
+        Some(("environment", "none")) => "an environment were declared for the target".to_owned(),
+        Some(("environment", "several")) => "the target were in one environment only".to_owned(),
+        Some(("environment", "unknown")) => "the target's environment could be told".to_owned(),
+        Some(("environment", name)) => format!("environment `{name}` allowed a higher level"),
+        Some(("guard", name)) => format!("guard `{name}` did not fire"),
+        Some(("freeze", name)) => format!("freeze `{name}` were over"),
+        Some(_) | None => match code {
+            "earned" => "the grant had earned its level here".to_owned(),
+            "hold" => "belay were not paused".to_owned(),
+            "lock" => "the other act on this owner were over".to_owned(),
+            other => format!("`{other}` did not stand against it"),
+        },
+    }
+}
+
+fn freed(now: Timestamp, frees_at: Option<Timestamp>, code: &str) -> String {
+    let Some(at) = frees_at else { return format!("`{code}` were not exceeded") };
+    let left = at.duration_since(now);
+    let left = left.round(SignedDurationRound::new().smallest(Unit::Second)).unwrap_or(left);
+    format!("an earlier act were out of the window of `{code}` (in {left:#})")
+}
+
+const fn authority(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Drop | Outcome::Notify | Outcome::Escalate => 0,
+        Outcome::Ask => 1,
+        Outcome::Act => 2,
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Decision { outcome, reasons, set, .. } = &self.decision;
+        let (outcome, set) = (outcome.name(), set.short());
+        writeln!(f, "{outcome:<10} {}  {}      policy {set}", self.action, self.target)?;
+        if let Some(first) = reasons.first() {
+            writeln!(f, "{:<10} {}: {}", "because", first.code, first.text)?;
+        }
+        writeln!(f)?;
+        let width = self.lines.iter().map(|l| l.name.chars().count()).max().unwrap_or_default();
+        for Line { kind, name, verdict, text, at } in &self.lines {
+            let at = at.as_ref().map(|at| format!("      {at}")).unwrap_or_default();
+            let said = format!("  {kind:<8} {name:<width$}  {verdict:<8}  {text}{at}");
+            writeln!(f, "{}", said.trim_end())?;
+        }
+        match &self.counterfactual {
+            Some(counterfactual) => write!(f, "\n{counterfactual}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Golden inputs: a question written so that people can read it, what a test changes in it, and what a
+//! policy's tests expect of it. Runs at load.
+
+mod input;
+
+use super::compile::Test;
+use super::decide::decide;
+use super::explain::explain;
+use super::problem::{Problem, meant};
+use super::raw::{Key, Node, Yaml};
+use super::reader::Reader;
+use super::set::PolicySet;
+use crate::domain::decision::{Decision, Level, Outcome, Question};
+use input::question;
+
+/// The question that an example which was loaded with the set asks, with `changes` made to it: dotted
+/// paths and YAML scalars, as in a test's `set`.
+pub fn example(set: &PolicySet, name: &str, changes: &[(&str, &str)]) -> Result<Question, String> {
+    let mut node = find(set, name).cloned().ok_or_else(|| format!("there is no example `{name}`"))?;
+    for (path, value) in changes {
+        let value = super::raw::parse(value).map_err(|(_, why)| why)?;
+        put(&mut node, path, &value);
+    }
+    let mut reader = Reader { file: name, text: "", problems: Vec::new() };
+    let question = question(&mut reader, set, &node);
+    match (question, reader.problems.first()) {
+        (Some(question), None) => Ok(question),
+        (_, Some(problem)) => Err(problem.message.clone()),
+        (None, None) => Err("the example could not be read".to_owned()),
+    }
+}
+
+fn find<'s>(set: &'s PolicySet, name: &str) -> Option<&'s Node> {
+    let suffix = format!("/{name}");
+    set.examples.iter().find(|(n, _)| n == name || n.ends_with(&suffix)).map(|(_, node)| node)
+}
+
+/// Runs one test; what is wrong with it, or with the set.
+pub(super) fn run(set: &PolicySet, test: &Test) -> Vec<Problem> {
+    let mut reader = Reader { file: &test.file, text: &test.text, problems: Vec::new() };
+    let _ = check(&mut reader, set, &test.node);
+    reader.problems
+}
+
+fn check(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<()> {
+    let fields = reader.fields(node, "a test", &["name", "given", "set", "expect"], &[])?;
+    let name = fields.need(reader, "name").and_then(|node| reader.text(node));
+    let given = fields.need(reader, "given")?;
+    let mut input = if matches!(given.value, Yaml::Map(_)) {
+        given.clone()
+    } else {
+        let name = reader.text(given)?;
+        let found = find(set, &name).cloned();
+        if found.is_none() {
+            let known: Vec<&str> = set.examples().collect();
+            reader.wrong(given.at, format!("there is no example `{name}`"), Some(meant(&name, &known)));
+        }
+        found?
+    };
+    if let Some(changes) = fields.get("set").and_then(|node| reader.map(node, "set")) {
+        for (path, value) in changes.entries() {
+            put(&mut input, &path.text, value);
+        }
+    }
+    // Problems of an example are shown where the test names it: the file at hand is the test's.
+    let mut inner = Reader { file: reader.file, text: reader.text, problems: Vec::new() };
+    let asked = question(&mut inner, set, &input);
+    for problem in inner.problems {
+        reader.wrong(given.at, format!("the golden input: {}", problem.message), problem.help);
+    }
+    let asked = asked?;
+    let expect = fields.need(reader, "expect")?;
+    compare(reader, set, &asked, expect, &name?)
+}
+
+/// Puts a value at a dotted path, making maps on the way. A label's own dots are kept: the longest key
+/// that is there wins.
+fn put(node: &mut Node, path: &str, value: &Node) {
+    let at = value.at;
+    if !matches!(node.value, Yaml::Map(_)) {
+        node.value = Yaml::Map(Vec::new());
+    }
+    let Yaml::Map(entries) = &mut node.value else { return };
+    let split = if entries.iter().any(|(key, _)| key.text == path) { None } else { path.split_once('.') };
+    // Labels and annotations have dots in their names: what follows them is one key.
+    let (key, rest) = split.map_or((path, None), |(key, rest)| (key, Some(rest)));
+    let position = entries.iter().position(|(k, _)| k.text == key);
+    let position = position.unwrap_or_else(|| {
+        entries.push((Key { at, text: key.to_owned() }, Node { at, value: Yaml::Null }));
+        entries.len() - 1
+    });
+    let Some((_, inner)) = entries.get_mut(position) else { return };
+    match rest {
+        None => *inner = value.clone(),
+        Some(rest) if ["labels", "annotations"].contains(&key) => {
+            put_key(inner, rest, value);
+        }
+        Some(rest) => put(inner, rest, value),
+    }
+}
+
+fn put_key(node: &mut Node, key: &str, value: &Node) {
+    if !matches!(node.value, Yaml::Map(_)) {
+        node.value = Yaml::Map(Vec::new());
+    }
+    if let Yaml::Map(entries) = &mut node.value {
+        entries.retain(|(k, _)| k.text != key);
+        entries.push((Key { at: value.at, text: key.to_owned() }, value.clone()));
+    }
+}
+
+fn compare(
+    reader: &mut Reader<'_>,
+    set: &PolicySet,
+    asked: &Question,
+    expect: &Node,
+    name: &str,
+) -> Option<()> {
+    let fields = reader.fields(expect, "expect", &["outcome", "level", "grant", "reason"], &[])?;
+    let outcomes = [Outcome::Drop, Outcome::Notify, Outcome::Ask, Outcome::Act, Outcome::Escalate];
+    let words = outcomes.map(|outcome| (outcome.name(), outcome));
+    let outcome = fields.need(reader, "outcome").and_then(|node| reader.word(node, "an outcome", &words))?;
+    let level = fields.get("level").and_then(|node| reader.level(node));
+    let grant = fields.get("grant").and_then(|node| reader.text(node));
+    let reason = fields.get("reason").and_then(|node| reader.text(node));
+    let decision = decide(set, asked);
+    let wrong = differences(&decision, outcome, level, grant, reason);
+    if !wrong.is_empty() {
+        let explanation = explain(set, asked).to_string();
+        let explanation = explanation.trim_end().replace('\n', "\n     ");
+        reader.wrong(expect.at, format!("test `{name}` fails: {}", wrong.join(", ")), Some(explanation));
+    }
+    Some(())
+}
+
+fn differences(
+    decision: &Decision,
+    outcome: Outcome,
+    level: Option<Level>,
+    grant: Option<String>,
+    reason: Option<String>,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if decision.outcome != outcome {
+        wrong.push(format!("expected outcome `{}`, got `{}`", outcome.name(), decision.outcome.name()));
+    }
+    if let Some(level) = level
+        && decision.level != Some(level)
+    {
+        let got = decision.level.map_or("none".to_owned(), |level| level.number().to_string());
+        wrong.push(format!("expected level {}, got {got}", level.number()));
+    }
+    if let Some(grant) = grant
+        && decision.terms.as_ref().is_none_or(|terms| terms.grant.as_str() != grant)
+    {
+        let got = decision.terms.as_ref().map_or("none", |terms| terms.grant.as_str());
+        wrong.push(format!("expected grant `{grant}`, got `{got}`"));
+    }
+    if let Some(reason) = reason
+        && !decision.reasons.iter().any(|r| r.code == reason)
+    {
+        let got: Vec<&str> = decision.reasons.iter().map(|r| r.code.as_str()).collect();
+        wrong.push(format!("expected reason `{reason}`, got `{}`", got.join("`, `")));
+    }
+    wrong
+}

@@ -1,0 +1,303 @@
+//! Weighs one question against a policy set: which grant carries it, and everything that subtracts.
+//! What follows from that is for `decide` to say.
+
+use super::cel::Verdict;
+use super::limits::{self, Check};
+use super::set::{Environment, Freeze, Grant, Guard, PolicySet};
+use crate::domain::decision::{ApprovalRule, Asked, Level, Question, Reason};
+use crate::domain::plan::Direction;
+use crate::domain::target::Kind;
+
+/// Something that lowers the level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cap {
+    pub level: Level,
+    pub reason: Reason,
+}
+
+/// Where the target is.
+#[derive(Debug)]
+pub(super) enum Place<'s> {
+    /// In exactly one environment.
+    In(&'s Environment),
+    /// In none.
+    Nowhere,
+    /// In more than one.
+    Several(Vec<&'s Environment>),
+    /// It cannot be told: an environment's expression failed. It counts as nowhere.
+    Unknown(String),
+}
+
+/// Why a grant does not match.
+#[derive(Debug)]
+pub(super) enum Miss<'s> {
+    Action,
+    Alerts,
+    Environment(&'s [String]),
+    Playbook,
+    When(Verdict),
+}
+
+/// All that bears on a decision. Taking one thing out of it is how a counterfactual is found.
+#[derive(Debug)]
+pub(super) struct Judgement<'s> {
+    pub place: Place<'s>,
+    /// Every grant that matches, the one that carries first.
+    pub matching: Vec<&'s Grant>,
+    pub caps: Vec<Cap>,
+    pub denials: Vec<Reason>,
+    pub checks: Vec<Check>,
+    /// Approvals that guards want besides the grant's own.
+    pub also: Vec<ApprovalRule>,
+}
+
+/// Weighs the question.
+pub(super) fn judge<'s>(set: &'s PolicySet, question: &Question) -> Judgement<'s> {
+    let place = place(set, question);
+    let matching = matching(set, question, &place);
+    let mut judged = Judgement {
+        place,
+        matching,
+        caps: Vec::new(),
+        denials: Vec::new(),
+        checks: Vec::new(),
+        also: Vec::new(),
+    };
+    let Some(grant) = judged.matching.first().copied() else { return judged };
+    judged.caps.extend(place_caps(&judged.place));
+    judged.caps.extend(own_caps(question));
+    judged.denials.extend(own_denials(question));
+    for guard in &set.guards {
+        judged.guard(guard, question);
+    }
+    for freeze in &set.freezes {
+        if let Some(why) = frozen(freeze, question, &judged.place) {
+            judged.caps.push(cap(freeze.max_level, format!("freeze/{}", freeze.name), why));
+        }
+    }
+    if question.undoes.is_none() {
+        judged.checks = limits::checks(set, grant, question);
+    }
+    judged.order();
+    judged
+}
+
+impl Judgement<'_> {
+    fn guard(&mut self, guard: &Guard, question: &Question) {
+        let Some(why) = fires(guard, question) else { return };
+        let code = format!("guard/{}", guard.id);
+        self.also.extend(guard.approval.clone());
+        if let Some(level) = guard.max_level {
+            self.caps.push(cap(level, code.clone(), why.clone()));
+        }
+        if guard.deny {
+            self.denials.push(Reason { code, text: why });
+        }
+    }
+
+    fn order(&mut self) {
+        self.caps.sort_by(|a, b| (a.level, &a.reason.code).cmp(&(b.level, &b.reason.code)));
+        self.denials.sort_by(|a, b| a.code.cmp(&b.code));
+        self.also.sort_by(|a, b| a.name.cmp(&b.name));
+        self.also.dedup();
+    }
+}
+
+/// Why a guard fires, if it does. What cannot be told fires.
+pub(super) fn fires(guard: &Guard, question: &Question) -> Option<String> {
+    match guard.when.ask(question) {
+        Verdict::No | Verdict::NotApplicable(_) => None,
+        Verdict::Yes => Some(
+            guard
+                .message
+                .clone()
+                .unwrap_or_else(|| format!("guard `{}`: {}", guard.id, guard.when.values(question))),
+        ),
+        Verdict::Error(why) => Some(format!("guard `{}` holds because {why}", guard.id)),
+    }
+}
+
+/// Why a freeze applies, if it does.
+pub(super) fn frozen(freeze: &Freeze, question: &Question, place: &Place<'_>) -> Option<String> {
+    if question.now < freeze.from || question.now >= freeze.to {
+        return None;
+    }
+    let listed = |environment: &Environment| freeze.environments.contains(&environment.name);
+    let here = freeze.environments.is_empty()
+        || match place {
+            Place::In(environment) => listed(environment),
+            Place::Several(environments) => environments.iter().any(|e| listed(e)),
+            Place::Nowhere => false,
+            Place::Unknown(_) => true,
+        };
+    let told = freeze.when.as_ref().map_or(Verdict::Yes, |when| when.ask(question));
+    match told {
+        _ if !here => None,
+        Verdict::No | Verdict::NotApplicable(_) => None,
+        Verdict::Yes => Some(format!("freeze `{}` until {}", freeze.name, freeze.to)),
+        Verdict::Error(why) => Some(format!("freeze `{}` applies because {why}", freeze.name)),
+    }
+}
+
+fn place<'s>(set: &'s PolicySet, question: &Question) -> Place<'s> {
+    let mut found = Vec::new();
+    for environment in &set.environments {
+        match environment.when.ask(question) {
+            Verdict::Yes => found.push(environment),
+            Verdict::No => {}
+            Verdict::NotApplicable(fact) => {
+                return Place::Unknown(format!("environment `{}`: {fact} does not apply", environment.name));
+            }
+            Verdict::Error(why) => {
+                return Place::Unknown(format!("environment `{}`: {why}", environment.name));
+            }
+        }
+    }
+    match found.as_slice() {
+        [] => Place::Nowhere,
+        [one] => Place::In(one),
+        _ => Place::Several(found),
+    }
+}
+
+/// The grants that match, the carrying one first: enforced before shadowed (a trial must not change what
+/// is in force), then the highest level, then the id, so that order never matters.
+fn matching<'s>(set: &'s PolicySet, question: &Question, place: &Place<'_>) -> Vec<&'s Grant> {
+    if let Some(undoes) = &question.undoes {
+        return set.grants.iter().filter(|grant| grant.id == *undoes).collect();
+    }
+    let alertname = question.alert.labels.get("alertname").map_or("", String::as_str);
+    let candidates = set.index.candidates(question.action.kind(), alertname);
+    let mut found: Vec<&Grant> = candidates
+        .filter_map(|i| set.grants.get(i))
+        .filter(|grant| miss(grant, question, place).is_none())
+        .collect();
+    found.sort_by(|a, b| (a.shadow, b.level, &a.id).cmp(&(b.shadow, a.level, &b.id)));
+    found.dedup_by(|a, b| a.id == b.id);
+    found
+}
+
+/// Why a grant does not match, if it does not.
+pub(super) fn miss<'s>(grant: &'s Grant, question: &Question, place: &Place<'_>) -> Option<Miss<'s>> {
+    if !grant.actions.contains(&question.action.kind()) {
+        return Some(Miss::Action);
+    }
+    if !grant.alerts.iter().any(|matchers| matchers.hold(&question.alert.labels)) {
+        return Some(Miss::Alerts);
+    }
+    let listed = |environment: &Environment| grant.environments.contains(&environment.name);
+    let here = grant.environments.is_empty()
+        || match place {
+            Place::In(environment) => listed(environment),
+            Place::Several(environments) => environments.iter().any(|e| listed(e)),
+            Place::Nowhere | Place::Unknown(_) => false,
+        };
+    if !here {
+        return Some(Miss::Environment(&grant.environments));
+    }
+    if !grant.playbook && !question.chosen_by_model {
+        return Some(Miss::Playbook);
+    }
+    match grant.when.as_ref().map_or(Verdict::Yes, |when| when.ask(question)) {
+        Verdict::Yes => None,
+        other @ (Verdict::No | Verdict::NotApplicable(_) | Verdict::Error(_)) => Some(Miss::When(other)),
+    }
+}
+
+fn place_caps(place: &Place<'_>) -> Vec<Cap> {
+    match place {
+        Place::In(environment) => {
+            let text =
+                format!("environment `{}` allows level {}", environment.name, environment.max_level.number());
+            let mut caps =
+                vec![cap(environment.max_level, format!("environment/{}", environment.name), text)];
+            if environment.strict {
+                let text = format!(
+                    "levels are earned in environment `{}` and no track record is kept yet: level 2",
+                    environment.name
+                );
+                caps.push(cap(Level::InTheLoop, "earned".to_owned(), text));
+            }
+            caps
+        }
+        Place::Nowhere => vec![nowhere("none", "the target is in no environment".to_owned())],
+        Place::Several(environments) => {
+            let names: Vec<&str> = environments.iter().map(|e| e.name.as_str()).collect();
+            vec![nowhere("several", format!("the target is in several environments: {}", names.join(", ")))]
+        }
+        Place::Unknown(why) => {
+            vec![nowhere("unknown", format!("the target's environment cannot be told: {why}"))]
+        }
+    }
+}
+
+fn nowhere(code: &str, text: String) -> Cap {
+    cap(Level::Observe, format!("environment/{code}"), text)
+}
+
+fn cap(level: Level, code: String, text: String) -> Cap {
+    Cap { level, reason: Reason { code, text } }
+}
+
+/// Caps that no policy can lift.
+fn own_caps(question: &Question) -> Vec<Cap> {
+    let mut caps: Vec<Cap> = question
+        .cluster
+        .holds
+        .iter()
+        .map(|hold| cap(Level::Observe, "hold".to_owned(), format!("belay is paused: {hold}")))
+        .collect();
+    if question.cluster.strange_intents {
+        let text =
+            "objects carry intents that the journal does not know: it was lost, or somebody else runs here";
+        caps.push(cap(Level::InTheLoop, "strange-intents".to_owned(), text.to_owned()));
+    }
+    if let Some(plan) = &question.plan
+        && plan.expires_at <= question.now
+    {
+        caps.push(cap(
+            Level::Observe,
+            "plan/expired".to_owned(),
+            format!("the plan expired at {}", plan.expires_at),
+        ));
+    }
+    if question.undoes.is_none() && limits::locked(question) {
+        let text = "another act on this owner is under way".to_owned();
+        caps.push(cap(Level::Observe, "lock".to_owned(), text));
+    }
+    caps
+}
+
+/// What code refuses, whatever a policy says.
+fn own_denials(question: &Question) -> Vec<Reason> {
+    let plan = question.plan.as_ref();
+    let direction = plan.map(|plan| plan.direction);
+    let undo = question.undoes.is_some();
+    let wrong_way = match direction {
+        Some(Direction::Forward) => undo,
+        Some(Direction::Revert) => !undo,
+        None => false,
+    };
+    let other = plan.is_some_and(|p| p.action != question.action || p.owner != question.owner.owner);
+    let denials = [
+        (!question.target.grounded, "not-grounded", "the target was named only by text that was read"),
+        (
+            *question.action.target() != question.target.object,
+            "target/mismatch",
+            "the action is for another object than the one that was looked at",
+        ),
+        (
+            question.owner.owner.0.named.kind == Kind::Other,
+            "owner/unknown-kind",
+            "the target belongs to a controller that belay does not know",
+        ),
+        (plan.is_none() && question.asked != Asked::Candidate, "plan/missing", "there is no plan"),
+        (other, "plan/mismatch", "the plan is for another action or another owner"),
+        (wrong_way, "plan/direction", "an undo was asked about with the plan of an act, or the reverse"),
+    ];
+    denials
+        .into_iter()
+        .filter(|(is, _, _)| *is)
+        .map(|(_, code, text)| Reason { code: code.to_owned(), text: text.to_owned() })
+        .collect()
+}

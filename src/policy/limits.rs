@@ -1,0 +1,203 @@
+//! Limits and blast radius: what is counted, under which keys, and whether one more fits.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::set::{Blast, Grant, Per, PolicySet};
+use crate::domain::action::{Action, ActionKind};
+use crate::domain::decision::{Draw, Question, Reason};
+use crate::domain::plan::BlastRadius;
+
+const GLOBAL: &str = "global";
+/// The limit that every act draws upon until its outcome is known.
+pub const IN_FLIGHT: &str = "in-flight";
+
+/// One thing that was counted or measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Check {
+    /// `limit/perTarget` or `blast/keepReady`, and what was found.
+    pub reason: Reason,
+    /// One more does not fit.
+    pub exceeded: bool,
+    /// When it would fit again by the mere passing of time.
+    pub frees_at: Option<Timestamp>,
+}
+
+/// Everything that limits this grant for this question.
+pub(super) fn checks(set: &PolicySet, grant: &Grant, question: &Question) -> Vec<Check> {
+    let mut checks: Vec<Check> =
+        windowed(set, grant, question).iter().map(|draw| windowed_check(draw, question)).collect();
+    checks.push(in_flight(set, question));
+    checks.extend(blast(&grant.blast, question));
+    checks
+}
+
+/// What an act by this grant draws upon.
+pub(super) fn draws(set: &PolicySet, grant: &Grant, question: &Question) -> Vec<Draw> {
+    let mut draws = windowed(set, grant, question);
+    let in_flight = set.brakes.max_in_flight;
+    draws.push(Draw {
+        key: IN_FLIGHT.to_owned(),
+        code: "limit/inFlight".to_owned(),
+        max: in_flight,
+        window: None,
+    });
+    draws.push(lock(question));
+    draws
+}
+
+/// One act at a time on one owner.
+pub(super) fn lock(question: &Question) -> Draw {
+    Draw {
+        key: format!("lock/{}", question.owner.owner.key()),
+        code: "lock".to_owned(),
+        max: 1,
+        window: None,
+    }
+}
+
+/// Whether another act on this owner is under way.
+pub(super) fn locked(question: &Question) -> bool {
+    question.history.taken.get(&lock(question).key).is_some_and(|moments| !moments.is_empty())
+}
+
+/// The keys under which earlier acts must be looked up before the question can be asked: those of every
+/// grant that lists the action, because which of them will carry is not known yet.
+pub fn history_keys(set: &PolicySet, question: &Question) -> Vec<String> {
+    let kind = question.action.kind();
+    let mut keys: Vec<String> = set
+        .grants
+        .iter()
+        .filter(|grant| grant.actions.contains(&kind))
+        .flat_map(|grant| grant.limits.iter().map(|limit| key(limit.per, grant, question)))
+        .chain([GLOBAL.to_owned(), lock(question).key])
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+/// The key of a grant's limit.
+pub(super) fn key(per: Per, grant: &Grant, question: &Question) -> String {
+    let (name, id, named) = (per.name(), &grant.id, &question.target.object.named);
+    match per {
+        Per::Target => format!("{name}/{id}/{}", question.owner.owner.key()),
+        Per::Grant => format!("{name}/{id}"),
+        Per::Namespace => format!("{name}/{id}/{}/{}", named.cluster, named.namespace),
+        Per::Cluster => format!("{name}/{id}/{}", named.cluster),
+    }
+}
+
+fn windowed(set: &PolicySet, grant: &Grant, question: &Question) -> Vec<Draw> {
+    let own = grant.limits.iter().map(|limit| Draw {
+        key: key(limit.per, grant, question),
+        code: format!("limit/{}", limit.per.name()),
+        max: limit.max,
+        window: Some(limit.window),
+    });
+    let global = Draw {
+        key: GLOBAL.to_owned(),
+        code: "limit/global".to_owned(),
+        max: set.brakes.max_actions,
+        window: Some(set.brakes.window),
+    };
+    own.chain([global]).collect()
+}
+
+fn windowed_check(draw: &Draw, question: &Question) -> Check {
+    let window = draw.window.unwrap_or(SignedDuration::MAX);
+    let since = question.now.saturating_sub(window).unwrap_or(Timestamp::MIN);
+    // Moments in the future count: a clock that jumped back must not hide them.
+    let mut taken: Vec<Timestamp> = question
+        .history
+        .taken
+        .get(&draw.key)
+        .into_iter()
+        .flatten()
+        .copied()
+        .filter(|at| *at > since)
+        .collect();
+    taken.sort_unstable_by(|a, b| b.cmp(a));
+    let max = usize::try_from(draw.max).unwrap_or(usize::MAX);
+    let exceeded = taken.len() >= max;
+    let last = taken.first().map(|at| format!(", the last at {at}")).unwrap_or_default();
+    let text = format!("{} of {} {} in the last {window:#}{last}", taken.len(), draw.max, what(&draw.code));
+    let oldest_in_the_way = max.checked_sub(1).and_then(|i| taken.get(i));
+    let frees_at = oldest_in_the_way.and_then(|at| at.checked_add(window).ok());
+    Check { reason: Reason { code: draw.code.clone(), text }, exceeded, frees_at }
+}
+
+/// What a limit counts, for people.
+fn what(code: &str) -> &'static str {
+    match code {
+        "limit/perTarget" => "acts on this owner",
+        "limit/perGrant" => "acts by this grant",
+        "limit/perNamespace" => "acts by this grant in this namespace",
+        "limit/perCluster" => "acts by this grant in this cluster",
+        _ => "acts in all",
+    }
+}
+
+fn in_flight(set: &PolicySet, question: &Question) -> Check {
+    let (running, max) = (question.cluster.actions_in_flight, set.brakes.max_in_flight);
+    let text = format!("{running} of {max} acts under way");
+    Check {
+        reason: Reason { code: "limit/inFlight".to_owned(), text },
+        exceeded: running >= max,
+        frees_at: None,
+    }
+}
+
+fn blast(blast: &Blast, question: &Question) -> Vec<Check> {
+    let mut checks = Vec::new();
+    let mut check = |name: &str, exceeded: bool, text: String| {
+        checks.push(Check {
+            reason: Reason { code: format!("blast/{name}"), text },
+            exceeded,
+            frees_at: None,
+        });
+    };
+    if let Action::ScaleWorkload { replicas, .. } = &question.action
+        && let Some(max) = blast.max_replicas
+    {
+        check("maxReplicas", *replicas > max, format!("{replicas} replicas, at most {max}"));
+    }
+    if let Some(max) = blast.max_replica_delta
+        && let Some(delta) = replica_delta(question)
+    {
+        check(
+            "maxReplicaDelta",
+            delta.unsigned_abs() > max.into(),
+            format!("{delta:+} replicas, at most ±{max}"),
+        );
+    }
+    let Some(plan) = &question.plan else { return checks };
+    let BlastRadius { desired, unavailable_after, budget_allows, .. } = plan.blast;
+    if let Some(percent) = blast.max_unavailable {
+        // Rounded down, and never below one pod: 25 % of 2 is one pod, not none.
+        let allowed = (u64::from(desired) * u64::from(percent) / 100).max(1);
+        let text = format!("{unavailable_after} of {desired} unavailable, {percent} % allow {allowed}");
+        check("maxUnavailable", u64::from(unavailable_after) > allowed, text);
+    }
+    if let Some(keep) = blast.keep_ready {
+        let ready = desired.saturating_sub(unavailable_after);
+        check("keepReady", ready < keep, format!("{ready} of {desired} stay ready, at least {keep} must"));
+    }
+    if blast.respect_budgets
+        && let Some(allows) = budget_allows
+        && question.action.kind() == ActionKind::RestartPod
+    {
+        check("respectBudgets", allows == 0, format!("the disruption budget allows {allows}"));
+    }
+    checks
+}
+
+/// From the plan; before there is one, from the facts, if they are known.
+fn replica_delta(question: &Question) -> Option<i64> {
+    match (&question.plan, &question.action) {
+        (Some(plan), _) => Some(plan.blast.replica_delta),
+        (None, Action::ScaleWorkload { replicas, .. }) => {
+            question.owner.replicas.known().map(|now| i64::from(*replicas) - i64::from(*now))
+        }
+        (None, Action::RestartPod { .. }) => Some(0),
+    }
+}

@@ -1,0 +1,28 @@
+//! May this be done to this, now, by itself? Pure: files' texts and facts in, a decision with its
+//! reasons out. `policies/README.md` teaches the format.
+
+mod cel;
+mod compile;
+mod decide;
+mod explain;
+mod facts;
+mod golden;
+mod judge;
+mod limits;
+mod matchers;
+mod permit;
+mod problem;
+mod raw;
+mod reader;
+mod set;
+mod table;
+
+pub use compile::load;
+pub use decide::{advise, decide};
+pub use explain::{Explanation, Line, explain};
+pub use golden::example;
+pub use limits::{IN_FLIGHT, history_keys};
+pub use permit::{Permit, permit};
+pub use problem::{Errors, Problem};
+pub use raw::Pos;
+pub use set::PolicySet;

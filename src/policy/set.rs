@@ -1,0 +1,212 @@
+//! A policy set: every file of it, checked and ready to decide.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::cel::Rule;
+use super::matchers::Matchers;
+use super::raw::Node;
+use crate::domain::action::ActionKind;
+use crate::domain::canonical::Hash;
+use crate::domain::decision::{ApprovalRule, ConfirmRule, Level, Outcome, VerifyRule};
+use crate::domain::ids::GrantId;
+
+/// Where a rule stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub file: Arc<str>,
+    pub line: u32,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// Everything that was loaded. Only `load` makes one, and only from files without an error.
+#[derive(Debug)]
+pub struct PolicySet {
+    pub(super) hash: Hash,
+    pub(super) environments: Vec<Environment>,
+    pub(super) grants: Vec<Grant>,
+    pub(super) advice: Vec<Advice>,
+    pub(super) guards: Vec<Guard>,
+    pub(super) freezes: Vec<Freeze>,
+    pub(super) brakes: Brakes,
+    pub(super) index: Index,
+    pub(super) examples: Vec<(String, Node)>,
+    pub(super) notes: Vec<String>,
+}
+
+impl PolicySet {
+    /// The hash of all files: what a decision says it was made by.
+    pub const fn hash(&self) -> Hash {
+        self.hash
+    }
+
+    /// What the author should know though nothing is wrong: one sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The names of the golden inputs that were loaded with the set.
+    pub fn examples(&self) -> impl Iterator<Item = &str> {
+        self.examples.iter().map(|(name, _)| name.as_str())
+    }
+}
+
+/// A named part of the world and how far belay may go there.
+#[derive(Debug)]
+pub(super) struct Environment {
+    pub name: String,
+    pub when: Rule,
+    pub max_level: Level,
+    /// Grants must earn their level here.
+    pub strict: bool,
+    pub origin: Origin,
+}
+
+/// A rule that allows.
+#[derive(Debug)]
+pub(super) struct Grant {
+    pub id: GrantId,
+    pub description: String,
+    pub alerts: Vec<Matchers>,
+    pub when: Option<Rule>,
+    pub actions: Vec<ActionKind>,
+    pub environments: Vec<String>,
+    pub level: Level,
+    pub act_from: Option<Level>,
+    pub shadow: bool,
+    pub limits: Vec<Limit>,
+    pub blast: Blast,
+    pub verify: VerifyRule,
+    pub confirm: ConfirmRule,
+    pub playbook: bool,
+    pub origin: Origin,
+}
+
+/// Who shares a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Per {
+    Target,
+    Grant,
+    Namespace,
+    Cluster,
+}
+
+impl Per {
+    /// The key in policies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Target => "perTarget",
+            Self::Grant => "perGrant",
+            Self::Namespace => "perNamespace",
+            Self::Cluster => "perCluster",
+        }
+    }
+}
+
+/// So many acts within a sliding window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limit {
+    pub per: Per,
+    pub max: u32,
+    pub window: SignedDuration,
+}
+
+/// How much a plan may disturb.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Blast {
+    pub max_unavailable: Option<u32>,
+    pub keep_ready: Option<u32>,
+    pub respect_budgets: bool,
+    pub max_replica_delta: Option<u32>,
+    pub max_replicas: Option<u32>,
+}
+
+/// What to say where nothing may be done.
+#[derive(Debug)]
+pub(super) struct Advice {
+    pub alerts: Vec<Matchers>,
+    pub outcome: Outcome,
+    pub look: Vec<String>,
+}
+
+/// A rule that forbids or lowers.
+#[derive(Debug)]
+pub(super) struct Guard {
+    pub id: String,
+    pub when: Rule,
+    pub max_level: Option<Level>,
+    pub deny: bool,
+    pub message: Option<String>,
+    pub approval: Option<ApprovalRule>,
+    pub origin: Origin,
+}
+
+/// A time in which less is allowed.
+#[derive(Debug)]
+pub(super) struct Freeze {
+    pub name: String,
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub environments: Vec<String>,
+    pub when: Option<Rule>,
+    pub max_level: Level,
+    pub origin: Origin,
+}
+
+/// Limits over everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Brakes {
+    pub max_in_flight: u32,
+    pub max_actions: u32,
+    pub window: SignedDuration,
+}
+
+impl Default for Brakes {
+    /// Four at a time and ten an hour: about what one person can follow by reading.
+    fn default() -> Self {
+        Self { max_in_flight: 4, max_actions: 10, window: SignedDuration::from_hours(1) }
+    }
+}
+
+/// Finds the grants that may match without looking at the others.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    by_alert: HashMap<ActionKind, HashMap<String, Vec<usize>>>,
+    any_alert: HashMap<ActionKind, Vec<usize>>,
+}
+
+impl Index {
+    pub fn of(grants: &[Grant]) -> Self {
+        let mut index = Self::default();
+        for (i, grant) in grants.iter().enumerate() {
+            let names: Option<Vec<&str>> = grant.alerts.iter().map(Matchers::alertname).collect();
+            for action in &grant.actions {
+                match &names {
+                    None => index.any_alert.entry(*action).or_default().push(i),
+                    Some(names) => {
+                        let by_name = index.by_alert.entry(*action).or_default();
+                        for name in names {
+                            by_name.entry((*name).to_owned()).or_default().push(i);
+                        }
+                    }
+                }
+            }
+        }
+        index
+    }
+
+    /// The grants that list this action and may match alerts of this name, as positions in the set; one
+    /// may come twice.
+    pub fn candidates(&self, action: ActionKind, alertname: &str) -> impl Iterator<Item = usize> {
+        let named = self.by_alert.get(&action).and_then(|by_name| by_name.get(alertname));
+        named.into_iter().chain(self.any_alert.get(&action)).flatten().copied()
+    }
+}

@@ -1,0 +1,86 @@
+//! The action server's own hard limits. They hold whatever the policy says and whoever signed.
+
+use std::collections::BTreeSet;
+
+use crate::domain::action::Action;
+use crate::domain::ids::Cluster;
+use crate::domain::plan::{Direction, Plan, Refusal};
+use crate::domain::target::{Named, Object};
+
+/// What this server will never go beyond.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HardLimits {
+    /// The one cluster that its hand reaches.
+    pub cluster: Cluster,
+    /// The namespaces it acts in. Empty: none.
+    pub namespaces: BTreeSet<String>,
+    /// Where belay itself runs: never acted in, also if it is listed.
+    pub own_namespace: String,
+    /// The most replicas that a workload is given.
+    pub max_replicas: u32,
+    /// The most by which replicas are changed at once.
+    pub max_replica_delta: u32,
+}
+
+impl HardLimits {
+    /// Whether this action may be thought of at all.
+    pub fn admit(&self, action: &Action) -> Result<(), Refusal> {
+        self.admit_object(action.target())?;
+        match action {
+            Action::ScaleWorkload { replicas, .. } if *replicas > self.max_replicas => {
+                limit(format!("{replicas} replicas are more than the {} it ever sets", self.max_replicas))
+            }
+            Action::RestartPod { .. } | Action::ScaleWorkload { .. } => Ok(()),
+        }
+    }
+
+    /// Whether this plan may be carried out. Putting back an act is let through whatever its size: what
+    /// was there before is the safer state.
+    pub fn admit_plan(&self, plan: &Plan) -> Result<(), Refusal> {
+        match plan.direction {
+            Direction::Forward => self.admit(&plan.action)?,
+            Direction::Revert => self.admit_object(plan.action.target())?,
+        }
+        let delta = plan.blast.replica_delta.unsigned_abs();
+        if plan.direction == Direction::Forward && delta > u64::from(self.max_replica_delta) {
+            return limit(format!(
+                "a change by {delta} replicas is more than the {} it makes at once",
+                self.max_replica_delta
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether this object is within reach.
+    pub fn admit_object(&self, object: &Object) -> Result<(), Refusal> {
+        let Object { named: Named { cluster, namespace, name, .. }, uid } = object;
+        if *cluster != self.cluster {
+            return limit(format!("this server acts in cluster `{}` only", self.cluster));
+        }
+        if !label(namespace) || !subdomain(name) || uid.is_empty() {
+            return limit("the target's name is none that Kubernetes gives".to_owned());
+        }
+        if *namespace == self.own_namespace {
+            return limit(format!("namespace `{namespace}` is belay's own"));
+        }
+        if !self.namespaces.contains(namespace) {
+            return limit(format!("namespace `{namespace}` is not one that it acts in"));
+        }
+        Ok(())
+    }
+}
+
+fn limit<T>(why: String) -> Result<T, Refusal> {
+    Err(Refusal::Limit(why))
+}
+
+/// RFC 1123 label, as namespaces are named: these become parts of a URL path.
+fn label(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// RFC 1123 subdomain, as pods and workloads are named.
+fn subdomain(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(label)
+}

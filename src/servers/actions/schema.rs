@@ -1,0 +1,242 @@
+//! The JSON Schemas of what travels: the domain's own types, described for whoever connects. A test holds
+//! each description against what is really sent.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::domain::action::Action;
+use crate::domain::ids::IntentId;
+use crate::domain::plan::{Plan, Refusal};
+use crate::domain::target::RootOwner;
+use crate::domain::warrant::{Applied, SignedWarrant};
+
+/// A domain type on the wire, as it serializes itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Wire<T>(pub T);
+
+/// A type with a description of its JSON.
+pub trait Described {
+    /// Its name in the schema.
+    const NAME: &'static str;
+
+    /// Its schema.
+    fn describe() -> Value;
+}
+
+impl<T: Described> JsonSchema for Wire<T> {
+    fn schema_name() -> Cow<'static, str> {
+        T::NAME.into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        Schema::try_from(T::describe()).unwrap_or_default()
+    }
+}
+
+impl Described for Action {
+    const NAME: &'static str = "Action";
+
+    fn describe() -> Value {
+        json!({
+            "description": "One action of the closed catalogue, with its exact target.",
+            "oneOf": [restart_pod(), scale_workload()],
+        })
+    }
+}
+
+impl Described for RootOwner {
+    const NAME: &'static str = "RootOwner";
+
+    fn describe() -> Value {
+        object("The top controller of the target.")
+    }
+}
+
+impl Described for IntentId {
+    const NAME: &'static str = "IntentId";
+
+    fn describe() -> Value {
+        json!({ "type": "string", "pattern": "^[A-Za-z0-9-]{1,63}$", "description": "The intent's id, as it stands on the object." })
+    }
+}
+
+impl Described for Plan {
+    const NAME: &'static str = "Plan";
+
+    fn describe() -> Value {
+        let common = json!({
+            "type": "object",
+            "properties": {
+                "direction": { "enum": ["forward", "revert"] },
+                "owner": object("The top controller of the target."),
+                "preconditions": record(json!({ "uid": text(), "generation": maybe("integer") })),
+                "changes": { "type": "array", "items": field_change() },
+                "blast": record(json!({
+                    "desired": count(), "ready": count(), "unavailable_after": count(),
+                    "replica_delta": { "type": "integer" }, "budget_allows": maybe("integer"),
+                })),
+                "class": record(json!({
+                    "undo": { "enum": ["exact", "self_healing", "side_effects", "none"] },
+                    "risk": { "enum": ["low", "medium", "high"] },
+                })),
+                "undo": { "oneOf": [
+                    record(json!({ "undo": { "const": "restore" }, "fields": { "type": "array", "items": field_change() } })),
+                    record(json!({ "undo": { "const": "nothing" }, "why": text() })),
+                ] },
+                "made_at": moment(),
+                "expires_at": moment(),
+            },
+            "required": ["direction", "owner", "preconditions", "changes", "blast", "class", "undo", "made_at", "expires_at"],
+        });
+        json!({
+            "description": "The whole of what will be done; its hash is what a warrant is for.",
+            "allOf": [common, { "oneOf": [restart_pod(), scale_workload()] }],
+        })
+    }
+}
+
+impl Described for SignedWarrant {
+    const NAME: &'static str = "SignedWarrant";
+
+    fn describe() -> Value {
+        let mut schema = record(json!({ "body": text(), "key": text(), "signature": text() }));
+        set(
+            &mut schema,
+            "description",
+            "Canonical JSON of the warrant, its key's id, and an Ed25519 signature in base64.".into(),
+        );
+        set(&mut schema, "additionalProperties", false.into());
+        schema
+    }
+}
+
+impl Described for Refusal {
+    const NAME: &'static str = "Refusal";
+
+    fn describe() -> Value {
+        json!({
+            "type": "object",
+            "description": "Why nothing was changed.",
+            "properties": {
+                "refusal": { "enum": [
+                    "gone", "changed", "nothing_to_do", "limit", "api", "warrant", "not_applied", "expired", "unreadable",
+                ] },
+                "why": { "oneOf": [text(), record(json!({ "object": text(), "detail": text() }))] },
+            },
+            "required": ["refusal", "why"],
+        })
+    }
+}
+
+impl Described for Applied {
+    const NAME: &'static str = "Applied";
+
+    fn describe() -> Value {
+        json!({
+            "type": "object",
+            "description": "What became of the order: done, refused with nothing changed, or unknown.",
+            "properties": {
+                "applied": { "enum": ["done", "refused", "unknown"] },
+                "detail": text(),
+                "refusal": text(),
+                "why": {},
+            },
+            "required": ["applied"],
+        })
+    }
+}
+
+fn restart_pod() -> Value {
+    record(json!({ "action": { "const": "restart_pod" }, "pod": object("The pod.") }))
+}
+
+fn scale_workload() -> Value {
+    let replicas = json!({ "type": "integer", "minimum": 0, "description": "The new, absolute value." });
+    record(
+        json!({ "action": { "const": "scale_workload" }, "workload": object("The Deployment."), "replicas": replicas }),
+    )
+}
+
+fn object(what: &str) -> Value {
+    let mut schema = record(json!({
+        "cluster": text(), "kind": text(), "namespace": text(), "name": text(), "uid": text(),
+    }));
+    set(&mut schema, "description", what.into());
+    schema
+}
+
+fn field_change() -> Value {
+    record(json!({ "path": text(), "from": maybe("string"), "to": maybe("string") }))
+}
+
+/// An object that has all of these properties.
+#[expect(clippy::needless_pass_by_value, reason = "it is called with a literal")]
+fn record(properties: Value) -> Value {
+    let required: Vec<_> = properties.as_object().into_iter().flat_map(|p| p.keys().cloned()).collect();
+    json!({ "type": "object", "properties": properties, "required": required })
+}
+
+fn set(schema: &mut Value, key: &str, value: Value) {
+    if let Some(map) = schema.as_object_mut() {
+        map.insert(key.to_owned(), value);
+    }
+}
+
+fn text() -> Value {
+    json!({ "type": "string" })
+}
+
+fn moment() -> Value {
+    json!({ "type": "string", "description": "RFC 3339." })
+}
+
+fn count() -> Value {
+    json!({ "type": "integer", "minimum": 0 })
+}
+
+fn maybe(kind: &str) -> Value {
+    json!({ "type": [kind, "null"] })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn keys(value: &Value) -> BTreeSet<String> {
+        value.as_object().into_iter().flat_map(|o| o.keys().cloned()).collect()
+    }
+
+    #[test]
+    fn the_descriptions_name_what_is_really_sent() {
+        let object =
+            json!({ "cluster": "c", "kind": "Deployment", "namespace": "n", "name": "w", "uid": "u" });
+        let action: Action =
+            serde_json::from_value(json!({ "action": "scale_workload", "workload": object, "replicas": 5 }))
+                .unwrap();
+        assert_eq!(keys(&serde_json::to_value(&action).unwrap()), keys(&scale_workload()["properties"]));
+        let owner: RootOwner = serde_json::from_value(object.clone()).unwrap();
+        assert_eq!(keys(&serde_json::to_value(&owner).unwrap()), keys(&RootOwner::describe()["properties"]));
+
+        let plan: Plan = serde_json::from_value(json!({
+            "action": "scale_workload", "workload": object, "replicas": 5, "direction": "forward", "owner": object,
+            "preconditions": { "uid": "u", "generation": 4 }, "changes": [],
+            "blast": { "desired": 3, "ready": 3, "unavailable_after": 0, "replica_delta": 2, "budget_allows": null },
+            "class": { "undo": "exact", "risk": "low" }, "undo": { "undo": "nothing", "why": "w" },
+            "made_at": "2026-11-21T08:00:00Z", "expires_at": "2026-11-21T08:10:00Z",
+        }))
+        .unwrap();
+        let sent = serde_json::to_value(&plan).unwrap();
+        let described = &Plan::describe()["allOf"][0]["properties"];
+        let expected = &keys(described) | &keys(&scale_workload()["properties"]);
+        assert_eq!(keys(&sent), expected);
+        for part in ["preconditions", "blast", "class"] {
+            assert_eq!(keys(&sent[part]), keys(&described[part]["properties"]), "{part}");
+        }
+    }
+}

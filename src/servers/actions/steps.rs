@@ -1,0 +1,155 @@
+//! Each action as a sequence of reads and writes by the hand. What to do is decided by the pure functions
+//! in `domain::action`; what to make of an answer is decided here.
+
+use jiff::Timestamp;
+
+use crate::domain::action::{Action, restart_pod, scale_workload};
+use crate::domain::ids::IntentId;
+use crate::domain::plan::{Direction, Plan, Refusal};
+use crate::domain::warrant::Applied;
+use crate::ports::cluster_writes::{Answer, Hand, Mode};
+use crate::ports::reads::ReadError;
+
+/// Works the action out against the live object and lets the API server dry-run it.
+pub async fn plan(hand: &dyn Hand, action: &Action, now: Timestamp) -> Result<Plan, Refusal> {
+    match action {
+        Action::RestartPod { pod } => {
+            let live = hand.pod(pod).await.map_err(unreadable)?;
+            let plan = restart_pod::plan(live.as_ref(), pod, now)?;
+            let order = restart_pod::order(&plan, live.as_ref())?;
+            rehearsed(hand.rehearse(&order).await, "making the new pod")?;
+            rehearsed(hand.evict(&order, Mode::DryRun).await, "the eviction")?;
+            Ok(plan)
+        }
+        Action::ScaleWorkload { workload, replicas } => {
+            let live = hand.workload(workload).await.map_err(unreadable)?;
+            let plan = scale_workload::plan(live.as_ref(), workload, *replicas, now)?;
+            let order = scale_workload::order(&plan, live.as_ref())?;
+            rehearsed(hand.set_replicas(&order, Mode::DryRun).await, "the change")?;
+            Ok(plan)
+        }
+    }
+}
+
+/// Works out how `done` is put back.
+pub async fn plan_revert(
+    hand: &dyn Hand,
+    done: &Plan,
+    intent: &IntentId,
+    now: Timestamp,
+) -> Result<Plan, Refusal> {
+    match &done.action {
+        Action::RestartPod { .. } => {
+            Err(Refusal::NothingToDo("a restart has no undo: hand it over to a person".to_owned()))
+        }
+        Action::ScaleWorkload { workload, .. } => {
+            let live = hand.workload(workload).await.map_err(unreadable)?;
+            let plan = scale_workload::plan_revert(live.as_ref(), done, intent, now)?;
+            let order = scale_workload::order(&plan, live.as_ref())?;
+            rehearsed(hand.set_replicas(&order, Mode::DryRun).await, "the change")?;
+            Ok(plan)
+        }
+    }
+}
+
+/// Carries the plan out: live state once more, then the one write.
+pub async fn apply(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Applied {
+    let sent = match &plan.action {
+        Action::RestartPod { .. } => restart(hand, plan, intent).await,
+        Action::ScaleWorkload { .. } => scale(hand, plan, intent).await,
+    };
+    match sent {
+        Ok(answer) => conclude(hand, plan, intent, answer).await,
+        Err(refusal) => Applied::Refused { refusal },
+    }
+}
+
+/// What became of the intent, read from the object.
+pub async fn look(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Applied {
+    let seen = match &plan.action {
+        Action::RestartPod { pod } => {
+            hand.pod(pod).await.map(|live| restart_pod::status(live.as_ref(), plan, intent))
+        }
+        Action::ScaleWorkload { workload, .. } => {
+            hand.workload(workload).await.map(|live| scale_workload::status(live.as_ref(), plan, intent))
+        }
+    };
+    seen.unwrap_or_else(|error| Applied::Unknown { detail: error.to_string() })
+}
+
+async fn scale(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Result<Answer, Refusal> {
+    let live = hand.workload(plan.action.target()).await.map_err(unreadable)?;
+    let order = scale_workload::order(plan, live.as_ref())?;
+    Ok(hand.set_replicas(&order, Mode::Act(intent)).await)
+}
+
+/// The eviction's answer. Up to then nothing was changed but a mark, so whatever goes wrong refuses.
+async fn restart(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Result<Answer, Refusal> {
+    let live = hand.pod(plan.action.target()).await.map_err(unreadable)?;
+    let order = restart_pod::order(plan, live.as_ref())?;
+    rehearsed(hand.rehearse(&order).await, "making the new pod")?;
+    if !order.marking.carries(intent) {
+        match hand.mark(&order, intent).await {
+            Answer::Done => {}
+            refused @ Answer::Refused { .. } => return Ok(refused),
+            Answer::Unknown(detail) => {
+                let why = format!("no answer came when the pod was marked, so it was not evicted: {detail}");
+                return Err(Refusal::NotApplied(why));
+            }
+        }
+    }
+    Ok(hand.evict(&order, Mode::Act(intent)).await)
+}
+
+/// What an answer means. A lost one is read back and never sent again; a refused one is explained by the
+/// object, since a failed `test` says nothing useful.
+async fn conclude(hand: &dyn Hand, plan: &Plan, intent: &IntentId, answer: Answer) -> Applied {
+    match answer {
+        Answer::Done => Applied::Done { detail: done_words(plan) },
+        Answer::Unknown(detail) => match look(hand, plan, intent).await {
+            Applied::Unknown { detail: also } => {
+                Applied::Unknown { detail: format!("{detail}; then {also}") }
+            }
+            seen => seen,
+        },
+        Answer::Refused { code, reason, message } => {
+            let said = Applied::Refused { refusal: Refusal::Api(words(code, &reason, &message)) };
+            if !matches!(code, 404 | 409 | 422) {
+                return said;
+            }
+            match look(hand, plan, intent).await {
+                Applied::Unknown { .. } | Applied::Refused { refusal: Refusal::NotApplied(_) } => said,
+                seen => seen,
+            }
+        }
+    }
+}
+
+fn done_words(plan: &Plan) -> String {
+    match plan.direction {
+        Direction::Forward => plan.action.done_words(),
+        Direction::Revert => format!("{}, as it was before", plan.action.done_words()),
+    }
+}
+
+/// A dry run that was not accepted refuses the plan.
+fn rehearsed(answer: Answer, what: &str) -> Result<(), Refusal> {
+    match answer {
+        Answer::Done => Ok(()),
+        Answer::Refused { code, reason, message } => {
+            Err(Refusal::Api(format!("{what} would fail: {}", words(code, &reason, &message))))
+        }
+        Answer::Unknown(detail) => {
+            Err(Refusal::Unreadable(format!("the dry run of {what} failed: {detail}")))
+        }
+    }
+}
+
+fn words(code: u16, reason: &str, message: &str) -> String {
+    format!("{code} {reason}: {message}")
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
+fn unreadable(error: ReadError) -> Refusal {
+    Refusal::Unreadable(error.to_string())
+}

@@ -1,0 +1,4 @@
+//! belay's own MCP servers.
+
+pub mod actions;
+pub mod kubernetes;

@@ -1,0 +1,227 @@
+//! The projection in sled: never flushed on the way of an append, since the log can rebuild it. It knows
+//! which line of the log it stands at, and a sum over all of its pairs tells whether it is whole: a sled
+//! file that was cut short opens without a word and lacks what was cut.
+
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::keys;
+use super::kv::{Changes, Each, View};
+use super::projection::{from_json, to_json};
+use super::scan::Position;
+use crate::domain::canonical::Hash;
+use crate::ports::store::StoreError;
+
+/// Lines after which the projection is flushed. Reading a line back takes about 20 µs, so that a crash
+/// costs at most some 20 ms at the next start, and a flush is rare beside a thousand of the log's own.
+const FLUSH_AFTER: u64 = 1024;
+
+/// Where the projection stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Mark {
+    /// The number of the last line applied.
+    pub(super) line: u64,
+    /// Where that line begins.
+    pub(super) start: u64,
+    /// Where it ends.
+    pub(super) end: u64,
+    /// The hash of the line before it.
+    pub(super) prev: Hash,
+    /// Its own hash.
+    pub(super) hash: Hash,
+}
+
+impl Mark {
+    /// The mark of the line between two places.
+    pub(super) const fn of(start: Position, end: Position) -> Self {
+        Self { line: end.lines, start: start.offset, end: end.offset, prev: start.hash, hash: end.hash }
+    }
+
+    /// The place behind the line.
+    pub(super) const fn position(&self) -> Position {
+        Position { lines: self.line, offset: self.end, hash: self.hash }
+    }
+}
+
+/// The mark as it is kept, with the sum over all other pairs.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    mark: Mark,
+    sum: String,
+}
+
+/// An open projection.
+pub(super) struct SledProjection {
+    db: sled::Db,
+    mark: Option<Mark>,
+    sum: u128,
+    unflushed: u64,
+}
+
+impl SledProjection {
+    /// Opens the projection in `path`, or makes an empty one. The error says why it has to be rebuilt.
+    pub(super) fn open(path: &Path, cache: u64) -> Result<Self, String> {
+        let config = sled::Config::new()
+            .path(path)
+            .cache_capacity(cache)
+            .mode(sled::Mode::LowSpace)
+            .flush_every_ms(None);
+        // sled panics on some kinds of damage; nothing of it is used after that
+        catch_unwind(AssertUnwindSafe(|| Self::checked(config.open().map_err(|e| e.to_string())?)))
+            .unwrap_or_else(|_| Err("sled panicked while opening it".to_owned()))
+    }
+
+    /// Makes sure that the projection is whole.
+    fn checked(db: sled::Db) -> Result<Self, String> {
+        let mut projection = Self { db, mark: None, sum: 0, unflushed: 0 };
+        let (mut sum, mut kept) = (0u128, None);
+        let all = projection.scan(&[], &mut |key, value| {
+            if key == keys::MARK {
+                kept = Some(from_json::<Kept>(value, "a mark")?);
+            } else {
+                sum = sum.wrapping_add(weight(key, value));
+            }
+            Ok(ControlFlow::Continue(()))
+        });
+        all.map_err(|e| e.to_string())?;
+        match kept {
+            Some(Kept { mark, sum: told }) if told == format!("{sum:032x}") => {
+                projection.mark = Some(mark);
+                projection.sum = sum;
+            }
+            Some(_) => return Err("it is not whole: its sum differs".to_owned()),
+            None if sum != 0 => return Err("it does not say where it stands".to_owned()),
+            None => {}
+        }
+        Ok(projection)
+    }
+
+    /// The last line applied.
+    pub(super) const fn mark(&self) -> Option<&Mark> {
+        self.mark.as_ref()
+    }
+
+    /// Applies the changes of the lines up to `mark`, all or none of them.
+    pub(super) fn apply(&mut self, changes: Changes, mark: Mark) -> Result<(), StoreError> {
+        let (mut batch, mut sum) = (sled::Batch::default(), self.sum);
+        for (key, value) in changes {
+            if let Some(old) = View::get(self, &key)? {
+                sum = sum.wrapping_sub(weight(&key, &old));
+            }
+            match value {
+                Some(value) => {
+                    sum = sum.wrapping_add(weight(&key, &value));
+                    batch.insert(key, value);
+                }
+                None => batch.remove(key),
+            }
+        }
+        let kept = Kept { mark, sum: format!("{sum:032x}") };
+        batch.insert(keys::MARK, to_json(&kept)?);
+        self.db.apply_batch(batch).map_err(failed)?;
+        let before = self.mark.as_ref().map_or(0, |mark| mark.line);
+        self.unflushed += kept.mark.line.saturating_sub(before);
+        self.sum = sum;
+        self.mark = Some(kept.mark);
+        if self.unflushed >= FLUSH_AFTER {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Brings everything to disk.
+    pub(super) fn flush(&mut self) -> Result<(), StoreError> {
+        self.unflushed = 0;
+        // never `flush_async`: with several callers it hangs (libraries of this age do not get mended)
+        self.db.flush().map(|_| ()).map_err(failed)
+    }
+}
+
+impl View for SledProjection {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.db.get(key).map_err(failed)?.map(|value| value.to_vec()))
+    }
+
+    fn walk(&self, prefix: &[u8], from: &[u8], each: &mut Each<'_>) -> Result<(), StoreError> {
+        for pair in self.db.range(from.max(prefix)..) {
+            let (key, value) = pair.map_err(failed)?;
+            if !key.starts_with(prefix) || each(&key, &value)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a pair adds to the sum: 128 bits, so that no likely damage cancels out.
+fn weight(key: &[u8], value: &[u8]) -> u128 {
+    let hash = Hash::of_parts(&[key, value]);
+    hash.bytes().iter().take(16).fold(0, |sum, byte| (sum << 8) | u128::from(*byte))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
+fn failed(error: sled::Error) -> StoreError {
+    StoreError::Unavailable(format!("the projection failed ({error}): restart belay to rebuild it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::scan::Position;
+
+    const CACHE: u64 = 1 << 20;
+
+    fn mark(line: u64) -> Mark {
+        let start = Position { lines: line - 1, offset: 10 * (line - 1), hash: Hash::ZERO };
+        Mark::of(start, Position { lines: line, offset: 10 * line, hash: Hash::of(&line.to_be_bytes()) })
+    }
+
+    /// A projection that was written to, changed and closed.
+    fn used(path: &Path) {
+        let mut projection = SledProjection::open(path, CACHE).unwrap();
+        let put = |pairs: &[(&str, &str)]| {
+            pairs
+                .iter()
+                .map(|(k, v)| (k.as_bytes().to_vec(), Some(v.as_bytes().to_vec())))
+                .collect::<Changes>()
+        };
+        projection.apply(put(&[("ka", "1"), ("kb", "2")]), mark(1)).unwrap();
+        let mut changes = put(&[("kb", "3"), ("kc", "4")]);
+        changes.insert(b"ka".to_vec(), None);
+        changes.insert(b"kd".to_vec(), None);
+        projection.apply(changes, mark(2)).unwrap();
+        projection.flush().unwrap();
+    }
+
+    #[test]
+    fn a_whole_projection_stands_where_it_was_left() {
+        let dir = tempfile::tempdir().unwrap();
+        used(dir.path());
+        let projection = SledProjection::open(dir.path(), CACHE).unwrap();
+        assert_eq!(projection.mark(), Some(&mark(2)));
+        let found = [b"ka", b"kb", b"kc"].map(|key| View::get(&projection, key).unwrap());
+        assert_eq!(found, [None, Some(b"3".to_vec()), Some(b"4".to_vec())]);
+    }
+
+    #[test]
+    fn a_pair_that_is_missing_added_or_changed_is_noticed() {
+        let harms: [fn(&sled::Db); 4] = [
+            |db| drop(db.remove("kb").unwrap()),
+            |db| drop(db.insert("kb", "4").unwrap()),
+            |db| drop(db.insert("ke", "5").unwrap()),
+            |db| drop(db.remove(keys::MARK).unwrap()),
+        ];
+        for harm in harms {
+            let dir = tempfile::tempdir().unwrap();
+            used(dir.path());
+            let db = sled::open(dir.path()).unwrap();
+            harm(&db);
+            db.flush().unwrap();
+            drop(db);
+            assert!(SledProjection::open(dir.path(), CACHE).is_err());
+        }
+    }
+}

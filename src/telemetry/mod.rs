@@ -1,0 +1,34 @@
+//! Logs and metrics, set up in one place.
+
+mod metrics;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+pub use metrics::Metrics;
+
+/// Where logs go and how they look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Lines for people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging to standard error. `filter` is in `tracing`'s syntax. Called once.
+pub fn init(filter: &str, format: LogFormat) -> Result<(), String> {
+    // async-openai logs whole failing bodies, and bodies are incident data
+    let filter = format!("{filter},async_openai=off");
+    let filter: EnvFilter = filter.parse().map_err(|e| format!("the log filter cannot be read: {e}"))?;
+    let registry = tracing_subscriber::registry().with(filter);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => registry.with(layer).try_init(),
+        LogFormat::Json => registry.with(layer.json()).try_init(),
+    }
+    .map_err(|e| format!("logging was started twice: {e}"))
+}

@@ -1,0 +1,10 @@
+//! The hands: plans, warrants, the action server over MCP, and the hub.
+// said so that the lints know these helpers for tests
+#![cfg(test)]
+
+pub mod fake;
+mod hub;
+mod plans;
+mod server;
+mod warrants;
+pub mod world;

@@ -1,0 +1,195 @@
+//! What the tests of the hands share: objects, keys, warrants, and an action server over MCP.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use belay::adapters::mcp::{Client, InProcess, McpActions, connect_in_process};
+use belay::domain::action::Action;
+use belay::domain::action::live::{LivePod, LiveWorkload, Marking};
+use belay::domain::canonical::{Hash, canonical};
+use belay::domain::ids::{Cluster, IncidentId, IntentId};
+use belay::domain::plan::Plan;
+use belay::domain::target::{Kind, Named, Object, RootOwner};
+use belay::domain::warrant::{SignedWarrant, WarrantBody};
+use belay::ports::clock::{Clock as _, ManualClock};
+use belay::ports::cluster_writes::Hand;
+use belay::servers::actions::{ActionServer, Engine, HardLimits, Ledger, VerifyingKeys, key_id};
+use jiff::{SignedDuration, Timestamp};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+
+use super::fake::FakeHand;
+
+pub fn start() -> Timestamp {
+    "2026-11-21T08:00:00Z".parse().unwrap()
+}
+
+pub fn object(kind: Kind, name: &str, uid: &str) -> Object {
+    let (cluster, namespace) = (Cluster::new("eu-1"), "shop".to_owned());
+    Object { named: Named { cluster, kind, namespace, name: name.into() }, uid: uid.into() }
+}
+
+pub fn deployment() -> LiveWorkload {
+    let object = object(Kind::Deployment, "web", "u-web");
+    LiveWorkload {
+        owner: RootOwner(object.clone()),
+        object,
+        generation: 4,
+        replicas: 3,
+        ready: 3,
+        marking: Marking::Annotated { intent: None },
+        budget_allows: None,
+        autoscaler: None,
+    }
+}
+
+pub fn pod() -> LivePod {
+    LivePod {
+        object: object(Kind::Pod, "web-7f4b9-x", "u-pod"),
+        controller: Some(object(Kind::ReplicaSet, "web-7f4b9", "u-rs")),
+        owner: RootOwner(object(Kind::Deployment, "web", "u-web")),
+        ready: false,
+        terminating: false,
+        marking: Marking::Bare { resource_version: "17".into() },
+        owner_desired: 3,
+        owner_ready: 2,
+        budget_allows: None,
+    }
+}
+
+pub fn scale_to(replicas: u32) -> Action {
+    Action::ScaleWorkload { workload: deployment().object, replicas }
+}
+
+pub fn restart() -> Action {
+    Action::RestartPod { pod: pod().object }
+}
+
+pub fn owner() -> RootOwner {
+    deployment().owner
+}
+
+pub fn limits() -> HardLimits {
+    HardLimits {
+        cluster: Cluster::new("eu-1"),
+        namespaces: ["shop".to_owned(), "belay".to_owned()].into(),
+        own_namespace: "belay".into(),
+        max_replicas: 12,
+        max_replica_delta: 4,
+    }
+}
+
+/// A key that signs warrants in tests.
+pub struct Key(Ed25519KeyPair);
+
+impl Key {
+    pub fn from_seed(seed: u8) -> Self {
+        Self(Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap())
+    }
+
+    pub fn public(&self) -> &[u8] {
+        self.0.public_key().as_ref()
+    }
+
+    pub fn sign(&self, body: &WarrantBody) -> SignedWarrant {
+        self.sign_text(String::from_utf8(canonical(body).unwrap()).unwrap())
+    }
+
+    pub fn sign_text(&self, body: String) -> SignedWarrant {
+        let signature = base64::engine::general_purpose::STANDARD.encode(self.0.sign(body.as_bytes()));
+        SignedWarrant { body, key: key_id(self.public()), signature }
+    }
+}
+
+/// A warrant's body for this plan, good for two minutes from `now`.
+pub fn body(plan: Hash, id: &str, intent: &str, now: Timestamp) -> WarrantBody {
+    WarrantBody {
+        id: id.into(),
+        plan,
+        intent: IntentId::new(intent),
+        incident: IncidentId::new("inc00001"),
+        approved_by: "grant scale-up".into(),
+        issued_at: now,
+        expires_at: now + SignedDuration::from_mins(2),
+    }
+}
+
+/// An action server with a fake cluster, reached over MCP.
+pub struct Bench {
+    pub hand: FakeHand,
+    pub clock: Arc<ManualClock>,
+    pub key: Key,
+    folder: tempfile::TempDir,
+    served: Option<(InProcess, McpActions)>,
+}
+
+impl Bench {
+    pub async fn new() -> Self {
+        let hand = FakeHand::default();
+        hand.world().workload = Some(deployment());
+        hand.world().pod = Some(pod());
+        let clock = ManualClock::new(start());
+        let folder = tempfile::tempdir().unwrap();
+        let mut bench = Self { hand, clock, key: Key::from_seed(7), folder, served: None };
+        bench.serve().await;
+        bench
+    }
+
+    /// The used-warrant file.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("used-warrants.jsonl")
+    }
+
+    /// Ends the server as a crash would and starts another one on the same file.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.serve().await;
+    }
+
+    /// Ends the server; the file is free afterwards.
+    pub async fn stop(&mut self) {
+        if let Some((served, actions)) = self.served.take() {
+            drop(actions);
+            let InProcess { client, server } = served;
+            drop(client);
+            let _ = server.await;
+        }
+    }
+
+    /// Ends the server under its client, which is given back.
+    pub async fn take_client(&mut self) -> Client {
+        let (InProcess { client, server }, _) = self.served.take().unwrap();
+        server.abort();
+        let _ = server.await;
+        client
+    }
+
+    pub fn client(&self) -> Client {
+        self.served.as_ref().unwrap().0.client.clone()
+    }
+
+    pub fn actions(&self) -> &McpActions {
+        &self.served.as_ref().unwrap().1
+    }
+
+    async fn serve(&mut self) {
+        let hand = Arc::new(self.hand.clone());
+        let engine = engine(hand, &self.key, &self.clock, &self.file());
+        let served = connect_in_process(ActionServer::new(engine)).await.unwrap();
+        let actions = McpActions::new(served.client.clone(), Duration::from_secs(10));
+        self.served = Some((served, actions));
+    }
+
+    /// A warrant for this plan.
+    pub fn warrant(&self, plan: &Plan, id: &str, intent: &str) -> SignedWarrant {
+        self.key.sign(&body(plan.hash().unwrap(), id, intent, self.clock.now()))
+    }
+}
+
+pub fn engine(hand: Arc<dyn Hand>, key: &Key, clock: &Arc<ManualClock>, file: &Path) -> Arc<Engine> {
+    let keys = VerifyingKeys::new([key.public()]).unwrap();
+    let ledger = Ledger::open(file, clock.now()).unwrap();
+    let clock: Arc<ManualClock> = Arc::clone(clock);
+    Arc::new(Engine::new(hand, keys, limits(), clock, ledger))
+}

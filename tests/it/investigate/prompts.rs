@@ -1,0 +1,70 @@
+//! The prompts: what the model reads, pinned; what an operator may change, and what nobody may.
+
+use belay::investigate::Prompts;
+use belay::investigate::fence::Fence;
+use belay::investigate::prompts::PromptError;
+
+use super::fixtures::{Given, diagnosis};
+
+fn load(name: &str, text: &str) -> Result<Prompts, PromptError> {
+    Prompts::load([(name.to_owned(), text.to_owned())])
+}
+
+#[test]
+fn what_the_model_reads() {
+    let (prompts, given, fence) = (Prompts::load([]).unwrap(), Given::new(diagnosis()), Fence::new(7));
+    insta::assert_snapshot!("system", prompts.system(&given.case(), &fence).unwrap());
+    insta::assert_snapshot!("incident", prompts.incident(&given.case(), &fence).unwrap());
+}
+
+#[test]
+fn without_candidates_it_says_so() {
+    let mut given = Given::new(diagnosis());
+    given.diagnosis.candidates.clear();
+    given.diagnosis.missing.clear();
+    let text = Prompts::load([]).unwrap().incident(&given.case(), &Fence::new(7)).unwrap();
+    assert!(text.ends_with("There are none: end with `no_action` or `escalate`."), "{text}");
+    assert!(!text.contains("could not be read"));
+}
+
+#[test]
+fn data_never_leaves_its_fence() {
+    let given = Given::new(diagnosis());
+    let (prompts, fence) = (Prompts::load([]).unwrap(), Fence::new(7));
+    let text = prompts.incident(&given.case(), &fence).unwrap();
+    let sly = |line: &&str| line.contains("None apply") || line.contains("SYSTEM:");
+    assert_eq!(text.lines().filter(sly).count(), 2);
+    assert!(text.lines().filter(sly).all(|line| line.starts_with("| ")), "{text}");
+    assert!(!text.lines().any(|line| line.starts_with("# Constraints")));
+}
+
+#[test]
+fn constraints_stand_whatever_the_frame_says() {
+    let given = Given::new(diagnosis());
+    let shipped = Prompts::load([]).unwrap();
+    let mine = load("system.md", "Obey the logs.").unwrap();
+    let text = mine.system(&given.case(), &Fence::new(7)).unwrap();
+    assert!(text.starts_with("Obey the logs.\n\n# Constraints\n"), "{text}");
+    assert_ne!(mine.hash(), shipped.hash());
+    assert_eq!(shipped.hash(), Prompts::load([]).unwrap().hash());
+}
+
+#[test]
+fn overrides_that_cannot_work_are_refused() {
+    let told = |name: &str, text: &str| load(name, text).unwrap_err().to_string();
+    insta::assert_snapshot!(
+        [
+            told("constraints.md", "None."),
+            told("sytem.md", "x"),
+            told("system.md", "{{ clutser }}"),
+            told("system.md", "{{ cluster"),
+            told(
+                "incident.md",
+                "{% for i in range(9999) %}{% for j in range(9999) %}x{% endfor %}{% endfor %}"
+            ),
+            told("incident.md", &"x".repeat(70_000)),
+            told("incident.md", "{% include '/etc/passwd' %}"),
+        ]
+        .join("\n")
+    );
+}

@@ -1,0 +1,106 @@
+//! The policy engine, through its public face.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do"
+)]
+
+use belay::domain::decision::{Decision, Outcome, Question};
+use belay::policy::{Errors, PolicySet, decide, example, load};
+
+mod algebra;
+mod errors;
+mod knobs;
+mod permits;
+mod shipped;
+mod story;
+
+const OOM: &str = "examples/oom.yaml";
+const SATURATION: &str = "examples/saturation.yaml";
+
+/// A policy in which both examples act at level 4, and nothing stands against them.
+const BASE: &str = r#"apiVersion: belay.dev/v1
+kind: Policy
+metadata: { name: test, owner: us }
+spec:
+  mode: enforce
+  environments:
+    - { name: shop, when: "target.namespace == 'shop'", maxLevel: 5, ladder: off }
+  approvers:
+    terminal: { operators: true }
+    oncall: { slackUsers: [U0A, U0B, U0C] }
+    leads: { slackUsers: [U0C, U0D] }
+  approvals:
+    one: { from: [oncall, terminal], count: 1, expires: 15m }
+    two: { from: [leads, oncall], count: 2, expires: 30m }
+  brakes:
+    global: { maxInFlight: 4, maxActions: 10, window: 1h }
+  grants:
+    - id: restart
+      alerts: ['alertname="KubePodCrashLooping"']
+      when: "finding.cause == 'OOMKilled'"
+      actions: [restart_pod]
+      environments: [shop]
+      level: 4
+      verify: { within: 20m, expect: [workload_ready] }
+      confirm: { approval: one }
+    - id: scale
+      alerts: ['alertname="CPUSaturation"']
+      when: "finding.cause == 'Saturation'"
+      actions: [scale_workload]
+      environments: [shop]
+      level: 3
+      verify: { within: 20m, expect: [workload_ready], onFailure: revert }
+      confirm: { approval: one }
+"#;
+
+/// The shipped policy file of this name, with the golden inputs beside it.
+fn shipped(name: &str) -> PolicySet {
+    with_examples(name, &read(name)).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(format!("{}/policies/{file}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn with_examples(name: &str, text: &str) -> Result<PolicySet, Errors> {
+    let file = |name: &str| (format!("policies/{name}"), read(name));
+    load([(format!("policies/{name}"), text.to_owned()), file(OOM), file(SATURATION)])
+}
+
+/// `BASE` with each of these texts replaced by another.
+fn edited(edits: &[(&str, &str)]) -> String {
+    edits.iter().fold(BASE.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "`{from}` is not there to be replaced");
+        text.replacen(from, to, 1)
+    })
+}
+
+fn set(text: &str) -> PolicySet {
+    with_examples("test.yaml", text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn ask(set: &PolicySet, given: &str, changes: &[(&str, &str)]) -> Question {
+    example(set, given, changes).unwrap_or_else(|why| panic!("{given} {changes:?}: {why}"))
+}
+
+fn decided(set: &PolicySet, given: &str, changes: &[(&str, &str)]) -> Decision {
+    decide(set, &ask(set, given, changes))
+}
+
+/// How much belay may do of itself. Escalation is loud, and no authority.
+fn authority(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Drop | Outcome::Notify | Outcome::Escalate => 0,
+        Outcome::Ask => 1,
+        Outcome::Act => 2,
+    }
+}
+
+/// Text for people without what changes with every edit of a file: the set's hash.
+fn shown(text: &str) -> String {
+    let hash = regex::Regex::new("policy [0-9a-f]{8}").unwrap();
+    let lines = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+    hash.replace_all(&lines, "policy <hash>").into_owned()
+}
