@@ -1,4 +1,6 @@
 //! Values that tests start from: one small, consistent story (a pod of Deployment `web` in `shop`).
+// said so that the lints know these helpers for tests
+#![cfg(test)]
 
 use belay::domain::action::{Action, ActionKind, Candidate};
 use belay::domain::alert::{Alert, AlertStatus};

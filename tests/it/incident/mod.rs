@@ -1,4 +1,6 @@
 //! The life of an incident, without any world: inputs in, records and effects out.
+// said so that the lints know these helpers for tests
+#![cfg(test)]
 
 mod paths;
 mod props;

@@ -1,8 +1,10 @@
 //! The ways through an incident, one test each.
+// said so that the lints know these helpers for tests
+#![cfg(test)]
 
 use belay::domain::decision::{Asked, Decided, OnFailure, Outcome, Person};
 use belay::domain::plan::Refusal;
-use belay::domain::record::{Answer, Ask, Outcome as Ended, Record, Verdict};
+use belay::domain::record::{Answer, Ask, Choice, Conclusion, Outcome as Ended, Record, Verdict};
 use belay::domain::warrant::Applied;
 use belay::incident::input::Held;
 use belay::incident::{Effect, Ignored, Input, Phase, TimerName};
@@ -22,7 +24,7 @@ fn a_restart_asks_to_confirm_or_hand_over_and_ends_confirmed() {
     let (outcome, summary, _) = life.state.closed.clone().unwrap();
     assert_eq!(outcome, Ended::Remedied);
     assert_eq!(summary, "restarted pod `web-5d9f-abcde`; it helped; confirmed by ann");
-    assert_eq!(life.last.owner_bound, Some(false));
+    assert_eq!(life.last.open, Some(false));
 }
 
 #[test]
@@ -66,7 +68,7 @@ fn a_confirmed_scale_up_can_still_be_put_back() {
     assert_eq!(life.state.phase, Phase::Closed);
     life.give(revert).unwrap();
     assert!(matches!(life.state.phase, Phase::PlanningRevert(_)));
-    assert_eq!(life.last.owner_bound, Some(true));
+    assert_eq!(life.last.open, Some(true));
 }
 
 #[test]
@@ -238,4 +240,42 @@ fn copies_and_old_news_change_nothing() {
     assert_eq!(life.give(Input::Alert(given::resolved(0, 25))).err(), Some(Ignored::Duplicate));
     life.at(60).give(Input::Alert(given::firing(50))).unwrap();
     assert_eq!((&life.state.phase, life.state.flaps), (&Phase::Looking, 1));
+}
+
+#[test]
+fn an_undo_takes_over_the_lock_of_the_act() {
+    let mut life = Life::acted(given::scale(5));
+    let first = life.intent();
+    life.give(life.answer(Answer::Revert)).unwrap();
+    let undo = Box::new(given::plan(given::scale(3), life.now));
+    let planned =
+        Input::RevertPlanned { intent: first.clone(), by: Some(given::operator()), result: Ok(undo) };
+    life.give(planned).unwrap();
+    assert_eq!(life.last.release, [first]);
+}
+
+#[test]
+fn a_message_that_no_channel_takes_reaches_a_person_by_another_way() {
+    let mut told = Life::opened();
+    told.give(Input::Diagnosed(Box::new(given::diagnosis(given::restart())))).unwrap();
+    let nothing = Choice { conclusion: Conclusion::NoAction, ..given::choice() };
+    told.give(Input::Chosen(nothing)).unwrap();
+    assert_eq!(told.state.phase, Phase::Closed);
+    told.give(Input::Undelivered { why: "channel_not_found".into() }).unwrap();
+    assert!(told.effects().iter().any(|e| matches!(e, Effect::Page { .. })));
+    assert!(told.effects().contains(&&Effect::Publish), "it is still owed");
+
+    let mut asked = Life::acted(given::scale(5));
+    asked.give(Input::Undelivered { why: "channel_not_found".into() }).unwrap();
+    assert_eq!(asked.state.phase, Phase::Escalated);
+    asked.give(Input::Undelivered { why: "channel_not_found".into() }).unwrap();
+    let pages = asked.effects().iter().filter(|e| matches!(e, Effect::Page { .. })).count();
+    assert_eq!(pages, 0, "who was called is not called for the same again");
+}
+
+#[test]
+fn a_person_who_takes_over_frees_what_the_act_held() {
+    let mut life = Life::acted(given::restart());
+    life.give(life.answer(Answer::HandOver)).unwrap();
+    assert_eq!(life.last.release, [life.intent()]);
 }

@@ -1,4 +1,6 @@
 //! Whatever happens in whatever order, the promises hold.
+// said so that the lints know these helpers for tests
+#![cfg(test)]
 
 use belay::domain::decision::{Asked, Decided, Outcome};
 use belay::domain::ids::{CandidateId, QuestionId};
