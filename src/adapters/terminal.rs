@@ -137,6 +137,14 @@ pub fn render(view: &View, earlier: Option<&View>, look: Look) -> String {
     pen.text
 }
 
+/// A paragraph for a terminal: wrapped at `width`, later lines indented as far as `lead` is long. What
+/// cannot be seen is written out.
+pub fn paragraph(lead: &str, text: &str, width: usize) -> String {
+    let mut pen = Pen { look: Look { width, colour: false }, text: String::new() };
+    pen.wrapped(lead, &clip(&one_line(text), LONGEST), None);
+    pen.text
+}
+
 /// The colours: SGR codes of ECMA-48.
 #[derive(Clone, Copy)]
 enum Ink {
@@ -170,7 +178,10 @@ impl Pen {
     fn page(mut self, incident: &IncidentId, headline: &str, why: &str) -> String {
         let id = clip(&one_line(incident.as_str()), 64);
         self.wrapped("PAGE ", &format!("{} (incident {id})", one_line(headline)), Some(Ink::Red));
-        self.wrapped("     ", &one_line(why), None);
+        // most headlines end in the reason
+        if !headline.contains(why.trim_end_matches('.')) {
+            self.wrapped("     ", &one_line(why), None);
+        }
         self.text.push('\n');
         self.text
     }

@@ -18,6 +18,7 @@ use crate::domain::ids::QuestionId;
 use crate::domain::message::{Button, View};
 use crate::domain::record::{Answer, Record};
 use crate::incident::{Ignored, Input, State};
+use crate::policy;
 use crate::ports::store::{Append, Hold, HoldOp};
 
 use super::query::{Summary, Unclear};
@@ -41,6 +42,11 @@ pub enum Request {
     },
     /// One incident.
     Show {
+        /// Its name or the beginning of it.
+        incident: String,
+    },
+    /// Why policy decided as it did about it, by the policy in force now.
+    Why {
         /// Its name or the beginning of it.
         incident: String,
     },
@@ -81,6 +87,8 @@ pub enum Response {
     List(Vec<Summary>),
     /// One incident as people read it.
     View(Box<View>),
+    /// Lines of text.
+    Text(String),
     /// It is done; in words.
     Done(String),
     /// It was not done, and why.
@@ -158,6 +166,7 @@ impl Daemon {
         let done = match request {
             Request::List { all } => self.incidents(all).await.map(Response::List).map_err(|e| e.to_string()),
             Request::Show { incident } => self.show(&incident).await,
+            Request::Why { incident } => self.why(&incident).await,
             Request::Answer { incident, answer, name } => {
                 self.answer_by_name(&incident, answer, by(name)).await
             }
@@ -174,6 +183,13 @@ impl Daemon {
         let incident = self.resolve(given).await.map_err(|e: Unclear| e.to_string())?;
         let (entries, state) = self.load(&incident).await.map_err(|e| e.to_string())?;
         Ok(Response::View(Box::new(self.view(&entries, &state).await)))
+    }
+
+    async fn why(&self, given: &str) -> Result<Response, String> {
+        let incident = self.resolve(given).await.map_err(|e| e.to_string())?;
+        let state = self.incident(&incident).await.map_err(|e| e.to_string())?;
+        let decided = state.decided.ok_or("policy has not been asked about it")?;
+        Ok(Response::Text(policy::explain(&self.policies(), &decided.question).to_string()))
     }
 
     async fn answer_by_name(&self, given: &str, answer: Answer, by: Person) -> Result<Response, String> {

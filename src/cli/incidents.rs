@@ -36,6 +36,11 @@ enum What {
         /// Its name, or the beginning of it
         incident: String,
     },
+    /// Why policy decided as it did, and what would change it
+    Why {
+        /// Its name, or the beginning of it
+        incident: String,
+    },
     /// Approve the plan that is asked about
     Approve {
         /// Its name, or the beginning of it
@@ -72,6 +77,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let request = match args.what {
         What::List { all } => Request::List { all },
         What::Show { incident } => Request::Show { incident },
+        What::Why { incident } => Request::Why { incident },
         What::Approve { incident } => answer(incident, Answer::Approve),
         What::Reject { incident, reason } => answer(incident, Answer::Reject { reason }),
         What::Confirm { incident } => answer(incident, Answer::Confirm),
@@ -108,7 +114,11 @@ fn ask(state: &StateDir, request: &Request) -> anyhow::Result<Response> {
 const fn code(response: &Response) -> ExitCode {
     match response {
         Response::Refused(_) => ExitCode::FAILURE,
-        Response::List(_) | Response::View(_) | Response::Done(_) | Response::Holds(_) => ExitCode::SUCCESS,
+        Response::List(_)
+        | Response::View(_)
+        | Response::Text(_)
+        | Response::Done(_)
+        | Response::Holds(_) => ExitCode::SUCCESS,
     }
 }
 

@@ -6,6 +6,7 @@ mod demo;
 mod incidents;
 mod mcp;
 mod pause;
+mod policy;
 mod serve;
 mod terminal;
 
@@ -35,6 +36,8 @@ enum Command {
     Pause(pause::PauseArgs),
     /// Lift a pause
     Resume(pause::ResumeArgs),
+    /// Check policy files and try them out
+    Policy(policy::Args),
     /// Check and export the journal
     Audit(audit::Args),
     /// Serve belay's MCP servers
@@ -47,7 +50,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct StateDir {
     /// The daemon's state directory
-    #[arg(long, env = "BELAY_STATE_DIR", default_value = "belay-state", value_name = "DIR")]
+    #[arg(long, global = true, env = "BELAY_STATE_DIR", default_value = "belay-state", value_name = "DIR")]
     state_dir: PathBuf,
 }
 
@@ -70,6 +73,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Incidents(args) => incidents::run(args),
         Command::Pause(args) => pause::pause(args),
         Command::Resume(args) => pause::resume(args),
+        Command::Policy(args) => policy::run(&args),
         Command::Audit(args) => audit::run(args),
         Command::Mcp(args) => mcp::run(args),
         Command::Completions(args) => Ok(completions::run(&args)),

@@ -12,10 +12,17 @@ use crate::config;
 /// The widest that text is set: beyond this, lines are hard to read.
 const WIDEST: usize = 100;
 
+/// How wide a terminal is taken to be that does not say: the least that is usual.
+const USUAL: usize = 80;
+
 /// How standard output looks.
 pub(super) fn look() -> Look {
-    let colour = io::stdout().is_terminal() && !config::no_color();
-    Look { width: config::columns().map_or(WIDEST, |n| n.min(WIDEST)), colour }
+    let terminal = io::stdout().is_terminal();
+    let unsaid = if terminal { USUAL } else { WIDEST };
+    Look {
+        width: config::columns().map_or(unsaid, |n| n.min(WIDEST)),
+        colour: terminal && !config::no_color(),
+    }
 }
 
 /// Text that somebody else wrote, on one line and without control characters.
@@ -29,6 +36,7 @@ pub(super) fn print(response: &Response) -> io::Result<()> {
     match response {
         Response::List(incidents) => list(&mut out, incidents),
         Response::View(view) => write!(out, "{}", render(view, None, look())),
+        Response::Text(text) => text.lines().try_for_each(|line| writeln!(out, "{}", plain(line))),
         Response::Done(what) => writeln!(out, "{}", plain(what)),
         Response::Refused(why) => writeln!(io::stderr().lock(), "belay: {}", plain(why)),
         Response::Holds(holds) if holds.is_empty() => writeln!(out, "nothing is paused"),

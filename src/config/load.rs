@@ -77,6 +77,13 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.cluster.name.is_empty() {
         return conflict("`cluster.name` must not be empty");
     }
+    let tokens = [&config.cluster.token_file, &config.cluster.write_token_file];
+    if config.cluster.url.is_none() && tokens.iter().any(|file| file.is_some()) {
+        return conflict(
+            "`cluster.tokenFile` and `cluster.writeTokenFile` are used with `cluster.url` only: set it, or \
+             leave them out and the kubeconfig or the service account says who belay is",
+        );
+    }
     Ok(())
 }
 
@@ -111,23 +118,33 @@ pub fn secret(path: &Path) -> Result<SecretString, ConfigError> {
     Ok(SecretString::from(text))
 }
 
-/// The policy files of a folder, by name, in a fixed order.
+/// The policy files of a folder and the golden inputs in its `examples`, by path, in a fixed order.
 pub fn policies(dir: &Path) -> Result<Vec<(String, String)>, ConfigError> {
-    texts(dir, "yaml")
+    let mut files = files(dir, "yaml")?;
+    let examples = dir.join("examples");
+    if examples.is_dir() {
+        files.extend(self::files(&examples, "yaml")?);
+    }
+    let named = |path: PathBuf| Ok((path.display().to_string(), read(&path)?));
+    files.into_iter().map(named).collect()
 }
 
-/// The prompts of a folder, by name, in a fixed order.
+/// The prompts of a folder, by file name, in a fixed order.
 pub fn prompts(dir: &Path) -> Result<Vec<(String, String)>, ConfigError> {
-    texts(dir, "md")
+    let named = |path: PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok((name, read(&path)?))
+    };
+    files(dir, "md")?.into_iter().map(named).collect()
 }
 
-fn texts(dir: &Path, extension: &str) -> Result<Vec<(String, String)>, ConfigError> {
+fn files(dir: &Path, extension: &str) -> Result<Vec<PathBuf>, ConfigError> {
     let failed = |source| ConfigError::Read { path: dir.to_owned(), source };
     let mut files = Vec::new();
     for entry in fs::read_dir(dir).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         if path.extension().is_some_and(|e| e == extension) && path.is_file() {
-            files.push((path.display().to_string(), read(&path)?));
+            files.push(path);
         }
     }
     files.sort();

@@ -18,11 +18,12 @@ const AIM_PERCENT: u32 = 70;
 
 /// Remedies for these findings, in their order; none twice, at most three.
 pub fn candidates(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
-    let new_template_fails = findings.iter().any(|f| matches!(f.cause, Cause::FailedRollout { .. }));
+    let new_template_fails =
+        rollout_unread(snapshot) || findings.iter().any(|f| matches!(f.cause, Cause::FailedRollout { .. }));
     let mut all: Vec<Candidate> = vec![];
     for finding in findings {
         let actions = match &finding.cause {
-            // a restart starts the same failing template
+            // a restart starts the same failing template, or what may be one
             Cause::OomKilled { .. } | Cause::CrashLoop { .. } if new_template_fails => vec![],
             Cause::OomKilled { .. } | Cause::CrashLoop { .. } => restarts(snapshot, &finding.cause),
             Cause::Saturation { percent, .. } => scale(snapshot, *percent).into_iter().collect(),
@@ -35,6 +36,12 @@ pub fn candidates(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
         }
     }
     all
+}
+
+/// A Deployment whose template may be failing, for all that was read.
+fn rollout_unread(snapshot: &Snapshot) -> bool {
+    let unread = snapshot.revisions.is_err() || snapshot.workload.is_err() || snapshot.pods.is_err();
+    snapshot.owner.0.named.kind == Kind::Deployment && unread
 }
 
 fn candidate(number: usize, action: Action, snapshot: &Snapshot, finding: &Finding) -> Candidate {
@@ -68,10 +75,10 @@ fn restarts(snapshot: &Snapshot, cause: &Cause) -> Vec<Action> {
         .collect()
 }
 
-/// More replicas of a Deployment. None where an autoscaler sets the number: it would set it back.
+/// More replicas of a Deployment. None where an autoscaler sets the number, or might: it would set it back.
 fn scale(snapshot: &Snapshot, percent: u32) -> Option<Action> {
     let workload = snapshot.workload.as_ref().ok()?.as_ref()?;
-    let autoscaled = snapshot.autoscalers.as_ref().is_ok_and(|a| !a.is_empty());
+    let autoscaled = !snapshot.autoscalers.as_ref().is_ok_and(Vec::is_empty);
     if workload.object.named.kind != Kind::Deployment || workload.desired == 0 || autoscaled {
         return None;
     }

@@ -76,6 +76,22 @@ impl fmt::Display for Kind {
     }
 }
 
+/// Whether text can name an object: an RFC 1123 subdomain, as Kubernetes demands. Nothing else may become
+/// part of a URL path.
+pub fn is_dns_name(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// Whether text can name a namespace: an RFC 1123 label.
+pub fn is_dns_label(text: &str) -> bool {
+    text.len() <= 63 && is_label(text)
+}
+
+fn is_label(text: &str) -> bool {
+    let fit = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.starts_with(fit) && text.ends_with(fit) && text.chars().all(|c| fit(c) || c == '-')
+}
+
 /// An object by name, as a label says it: nothing is known yet of whether it exists.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Named {

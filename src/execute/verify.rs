@@ -117,11 +117,8 @@ fn container_since(look: &Look<'_>, pod: &Pod, container: &Container) -> Seen {
             None => format!("{name} restarted since"),
         })
     };
-    let known = match &look.before.pods {
-        Ok(pods) => Ok(counts(pods)),
-        Err(why) => Err(why),
-    };
-    let before = known.as_ref().ok().and_then(|k| k.get(&(pod.object.uid.as_str(), container.name.as_str())));
+    let known = counts(look.before.pods.as_deref().unwrap_or_default());
+    let before = known.get(&(pod.object.uid.as_str(), container.name.as_str()));
     if let Some(before) = before
         && container.restarts > *before
     {
@@ -141,9 +138,14 @@ fn container_since(look: &Look<'_>, pod: &Pod, container: &Container) -> Seen {
             None => {}
         }
     }
-    // a pod that was not there before began at no restarts, whatever its clock says
-    if known.is_ok() && before.is_none() && container.restarts > 0 && is_new(look, pod) {
-        return again(container.last_end.as_ref());
+    if before.is_none() && container.restarts > 0 {
+        // a pod that was not there before began at no restarts, whatever its clock says
+        if is_new(look, pod) {
+            return again(container.last_end.as_ref());
+        }
+        if down.is_none() && container.last_end.is_none() {
+            return Seen::CannotTell(format!("{name} does not say when it restarted"));
+        }
     }
     Seen::Held(name)
 }

@@ -130,7 +130,9 @@ pub fn parse(body: &[u8]) -> Result<Delivery, BadBody> {
         match read(alert.get().as_bytes()).and_then(checked) {
             Ok(alert) => alerts.push(alert),
             Err((path, error)) => {
-                let path = format!("alerts[{index}].{path}");
+                // the path of the alert itself is `.`
+                let path = if path == "." { String::new() } else { format!(".{path}") };
+                let path = format!("alerts[{index}]{path}");
                 unreadable.push(Unreadable { index, path, error });
             }
         }

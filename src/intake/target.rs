@@ -19,7 +19,7 @@ const KINDS: [(&str, Kind); 9] = [
     ("replicaset", Kind::ReplicaSet),
 ];
 
-/// Scrape jobs whose `pod` and `namespace` labels speak of the exporter unless they honour labels.
+/// Scrape targets whose `pod` and `namespace` labels speak of the exporter unless they honour labels.
 const EXPORTERS: [&str; 4] = ["kube-state-metrics", "node-exporter", "blackbox", "cadvisor"];
 
 /// What `alert` of `cluster` is about. Anything doubtful is `Unclear`: a person decides.
@@ -29,8 +29,11 @@ pub fn target(cluster: &Cluster, alert: &Alert) -> Targeted {
     // an autoscaler, a budget or a job is watched together with what it belongs to: the first speaks
     named.truncate(1);
     if named.is_empty() {
-        if let (Some(name), None) = (value(alert, "node"), value(alert, "pod")) {
-            return object(cluster, Kind::Node, "", name, "node");
+        // beside a `node`, an exporter's `pod` says only who looked
+        if let Some(name) = value(alert, "node")
+            && value(alert, "pod").is_none_or(|pod| exporter(alert, pod))
+        {
+            return node(cluster, name);
         }
         match value(alert, "pod") {
             Some(pod) if exporter(alert, pod) => {
@@ -52,14 +55,27 @@ pub fn target(cluster: &Cluster, alert: &Alert) -> Targeted {
     object(cluster, kind, namespace, name, label)
 }
 
+fn node(cluster: &Cluster, name: &str) -> Targeted {
+    if dns_name(name) {
+        object(cluster, Kind::Node, "", name, "node")
+    } else {
+        unclear("its `node` label is no name of a Kubernetes object".into())
+    }
+}
+
 fn value<'a>(alert: &'a Alert, label: &str) -> Option<&'a str> {
     alert.label(label).filter(|v| !v.is_empty())
 }
 
-/// Whether the `pod` label is the scraped exporter's own.
+/// Whether the `pod` label is the scraped exporter's own. Rules that aggregate `job` away leave `service`
+/// or `container` to tell by.
 fn exporter(alert: &Alert, pod: &str) -> bool {
-    let job = alert.label("job").unwrap_or_default();
-    EXPORTERS.iter().any(|e| job.contains(e) && pod.contains(e))
+    let scraped = |e: &str| ["job", "service", "container"].iter().any(|l| names(alert, l, e));
+    EXPORTERS.iter().any(|e| pod.contains(e) && scraped(e))
+}
+
+fn names(alert: &Alert, label: &str, exporter: &str) -> bool {
+    alert.label(label).is_some_and(|value| value.contains(exporter))
 }
 
 /// RFC 1123 subdomain, as Kubernetes demands of names: nothing else can name an object.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::domain::redact;
 use crate::ports::model::ToolCall;
 
 /// What makes two calls the same: the tool, and its arguments whatever their order.
@@ -60,6 +61,25 @@ pub fn arguments(text: &str, max: usize) -> Result<String, &'static str> {
         return Err("the arguments are nested too deeply");
     }
     serde_json::to_string(&map).map_err(|_| "the arguments cannot be written as JSON")
+}
+
+/// Arguments as they are kept and sent back: one that holds a secret is blanked as a whole, so that what
+/// is left is still an object.
+pub fn blanked(arguments: &str) -> String {
+    let Ok(Arguments(map)) = serde_json::from_str(arguments) else { return "{}".to_owned() };
+    let kept = |name: &str, value: &str| {
+        let text = format!("\"{name}\":{value}");
+        redact::redact(&text) == text
+    };
+    let members: Vec<String> = map
+        .iter()
+        .filter_map(|(name, value)| {
+            let value = if kept(name, value.get()) { value.get() } else { r#""[redacted]""# };
+            // a name is the model's text, too
+            Some(format!("{}:{value}", serde_json::to_string(&redact::redact(name)).ok()?))
+        })
+        .collect();
+    format!("{{{}}}", members.join(","))
 }
 
 /// How deep arguments may nest. Real ones have two or three levels; readers elsewhere recurse.
@@ -164,6 +184,21 @@ mod tests {
         assert_eq!(arguments(&deep, 4096), Err("the arguments are nested too deeply"));
         let brackets = format!("{{\"a\":\"\\\"{}\"}}", "[".repeat(40));
         assert!(read(&brackets).is_ok(), "brackets in text are no nesting");
+    }
+
+    #[test]
+    fn arguments_with_secrets_are_blanked_and_stay_an_object() {
+        for (given, expected) in [
+            (r#"{"namespace":"shop","tail":5}"#, r#"{"namespace":"shop","tail":5}"#),
+            (r#"{"a":["x AKIAIOSFODNN7EXAMPLE"],"b":1}"#, r#"{"a":"[redacted]","b":1}"#),
+            (r#"{"password":"hunter2"}"#, r#"{"password":"[redacted]"}"#),
+            (r#"{"q":"{\"token\":\"abc\"}"}"#, r#"{"q":"[redacted]"}"#),
+            (r#"{"jo@example.org":1}"#, r#"{"[e-mail]":1}"#),
+            ("{}", "{}"),
+        ] {
+            assert_eq!(blanked(given), expected);
+            assert_eq!(blanked(&blanked(given)), expected, "{given}");
+        }
     }
 
     #[test]

@@ -2,69 +2,15 @@
 //! is worth having and never load-bearing: what protects is that nothing the model writes is believed.
 
 use crate::domain::canonical::Hash;
+use crate::domain::redact;
 
 /// What every line of data begins with, so that no line of it can look like a fence or a heading.
 const MARK: &str = "| ";
 
-/// Removes what hides text from people: control characters, terminal escapes, zero-width and
-/// bidirectional marks, tag characters. Line ends stay, tabs become spaces.
+/// Takes out what hides text from people (control characters, terminal escapes), shows what cannot be seen
+/// (`<U+202E>`), and blanks secrets, before anything is cut: half a secret is no longer recognised as one.
 pub fn clean(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\u{1b}' => skip_escape(&mut chars),
-            '\t' => out.push(' '),
-            '\n' | '\u{2028}' | '\u{2029}' | '\u{85}' => out.push('\n'),
-            c if c.is_control() || is_invisible(c) => {}
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Skips one terminal escape: `ESC [ … letter` (CSI), `ESC ] … BEL` or `ESC ] … ESC \` (OSC), or one
-/// character. A sequence that does not end is cut at its line, so that it cannot swallow the rest.
-fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) {
-    let kind = match chars.peek() {
-        Some('[' | ']') => chars.next(),
-        Some(c) if !c.is_control() => {
-            chars.next();
-            return;
-        }
-        _ => return,
-    };
-    while let Some(c) = chars.next_if(|c| *c != '\n') {
-        let over = match kind {
-            Some('[') => ('@'..='~').contains(&c),
-            _ => c == '\u{7}' || c == '\u{1b}' && chars.next_if_eq(&'\\').is_some(),
-        };
-        if over {
-            return;
-        }
-    }
-}
-
-/// Characters that take no space and change how their neighbours are read.
-const fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{ad}'
-            | '\u{34f}'
-            | '\u{61c}'
-            | '\u{115f}'..='\u{1160}'
-            | '\u{17b4}'..='\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}'
-            | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e0fff}'
-    )
+    redact::safe(text, usize::MAX).replace('\t', " ")
 }
 
 /// Clean text on one line of at most `max` characters.
@@ -178,12 +124,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hidden_text_is_taken_out() {
-        assert_eq!(clean("a\u{200b}b\u{202e}c\u{e0041}d\u{7}\r\n\te"), "abcd\n e");
+    fn hidden_text_is_taken_out_or_shown_and_secrets_are_blanked() {
+        assert_eq!(clean("a\u{200b}b\u{202e}c\u{7}\r\n\td"), "a<U+200B>b<U+202E>c\n d");
         assert_eq!(clean("\u{1b}[31mred\u{1b}[0m"), "red");
-        assert_eq!(clean("\u{1b}]8;;http://evil\u{1b}\\link\u{1b}]8;;\u{7}"), "link");
-        assert_eq!(clean("\u{1b}]never ends\nnext"), "\nnext");
-        assert_eq!(clean("\u{1b}"), "");
+        assert_eq!(one_line("token=abc\ndef", 80), "token=[redacted] def");
+        // blanked before it is cut
+        assert_eq!(one_line("key AKIAIOSFODNN7EXAMPLE", 10), "key [reda…");
     }
 
     #[test]

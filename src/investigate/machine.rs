@@ -305,7 +305,7 @@ impl Investigation {
             id: id.clone(),
             source: Source::Tool,
             title: fence::one_line(&format!("{} {}", call.tool, call.arguments), 120),
-            summary: fence::one_line(fence::head(&result.text, 1024), 240),
+            summary: fence::one_line(&fence::clean(&result.text), 240),
             blob: None,
             at: now,
         });

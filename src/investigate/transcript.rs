@@ -1,7 +1,7 @@
 //! The conversation as every server accepts it: after an answer with calls comes exactly one result per
 //! call, in order, and nothing in between.
 
-use super::fence;
+use super::{calls, fence};
 use crate::ports::model::{Message, ToolCall};
 
 /// Bytes of the model's own text that are sent back to it in later turns; the rest stays for people.
@@ -35,11 +35,14 @@ impl Transcript {
 
     /// What the model answered. An empty answer is kept as such in words: some servers refuse empty
     /// messages, others two of the same role in a row.
-    pub fn assistant(&mut self, content: &str, calls: Vec<ToolCall>) {
+    pub fn assistant(&mut self, content: &str, mut calls: Vec<ToolCall>) {
         self.close("no result: the conversation went on");
         let mut content = fence::bounded(&fence::clean(content), ECHO);
         if content.trim().is_empty() {
             content = if calls.is_empty() { "(empty answer)".into() } else { String::new() };
+        }
+        for call in &mut calls {
+            call.arguments = calls::blanked(&call.arguments);
         }
         self.open = calls.iter().map(|c| c.id.clone()).collect();
         self.messages.push(Message::Assistant { content, calls });

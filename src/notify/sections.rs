@@ -1,11 +1,12 @@
 //! The paragraphs below the headline: what happened, what was found, what is done and why, what came of it.
 
-use crate::domain::decision::{Decision, OnSilence};
+use crate::domain::decision::{Decision, OnSilence, Reason};
 use crate::domain::evidence::{Evidence, Source};
 use crate::domain::ids::EvidenceId;
 use crate::domain::message::{Line, Section};
 use crate::domain::plan::Plan;
 use crate::domain::record::{Answer, Choice, Conclusion, Diagnosis, Investigator, Verdict};
+use crate::domain::redact;
 use crate::domain::target::Targeted;
 use crate::domain::warrant::Applied;
 
@@ -16,6 +17,10 @@ use super::{Act, Open, Story};
 const ALERTS: usize = 3;
 const FINDINGS: usize = 3;
 const EVIDENCE: usize = 10;
+/// Lines of what a finding rests on. What no finding cites is named and not shown: the journal has it.
+const EVIDENCE_LINES: usize = 2;
+/// Characters of such a line: two lines of a terminal.
+const EVIDENCE_LINE: usize = 160;
 const REASONS: usize = 6;
 /// Characters of one text of others.
 const TEXT: usize = 600;
@@ -32,7 +37,7 @@ pub fn sections(story: &Story) -> Vec<Section> {
         ("What people said", said(story)),
         ("If nobody answers", story.asked().map_or_else(Vec::new, |open| silence(story, open))),
         ("Paused", story.holds.iter().map(|hold| belay(hold)).collect()),
-        ("Who was called", story.escalations.iter().map(|e| belay(&e.why)).collect()),
+        ("Why a person was called", story.escalations.iter().map(|e| belay(&e.why)).collect()),
         ("How it ended", story.closed.iter().map(|closed| belay(&closed.summary)).collect()),
     ];
     all.into_iter()
@@ -46,10 +51,11 @@ fn belay(text: &str) -> Line {
     Line::Belay(brief(text, TEXT))
 }
 
-/// Text of others, verbatim but bounded.
+/// Text of others, verbatim but for secrets, and bounded.
 fn quoted(text: &str) -> Line {
+    let text = redact::redact(text);
     if text.chars().count() <= TEXT {
-        return Line::Quoted(text.to_owned());
+        return Line::Quoted(text);
     }
     Line::Quoted(text.chars().take(TEXT - 1).chain(['…']).collect())
 }
@@ -103,17 +109,37 @@ fn found(diagnosis: &Diagnosis) -> Vec<Line> {
     if diagnosis.findings.is_empty() {
         lines.push(Line::Belay("No cause that belay knows.".to_owned()));
     }
-    lines.extend(diagnosis.evidence.iter().take(EVIDENCE).flat_map(evidence));
-    let more = diagnosis.evidence.len().saturating_sub(EVIDENCE);
-    if more > 0 {
-        lines.push(Line::Belay(format!("And {more} more pieces of evidence.")));
-    }
+    lines.extend(rests_on(diagnosis));
     lines
         .extend(diagnosis.missing.iter().map(|what| belay(&format!("Could not be read: {}.", clause(what)))));
     lines
 }
 
-fn evidence(evidence: &Evidence) -> [Line; 2] {
+/// What the findings cite, with its text; the rest by name, on one line.
+fn rests_on(diagnosis: &Diagnosis) -> Vec<Line> {
+    let shown = diagnosis.findings.iter().take(FINDINGS);
+    let cited: Vec<&EvidenceId> = shown.flat_map(|finding| &finding.evidence).collect();
+    let (mut lines, mut others) = (Vec::new(), Vec::new());
+    for evidence in diagnosis.evidence.iter().take(EVIDENCE) {
+        if cited.contains(&&evidence.id) {
+            lines.push(belay(&named(evidence)));
+            lines.extend(excerpt(&evidence.summary));
+        } else {
+            others.push(format!("{} {}", evidence.id, clause(&evidence.title)));
+        }
+    }
+    let more = diagnosis.evidence.len().saturating_sub(EVIDENCE);
+    if more > 0 {
+        others.push(format!("and {more} more pieces of evidence"));
+    }
+    if !others.is_empty() {
+        lines.push(belay(&format!("Also read: {}.", others.join("; "))));
+    }
+    lines
+}
+
+/// "e1 Deployment shop/web (API server)".
+fn named(evidence: &Evidence) -> String {
     let source = match evidence.source {
         Source::Api => "API server",
         Source::Metrics => "metrics",
@@ -122,8 +148,21 @@ fn evidence(evidence: &Evidence) -> [Line; 2] {
         Source::Alerts => "alerts",
         Source::Tool => "tool",
     };
-    let title = clause(&evidence.title);
-    [belay(&format!("{} ({source}): {title}", evidence.id)), quoted(&evidence.summary)]
+    format!("{} {} ({source})", evidence.id, clause(&evidence.title))
+}
+
+/// The first lines of a text of others, verbatim but each bounded.
+fn excerpt(text: &str) -> Option<Line> {
+    let lines: Vec<String> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .take(EVIDENCE_LINES)
+        .map(|line| match line.char_indices().nth(EVIDENCE_LINE) {
+            Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+            None => line.to_owned(),
+        })
+        .collect();
+    (!lines.is_empty()).then(|| Line::Quoted(lines.join("\n")))
 }
 
 fn plan_title(story: &Story) -> &'static str {
@@ -136,11 +175,7 @@ fn unplanned(story: &Story) -> Vec<Line> {
 }
 
 fn planned(plan: &Plan) -> Vec<Line> {
-    let mut what = act(plan, Form::Do);
-    if let Some(first) = what.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    let mut lines = vec![Line::Belay(format!("{what}."))];
+    let mut lines = vec![Line::Belay(format!("{}.", sentence(&act(plan, Form::Do))))];
     if !plan.changes.is_empty() {
         lines.push(Line::Diff(words::diff(&plan.changes)));
     }
@@ -158,9 +193,30 @@ fn decided(decision: &Decision) -> Vec<Line> {
     let set = decision.set.short();
     let mut lines =
         vec![belay(&format!("Policy says {} ({level}{grant}, policy `{set}`).", decision.outcome.name()))];
-    let reasons = decision.reasons.iter().take(REASONS);
-    lines.extend(reasons.map(|reason| belay(&format!("`{}`: {}", reason.code, reason.text))));
+    let known = decision.terms.as_ref().map(|terms| format!("grant/{}", terms.grant));
+    let news = decision.reasons.iter().filter(|reason| known.as_ref() != Some(&reason.code));
+    lines.extend(news.take(REASONS).map(reason));
     lines
+}
+
+/// A reason, with its code where the text does not name the rule anyway.
+fn reason(reason: &Reason) -> Line {
+    let rule = reason.code.rsplit('/').next().unwrap_or_default();
+    let text = sentence(&brief(&reason.text, TEXT));
+    let text = text.strip_suffix('.').unwrap_or(&text);
+    if text.contains(&format!("`{rule}`")) {
+        return belay(&format!("{text}."));
+    }
+    belay(&format!("`{}`: {text}.", reason.code))
+}
+
+/// `text` with a capital at its beginning.
+fn sentence(text: &str) -> String {
+    let mut text = text.to_owned();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    text
 }
 
 fn done(story: &Story) -> Vec<Line> {
@@ -169,14 +225,18 @@ fn done(story: &Story) -> Vec<Line> {
 
 fn one_act(done: &Act) -> Vec<Line> {
     let plan = &done.intent.plan;
-    let words = match &done.applied {
-        None => format!("{}: begun", act(plan, Form::Do)),
-        Some(Applied::Done { detail }) => format!("{}: done. {detail}", act(plan, Form::Do)),
-        Some(Applied::Refused { refusal }) => format!("{}: not done. {refusal}", act(plan, Form::Do)),
-        Some(Applied::Unknown { detail }) => format!("{}: no answer. {detail}", act(plan, Form::Do)),
+    let (form, came_of_it) = match &done.applied {
+        None => (Form::Doing, ": begun, no answer yet".to_owned()),
+        // the hand's own words for it would only say it twice
+        Some(Applied::Done { detail }) if detail.starts_with(&plan.action.done_words()) => {
+            (Form::Done, String::new())
+        }
+        Some(Applied::Done { detail }) => (Form::Done, format!(": {}", clause(detail))),
+        Some(Applied::Refused { refusal }) => (Form::Do, format!(": not done: {refusal}")),
+        Some(Applied::Unknown { detail }) => (Form::Do, format!(": no answer: {}", clause(detail))),
     };
-    let by = clause(&done.intent.approved_by);
-    let mut lines = vec![belay(&format!("`{}` {words} (allowed by {by})", done.intent.id))];
+    let (what, by) = (sentence(&act(plan, form)), clause(&done.intent.approved_by));
+    let mut lines = vec![belay(&format!("{what}{came_of_it} (`{}`, allowed by {by}).", done.intent.id))];
     lines.extend(done.verdict.as_ref().map(checked));
     lines
 }
@@ -207,7 +267,7 @@ fn investigated(choice: &Choice) -> Vec<Line> {
                 vec![belay(&format!("The model `{model}` {end}, using {} tokens.", choice.tokens))];
             lines.extend(choice.why.iter().map(|why| belay(&format!("{}.", clause(why)))));
             if !choice.said.trim().is_empty() {
-                let said: String = choice.said.chars().take(TEXT).collect();
+                let said: String = redact::redact(&choice.said).chars().take(TEXT).collect();
                 lines.push(Line::Model(said));
             }
             lines

@@ -170,7 +170,7 @@ pub fn undo(undo: &Undo) -> String {
 pub fn who(rule: &ApprovalRule) -> String {
     let people = match rule.slack_users.len() {
         0 => None,
-        1 => Some("1 person".to_owned()),
+        1 => Some("one person".to_owned()),
         n => Some(format!("{n} people")),
     };
     let operator = rule.operators.then(|| "an operator at the terminal".to_owned());
@@ -194,7 +194,13 @@ pub fn alert(alert: &Alert) -> String {
     let name = brief(alert.name(), SHORT);
     match alert.ends_at {
         Some(end) => {
-            format!("`{name}` ({severity}) fired from {} to {}.", clock(alert.starts_at), clock(end))
+            let (from, to) = (clock(alert.starts_at), clock(end));
+            // the day is said once
+            let to = match (from.split_once(' '), to.split_once(' ')) {
+                (Some((day, _)), Some((same, time))) if day == same => time.to_owned(),
+                _ => to,
+            };
+            format!("`{name}` ({severity}) fired from {} to {to}.", from.trim_end_matches(" UTC"))
         }
         None => format!("`{name}` ({severity}) fires since {}.", clock(alert.starts_at)),
     }

@@ -9,6 +9,7 @@
 
 mod adapter;
 mod any_model;
+mod canaries;
 mod fixtures;
 mod over_http;
 mod paths;

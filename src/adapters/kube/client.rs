@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use kube::{Client, Config, Error};
 
 use crate::domain::redact;
+use crate::domain::target::{is_dns_label, is_dns_name};
 use crate::ports::clock::SharedClock;
 use crate::ports::reads::ReadError;
 
@@ -77,6 +78,16 @@ pub async fn connect(access: &Access) -> Result<Client, ConnectError> {
     // the answer's time counts from the request, not from when its pooled connection went idle
     config.reset_reader_on_write = true;
     Client::try_from(config).map_err(|e| ConnectError::Client(Box::new(e)))
+}
+
+/// Refuses names that are none: `kube` puts them into the path of a request as they are. An empty namespace
+/// is that of what has none.
+pub(super) fn names(what: &str, namespace: &str, name: &str) -> Result<(), ReadError> {
+    if (namespace.is_empty() || is_dns_label(namespace)) && is_dns_name(name) {
+        return Ok(());
+    }
+    let why = "it is not named as objects of Kubernetes are".to_owned();
+    Err(ReadError::Failed { what: redact::line(what, MESSAGE), why })
 }
 
 /// Repeats a read that found the server busy or out of reach. `what` is for people.

@@ -92,6 +92,7 @@ impl Listing for super::KubeReads {
         let fetch = self.fetch();
         let api: Api<core::Pod> = Api::namespaced(fetch.client.clone(), namespace);
         let what = format!("pods of namespace `{namespace}`");
+        client::names(&what, namespace, namespace)?;
         let read = fetch.list(&api, &what, None).map_ok(|l| convert(l, |p| views::pod(&fetch.cluster, p)));
         self.in_time(&what, read).await
     }
@@ -100,6 +101,7 @@ impl Listing for super::KubeReads {
         let fetch = self.fetch();
         let api: Api<apps::Deployment> = Api::namespaced(fetch.client.clone(), namespace);
         let what = format!("deployments of namespace `{namespace}`");
+        client::names(&what, namespace, namespace)?;
         let read =
             fetch.list(&api, &what, None).map_ok(|l| convert(l, |d| views::deployment(&fetch.cluster, d)));
         self.in_time(&what, read).await
@@ -109,6 +111,7 @@ impl Listing for super::KubeReads {
         let fetch = self.fetch();
         let api: Api<core::Event> = Api::namespaced(fetch.client.clone(), namespace);
         let what = format!("events of namespace `{namespace}`");
+        client::names(&what, namespace, namespace)?;
         let mut listed =
             self.in_time(&what, fetch.list(&api, &what, None).map_ok(|l| convert(l, views::event))).await?;
         newest_first(&mut listed.items);
@@ -118,6 +121,7 @@ impl Listing for super::KubeReads {
     async fn revisions(&self, namespace: &str, deployment: &str) -> Result<Listed<Revision>, ReadError> {
         let fetch = self.fetch();
         let what = format!("deployment `{deployment}` in namespace `{namespace}`");
+        client::names(&what, namespace, deployment)?;
         let read = async {
             let api: Api<apps::Deployment> = Api::namespaced(fetch.client.clone(), namespace);
             let owner = client::read(&fetch.clock, &what, || api.get(deployment)).await?;
@@ -134,7 +138,8 @@ impl Listing for super::KubeReads {
     }
 
     async fn log(&self, query: &LogQuery) -> Result<LogTail, ReadError> {
-        let what = format!("the log of pod `{}` in namespace `{}`", query.pod, query.namespace);
+        let what = logs::what(query);
+        client::names(&what, &query.namespace, &query.pod)?;
         self.in_time(&what, logs::tail(self.fetch(), query)).await
     }
 }

@@ -5,7 +5,7 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 
 use super::listing::Fetch;
 use super::{client, views};
-use crate::domain::target::{Kind, Named, Object, RootOwner};
+use crate::domain::target::{Kind, Named, Object, RootOwner, is_dns_name};
 use crate::ports::reads::{Located, ReadError};
 
 /// Pod, ReplicaSet, Deployment and an operator's kind above it make four; twice that is a cycle.
@@ -50,6 +50,13 @@ pub(super) async fn locate(fetch: &Fetch, named: &Named) -> Result<Located, Read
         let Some(above) = views::controller(&fetch.cluster, &found.metadata) else {
             return Ok(Located { target, owner: RootOwner(owner) });
         };
+        // anybody who may write an object may write any text into its owner references
+        if !is_dns_name(&above.named.name) || !is_uid(&above.uid) {
+            return Err(ReadError::Failed {
+                what: format!("the controller of {}", words(&owner.named)),
+                why: "what it names as its controller is no name of an object".into(),
+            });
+        }
         if above.named.kind == Kind::Other {
             // nothing is known of it but that it is in charge
             return Ok(Located { target, owner: RootOwner(above) });
@@ -76,10 +83,16 @@ async fn parent(fetch: &Fetch, child: &Object, above: &Object) -> Result<Dynamic
 
 async fn get(fetch: &Fetch, named: &Named) -> Result<DynamicObject, ReadError> {
     let what = words(named);
+    client::names(&what, &named.namespace, &named.name)?;
     let Some(api) = api(fetch, named.kind, &named.namespace) else {
         return Err(ReadError::Failed { what, why: "belay does not read objects of this kind".into() });
     };
     client::read(&fetch.clock, &what, || api.get(&named.name)).await
+}
+
+/// UUIDs are 36 letters, digits and dashes; older API servers and other stores have others as plain.
+fn is_uid(uid: &str) -> bool {
+    (1..=64).contains(&uid.len()) && uid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// `pod `x` in namespace `y``.

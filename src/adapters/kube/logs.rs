@@ -17,24 +17,49 @@ const BYTES: i64 = 64 * 1024;
 /// A line longer than this is a dump; its head says what it is.
 const LINE: usize = 2000;
 
-/// Reads the tail that `query` asks for.
+/// Reads the tail that `query` asks for. The server cuts what is too large at its *end*, where the newest
+/// lines are: then fewer lines are asked for, until they fit.
 pub(super) async fn tail(fetch: &Fetch, query: &LogQuery) -> Result<LogTail, ReadError> {
-    let api: Api<CorePod> = Api::namespaced(fetch.client.clone(), &query.namespace);
-    let what = format!("the log of pod `{}` in namespace `{}`", query.pod, query.namespace);
-    let params = LogParams {
-        container: query.container.clone(),
-        previous: query.previous,
-        tail_lines: Some(i64::from(query.tail)),
-        limit_bytes: Some(BYTES),
-        ..LogParams::default()
-    };
-    let text = client::read(&fetch.clock, &what, || api.logs(&query.pod, &params)).await?;
+    let mut lines = query.tail.max(1);
+    let mut text = read(fetch, query, lines).await?;
+    while cut_off(&text) && lines > 1 {
+        let fits = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+        // the newest lines may be the longest: at least halved, so that 500 takes 9 steps at most
+        lines = fits.min(lines).div_euclid(2).max(1);
+        text = read(fetch, query, lines).await?;
+    }
+    let mut kept = self::lines(&text, lines);
+    if lines < query.tail {
+        kept.insert(0, format!("[earlier lines left out: more than {} KiB]", BYTES / 1024));
+    }
     Ok(LogTail {
         pod: query.pod.clone(),
         container: query.container.clone().unwrap_or_default(),
         previous: query.previous,
-        lines: lines(&text, query.tail),
+        lines: kept,
     })
+}
+
+/// Which log, in words.
+pub(super) fn what(query: &LogQuery) -> String {
+    format!("the log of pod `{}` in namespace `{}`", query.pod, query.namespace)
+}
+
+async fn read(fetch: &Fetch, query: &LogQuery, lines: u32) -> Result<String, ReadError> {
+    let api: Api<CorePod> = Api::namespaced(fetch.client.clone(), &query.namespace);
+    let params = LogParams {
+        container: query.container.clone(),
+        previous: query.previous,
+        tail_lines: Some(i64::from(lines)),
+        limit_bytes: Some(BYTES),
+        ..LogParams::default()
+    };
+    client::read(&fetch.clock, &what(query), || api.logs(&query.pod, &params)).await
+}
+
+/// Whether the server's limit ended the text: a character of up to four bytes may not have fitted.
+fn cut_off(text: &str) -> bool {
+    i64::try_from(text.len()).is_ok_and(|n| n + 4 > BYTES)
 }
 
 /// The lines of a log. Redacted as a whole, since a private key spans lines; the server's own limit may be

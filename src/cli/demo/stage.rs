@@ -63,7 +63,7 @@ pub(super) async fn play(args: &Args, answers: Answers) -> anyhow::Result<std::p
     let gate = Gate { daemon: daemon.clone(), webhook: Arc::new(WebhookAuth::LoopbackOnly), slack: None };
     let mut critical = serve::start(&config, &built, listener, gate, &stop)?;
 
-    Stage::welcome(args.level, args.speed, &webhook);
+    stage.welcome(args.level, args.speed, &webhook);
     let story = tell(&mut stage, &daemon, &scenery.world);
     tokio::select! {
         told = story => told?,

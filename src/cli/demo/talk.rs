@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::adapters::terminal::{Look, render};
+use crate::adapters::terminal::{Look, paragraph, render};
 use crate::app::admin::answer_of;
 use crate::app::{Daemon, Fed};
 use crate::cli::terminal;
@@ -51,7 +51,10 @@ pub(super) struct Stage {
 }
 
 /// The messenger and pager of the demo: they hand on what they are given.
-struct Prompter(mpsc::UnboundedSender<View>);
+struct Prompter {
+    views: mpsc::UnboundedSender<View>,
+    look: Look,
+}
 
 #[async_trait]
 impl Messenger for Prompter {
@@ -61,7 +64,7 @@ impl Messenger for Prompter {
 
     async fn publish(&self, view: &View, _: Option<&MessageRef>) -> Result<MessageRef, Undelivered> {
         let gone = |_| Undelivered::Never("the demo is over".into());
-        self.0.send(view.clone()).map_err(gone)?;
+        self.views.send(view.clone()).map_err(gone)?;
         let (through, id) = ("terminal".to_owned(), view.incident.to_string());
         Ok(MessageRef { through, channel: String::new(), id })
     }
@@ -74,7 +77,7 @@ impl Pager for Prompter {
     }
 
     async fn page(&self, _: &IncidentId, _: &str, why: &str) -> Result<(), Undelivered> {
-        say(&format!("  on-call is paged: {}", terminal::plain(why)));
+        tell("  on-call is paged: ", why, self.look);
         Ok(())
     }
 }
@@ -83,31 +86,38 @@ impl Stage {
     /// A stage, with the messenger and pager that lead to it.
     pub(super) fn set(clock: SharedClock, answers: Answers) -> (Self, Arc<dyn Messenger>, Arc<dyn Pager>) {
         let (give, views) = mpsc::unbounded_channel();
+        let look = terminal::look();
         let stage = Self {
             clock,
             answers,
             views,
-            look: terminal::look(),
+            look,
             said: BTreeMap::new(),
             answered: BTreeSet::new(),
             ending: Ending::Well,
         };
-        (stage, Arc::new(Prompter(give.clone())), Arc::new(Prompter(give)))
+        let prompter = Arc::new(Prompter { views: give, look });
+        (stage, prompter.clone(), prompter)
     }
 
-    pub(super) fn welcome(level: Level, speed: f64, webhook: &str) {
-        say(&format!(
-            "\nA simulated cluster runs a small shop. Two things will break. Alerts reach belay through its\n\
-             real webhook ({webhook}); it reads and writes the\ncluster over HTTP, as it would a real one. \
-             Level {} ({}), time runs {speed} times as fast.\n",
-            level.number(),
-            level.name()
-        ));
+    pub(super) fn welcome(&self, level: Level, speed: f64, webhook: &str) {
+        let speed = format!("Level {} ({}); time runs {speed} times as fast.", level.number(), level.name());
+        say("");
+        for text in [
+            "A simulated cluster runs a small shop. Two things will break.",
+            &format!("Alerts reach belay through its real webhook ({webhook})."),
+            "It reads and writes the cluster over HTTP, as it would a real one.",
+            &speed,
+        ] {
+            tell("", text, self.look);
+        }
     }
 
     /// Something happens in the simulated world.
     pub(super) fn act(&self, what: &str) {
-        say(&format!("\n-- {} {what}\n", self.time()));
+        say("");
+        tell(&format!("-- {} ", self.time()), what, self.look);
+        say("");
     }
 
     /// Follows the next incident to its end.
@@ -122,7 +132,9 @@ impl Stage {
             if told.contains(&view.incident) {
                 continue; // the end of an earlier one
             }
-            self.headline(&view);
+            if !self.asks(daemon, &view).await? {
+                self.headline(&view);
+            }
             match (view.state, &view.question) {
                 (Standing::Closed, _) => break,
                 (Standing::Escalated, _) => {
@@ -142,24 +154,32 @@ impl Stage {
     fn headline(&mut self, view: &View) {
         let known = self.said.insert(view.incident.clone(), view.headline.clone());
         if known.as_ref() != Some(&view.headline) {
-            say(&format!("  {}  {}", self.time(), terminal::plain(&view.headline)));
+            tell(&format!("  {}  ", self.time()), &view.headline, self.look);
         }
     }
 
-    /// Puts an open question before the person once it can be answered well: an approval at once, a
-    /// confirmation when the verification has ended.
-    async fn question(&mut self, daemon: &Daemon, view: &View, open: &Buttons) -> anyhow::Result<()> {
+    /// Whether the person is to be asked now: for an approval at once, for a confirmation when the
+    /// verification has ended, so that it can be answered well. Each question once.
+    async fn asks(&self, daemon: &Daemon, view: &View) -> anyhow::Result<bool> {
+        let Some(open) = &view.question else { return Ok(false) };
         let phase = daemon.about(&view.incident).await?.phase;
-        if !matches!(phase.as_str(), "asking" | "confirming") || self.answered.contains(&open.question) {
+        Ok(matches!(phase.as_str(), "asking" | "confirming") && !self.answered.contains(&open.question))
+    }
+
+    /// Puts an open question before the person, with the whole message.
+    async fn question(&mut self, daemon: &Daemon, view: &View, open: &Buttons) -> anyhow::Result<()> {
+        if !self.asks(daemon, view).await? {
             return Ok(());
         }
-        say(&format!("\n{}", render(view, None, self.look)));
+        self.said.insert(view.incident.clone(), view.headline.clone());
+        say(&format!("\n{}", render(view, None, self.look).trim_end_matches('\n')));
+        say("");
         let Some(button) = self.press(&open.buttons).await? else { return Ok(()) };
         self.answered.insert(open.question.clone());
         let by = Person::Operator { name: "you, at the terminal".into() };
         let answer = answer_of(button, "no");
         if let Fed::Ignored(why) = daemon.answer_question(open.question.clone(), answer, by).await? {
-            say(&format!("  that changed nothing: {why}"));
+            tell("  that changed nothing: ", &why.to_string(), self.look);
         }
         Ok(())
     }
@@ -185,7 +205,7 @@ impl Stage {
             .filter(|d| d.namespace == SHOP)
             .map(|d| format!("{} {}/{}", d.name, d.ready, d.replicas))
             .collect();
-        say(&format!("  {}  the shop: {}", self.time(), line.join(", ")));
+        tell(&format!("  {}  the shop: ", self.time()), &line.join(", "), self.look);
     }
 
     pub(super) fn serving(state_dir: &Path, webhook: &str) {
@@ -197,7 +217,7 @@ impl Stage {
     }
 
     /// The journal that was written, as `belay audit verify` sees it.
-    pub(super) fn journal(found: &Verified, state_dir: &Path) {
+    pub(super) fn journal(&self, found: &Verified, state_dir: &Path) {
         say(&format!(
             "\naudit verify: the journal is whole: {} steps, {} entries in {} streams; head {}\n\
              It is kept in {dir}: `belay audit export --state-dir {dir}` prints it.",
@@ -254,6 +274,11 @@ fn prompt(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     write!(out, "{text}")?;
     out.flush()
+}
+
+/// Prints a paragraph at the terminal's width.
+fn tell(lead: &str, text: &str, look: Look) {
+    say(paragraph(lead, text, look.width).trim_end_matches('\n'));
 }
 
 /// Prints a line. A closed pipe ends nobody's incident.

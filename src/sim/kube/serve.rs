@@ -128,7 +128,14 @@ impl World {
             let verb = request.verb(target.as_ref());
             if let Some(hook) = state.log.on_arrival.as_ref().filter(|_| verb.mutates()) {
                 let intent = api::intent(state, target.as_ref(), request);
-                hook(&Arrival { verb, path: request.path.clone(), dry_run: request.dry_run(), intent });
+                hook(&Arrival {
+                    verb,
+                    path: request.path.clone(),
+                    user_agent: request.user_agent.clone(),
+                    dry_run: request.dry_run(),
+                    body: serde_json::from_slice(&request.body).unwrap_or(serde_json::Value::Null),
+                    intent,
+                });
             }
             fate(state, verb, &request.path, request.dry_run())
         })

@@ -48,8 +48,12 @@ pub struct Arrival {
     pub verb: Verb,
     /// Its path without the query.
     pub path: String,
+    /// The client's name for itself.
+    pub user_agent: String,
     /// Whether it asks for no effect.
     pub dry_run: bool,
+    /// Its body; null when that is no JSON.
+    pub body: Value,
     /// The intent that it names, or, for an eviction, that the pod names.
     pub intent: Option<String>,
 }

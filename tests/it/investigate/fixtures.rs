@@ -93,7 +93,7 @@ pub fn alert() -> Alert {
 pub struct Given {
     incident: IncidentId,
     cluster: Cluster,
-    alert: Alert,
+    pub alert: Alert,
     pub diagnosis: Diagnosis,
 }
 

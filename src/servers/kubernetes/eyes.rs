@@ -1,0 +1,257 @@
+//! The reads behind the tools: the allow-list, the names, and errors that say what to do instead.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use super::args::{
+    EventArgs, HistoryArgs, ListArgs, LogArgs, MOST_EVENTS, MOST_LINES, MOST_REVISIONS, MOST_ROWS,
+};
+use super::views::{
+    DeploymentRow, Deployments, EventRow, Events, Extent, History, Log, PodRow, Pods, RevisionRow,
+};
+use crate::domain::cluster::{Pod, Workload};
+use crate::domain::redact;
+use crate::domain::target::{is_dns_label, is_dns_name};
+use crate::ports::reads::{Listed, Listing, LogQuery, ReadError};
+
+/// How alike a name must be to be suggested (Jaro-Winkler): one letter in five may differ, and a pod is found
+/// by the name of its workload.
+const ALIKE: f64 = 0.8;
+/// Names that are suggested, or listed as allowed, at most.
+const NAMES: usize = 5;
+
+/// Why there is no answer, in words for people and models.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// A namespace outside the list.
+    #[error("namespace `{namespace}` is not allowed; the allowed ones are {allowed}")]
+    NotAllowed {
+        /// What was asked for.
+        namespace: String,
+        /// What may be.
+        allowed: String,
+    },
+    /// Text that cannot name an object.
+    #[error("`{0}` cannot be the name of {1}: lower-case letters, digits, `-` and `.`")]
+    NoName(String, &'static str),
+    /// No such object.
+    #[error("{what} not found in namespace `{namespace}`{hint}")]
+    NotFound {
+        /// What was asked for, with its kind.
+        what: String,
+        /// Where.
+        namespace: String,
+        /// `; did you mean …?`, or nothing.
+        hint: String,
+    },
+    /// The container has to be named, or there is none of that name.
+    #[error("pod `{pod}` has {problem}; its containers are {containers}")]
+    Container {
+        /// The pod.
+        pod: String,
+        /// What is wrong.
+        problem: String,
+        /// Which there are.
+        containers: String,
+    },
+    /// It could not be read.
+    #[error("{0}")]
+    Read(ReadError),
+}
+
+/// What may be looked at, and with what.
+#[derive(Clone)]
+pub struct Eyes {
+    listing: Arc<dyn Listing>,
+    /// Empty: all.
+    allowed: Arc<[String]>,
+}
+
+impl Eyes {
+    /// Reads through `listing`, in these namespaces only; an empty list allows all.
+    pub fn new(listing: Arc<dyn Listing>, allowed: Vec<String>) -> Self {
+        Self { listing, allowed: allowed.into() }
+    }
+
+    /// The namespaces that may be read; empty: all.
+    pub fn allowed(&self) -> &[String] {
+        &self.allowed
+    }
+
+    /// Whether this namespace may be read.
+    pub fn check(&self, namespace: &str) -> Result<(), Trouble> {
+        if !is_dns_label(namespace) {
+            return Err(Trouble::NoName(quoted(namespace), "a namespace"));
+        }
+        if self.allowed.is_empty() || self.allowed.iter().any(|a| a == namespace) {
+            return Ok(());
+        }
+        let allowed = list(self.allowed.iter().map(String::as_str));
+        Err(Trouble::NotAllowed { namespace: quoted(namespace), allowed })
+    }
+
+    /// Pods, those in trouble first.
+    pub async fn pods(&self, args: &ListArgs) -> Result<Pods, Trouble> {
+        let namespace = &args.namespace;
+        let listed = self.raw_pods(namespace).await?;
+        let mut listed = keep(listed, |p: &Pod| p.object.named.name.contains(&args.name_contains));
+        listed.items.sort_by_key(|p| {
+            let restarts = p.containers.iter().map(|c| c.restarts).max();
+            (p.ready, Reverse(restarts), p.object.named.name.clone())
+        });
+        let (extent, pods) = first(&listed, args.limit, MOST_ROWS, |p| PodRow::from(p));
+        Ok(Pods { namespace: namespace.clone(), extent, pods })
+    }
+
+    /// Deployments, those in trouble first.
+    pub async fn deployments(&self, args: &ListArgs) -> Result<Deployments, Trouble> {
+        let namespace = &args.namespace;
+        let listed = self.raw_deployments(namespace).await?;
+        let mut listed = keep(listed, |d: &Workload| d.object.named.name.contains(&args.name_contains));
+        listed.items.sort_by_key(|d| (d.ready >= d.desired, d.object.named.name.clone()));
+        let (extent, deployments) = first(&listed, args.limit, MOST_ROWS, |d| DeploymentRow::from(d));
+        Ok(Deployments { namespace: namespace.clone(), extent, deployments })
+    }
+
+    /// Events, newest first.
+    pub async fn events(&self, args: &EventArgs) -> Result<Events, Trouble> {
+        let namespace = &args.namespace;
+        self.check(namespace)?;
+        let listed = self.listing.events(namespace).await.map_err(Trouble::Read)?;
+        let listed = keep(listed, |e| args.object.as_ref().is_none_or(|o| *o == e.name));
+        let (extent, events) = first(&listed, args.limit, MOST_EVENTS, |e| EventRow::from(e));
+        Ok(Events { namespace: namespace.clone(), extent, events })
+    }
+
+    /// Revisions of a Deployment, newest first.
+    pub async fn history(&self, args: &HistoryArgs) -> Result<History, Trouble> {
+        let HistoryArgs { namespace, deployment, limit } = args;
+        self.check(namespace)?;
+        object_name(deployment, "a deployment")?;
+        let listed = match self.listing.revisions(namespace, deployment).await {
+            Ok(listed) => listed,
+            Err(ReadError::NotFound { .. }) => return Err(self.no_deployment(namespace, deployment).await),
+            Err(error @ (ReadError::Refused { .. } | ReadError::Failed { .. })) => {
+                return Err(Trouble::Read(error));
+            }
+        };
+        let (extent, revisions) = first(&listed, *limit, MOST_REVISIONS, |r| RevisionRow::from(r));
+        Ok(History { namespace: namespace.clone(), deployment: deployment.clone(), extent, revisions })
+    }
+
+    /// The end of a log.
+    pub async fn log(&self, args: &LogArgs) -> Result<Log, Trouble> {
+        let LogArgs { namespace, pod, container, previous, tail } = args;
+        self.check(namespace)?;
+        object_name(pod, "a pod")?;
+        if let Some(container) = container {
+            object_name(container, "a container")?;
+        }
+        let tail = (*tail).clamp(1, MOST_LINES);
+        let query = LogQuery {
+            namespace: namespace.clone(),
+            pod: pod.clone(),
+            container: container.clone(),
+            previous: *previous,
+            tail,
+        };
+        match self.listing.log(&query).await {
+            Ok(read) => Ok(Log {
+                namespace: namespace.clone(),
+                pod: pod.clone(),
+                container: container.clone(),
+                previous: *previous,
+                may_have_more: read.lines.len() >= tail as usize,
+                lines: read.lines,
+            }),
+            Err(error @ ReadError::Refused { .. }) => Err(Trouble::Read(error)),
+            Err(error @ (ReadError::NotFound { .. } | ReadError::Failed { .. })) => {
+                Err(self.no_log(&query, error).await)
+            }
+        }
+    }
+
+    /// All pods of an allowed namespace, as far as they can be read.
+    pub async fn raw_pods(&self, namespace: &str) -> Result<Listed<Pod>, Trouble> {
+        self.check(namespace)?;
+        self.listing.pods(namespace).await.map_err(Trouble::Read)
+    }
+
+    /// All Deployments of an allowed namespace, as far as they can be read.
+    pub async fn raw_deployments(&self, namespace: &str) -> Result<Listed<Workload>, Trouble> {
+        self.check(namespace)?;
+        self.listing.deployments(namespace).await.map_err(Trouble::Read)
+    }
+
+    /// That there is no such Deployment, and which one may have been meant.
+    pub async fn no_deployment(&self, namespace: &str, name: &str) -> Trouble {
+        let there = self.listing.deployments(namespace).await.map(|l| l.items).unwrap_or_default();
+        let hint = did_you_mean(name, there.iter().map(|d| d.object.named.name.as_str()));
+        Trouble::NotFound { what: format!("deployment `{name}`"), namespace: namespace.to_owned(), hint }
+    }
+
+    /// Why there was no log: no such pod, no such container, or what the API server said.
+    async fn no_log(&self, query: &LogQuery, error: ReadError) -> Trouble {
+        let LogQuery { namespace, pod: name, container, .. } = query;
+        let Ok(listed) = self.listing.pods(namespace).await else { return Trouble::Read(error) };
+        let Some(pod) = listed.items.iter().find(|p| p.object.named.name == *name) else {
+            if listed.left_out != Some(0) {
+                return Trouble::Read(error);
+            }
+            let hint = did_you_mean(name, listed.items.iter().map(|p| p.object.named.name.as_str()));
+            return Trouble::NotFound { what: format!("pod `{name}`"), namespace: namespace.clone(), hint };
+        };
+        let known = |c: &String| pod.containers.iter().any(|k| k.name == *c);
+        let problem = match container {
+            Some(container) if !known(container) => format!("no container `{container}`"),
+            None if pod.containers.len() > 1 => "more than one container: name one".to_owned(),
+            Some(_) | None => return Trouble::Read(error),
+        };
+        let containers = list(pod.containers.iter().map(|c| c.name.as_str()));
+        Trouble::Container { pod: name.clone(), problem, containers }
+    }
+}
+
+fn keep<T>(mut listed: Listed<T>, wanted: impl Fn(&T) -> bool) -> Listed<T> {
+    listed.items.retain(wanted);
+    listed
+}
+
+/// The first rows, and how much that is of all.
+fn first<T, R>(listed: &Listed<T>, limit: u32, most: u32, row: impl Fn(&T) -> R) -> (Extent, Vec<R>) {
+    let limit = limit.clamp(1, most) as usize;
+    let rows: Vec<R> = listed.items.iter().take(limit).map(row).collect();
+    let read = listed.items.len() as u64;
+    let total = listed.left_out.map(|more| read.saturating_add(more));
+    (Extent { shown: rows.len() as u64, total, at_least: total.unwrap_or(read) }, rows)
+}
+
+fn object_name(name: &str, what: &'static str) -> Result<(), Trouble> {
+    if is_dns_name(name) { Ok(()) } else { Err(Trouble::NoName(quoted(name), what)) }
+}
+
+/// What somebody wrote, fit to stand in an answer.
+fn quoted(text: &str) -> String {
+    redact::line(text, 80)
+}
+
+/// The names that are most alike, as a question.
+fn did_you_mean<'a>(name: &str, there: impl Iterator<Item = &'a str>) -> String {
+    let mut alike: Vec<(f64, &str)> =
+        there.map(|n| (strsim::jaro_winkler(name, n), n)).filter(|(score, _)| *score >= ALIKE).collect();
+    alike.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.cmp(y)));
+    match alike.first() {
+        Some((_, best)) => format!("; did you mean `{best}`?"),
+        None => String::new(),
+    }
+}
+
+fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = names.map(|n| format!("`{}`", quoted(n))).collect();
+    let more = quoted.len().saturating_sub(NAMES);
+    let shown: Vec<&str> = quoted.iter().take(NAMES).map(String::as_str).collect();
+    match more {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

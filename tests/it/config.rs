@@ -1,0 +1,244 @@
+//! Every key of `belay.yaml` changes something, what cannot be meant is refused, and no error shows a
+//! secret that stands beside the mistake.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use belay::app::build::hard_limits;
+use belay::config::{
+    AlertmanagerConfig, ClusterConfig, Config, ConfigError, LimitsConfig, Log, ModelConfig, PagerConfig,
+    SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
+};
+use belay::domain::ids::Cluster;
+use belay::telemetry::LogFormat;
+use secrecy::ExposeSecret as _;
+
+/// The least that is a configuration.
+const LEAST: &str = "policies: p\ncluster: { name: eu-1 }\n";
+
+const ALL: &str = "
+listen: 127.0.0.2:1234
+stateDir: state
+policies: rules
+prompts: words
+log: { filter: debug, format: json }
+cluster: { name: eu-1, url: 'http://127.0.0.1:6443', tokenFile: read, writeTokenFile: write }
+webhook: { bearerTokenFile: hook }
+alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
+slack: { channel: C1, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
+pager: { webhook: 'https://pager.example', bearerTokenFile: page }
+model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
+limits: { namespaces: [shop], maxReplicas: 7, maxReplicaDelta: 2 }
+";
+
+fn ok(text: &str) -> Config {
+    parse("belay.yaml", text).unwrap()
+}
+
+fn why(text: &str) -> String {
+    parse("belay.yaml", text).unwrap_err().to_string()
+}
+
+fn path(name: &str) -> Option<PathBuf> {
+    Some(name.into())
+}
+
+#[test]
+fn each_key_is_read_into_its_place() {
+    // no `..`: a key that nobody tries here does not compile
+    let Config {
+        listen,
+        state_dir,
+        policies,
+        prompts,
+        log,
+        cluster,
+        webhook,
+        alertmanager,
+        slack,
+        pager,
+        model,
+        limits,
+    } = ok(ALL);
+    assert_eq!(listen.to_string(), "127.0.0.2:1234");
+    assert_eq!((state_dir, policies, prompts), ("state".into(), "rules".into(), path("words")));
+    assert_eq!(log, Log { filter: "debug".into(), format: LogFormat::Json });
+    let expected = ClusterConfig {
+        name: "eu-1".into(),
+        url: Some("http://127.0.0.1:6443".into()),
+        token_file: path("read"),
+        write_token_file: path("write"),
+    };
+    assert_eq!(cluster, expected);
+    let expected = WebhookConfig { bearer_token_file: path("hook"), username: None, password_file: None };
+    assert_eq!(webhook, expected);
+    let expected = AlertmanagerConfig { url: "http://am:9093".into(), bearer_token_file: path("am") };
+    assert_eq!(alertmanager, Some(expected));
+    let expected = SlackConfig {
+        channel: "C1".into(),
+        app: "A1".into(),
+        team: "T1".into(),
+        token_file: "bot".into(),
+        signing_secret_file: "sign".into(),
+        url: "http://127.0.0.1:1".into(),
+    };
+    assert_eq!(slack, Some(expected));
+    let expected = PagerConfig { webhook: "https://pager.example".into(), bearer_token_file: path("page") };
+    assert_eq!(pager, Some(expected));
+    let expected = ModelConfig { url: "http://llm/v1".into(), name: "m".into(), api_key_file: path("key") };
+    assert_eq!(model, Some(expected));
+    let expected = LimitsConfig { namespaces: vec!["shop".into()], max_replicas: 7, max_replica_delta: 2 };
+    assert_eq!(limits, expected);
+}
+
+#[test]
+fn what_is_not_said_is_the_careful_choice() {
+    let config = ok(LEAST);
+    assert!(config.listen.ip().is_loopback());
+    assert_eq!((config.listen.port(), config.state_dir.as_path()), (9099, Path::new("belay-state")));
+    assert_eq!(config.log, Log { filter: "info".into(), format: LogFormat::Text });
+    assert_eq!(config.webhook, WebhookConfig::default());
+    assert!(config.limits.namespaces.is_empty(), "acting nowhere");
+    assert_eq!((config.limits.max_replicas, config.limits.max_replica_delta), (20, 5));
+    assert!(config.prompts.is_none() && config.alertmanager.is_none() && config.slack.is_none());
+    assert!(config.pager.is_none() && config.model.is_none() && config.cluster.url.is_none());
+    let slack = "slack: { channel: C1, app: A1, team: T1, tokenFile: t, signingSecretFile: s }";
+    assert_eq!(ok(&format!("{LEAST}{slack}")).slack.unwrap().url, "https://slack.com/api");
+}
+
+#[test]
+fn what_belay_cannot_do_without_is_asked_for() {
+    for (text, missing) in [
+        ("cluster: { name: eu-1 }", "policies"),
+        ("policies: p", "cluster"),
+        ("policies: p\ncluster: {}", "name"),
+        (
+            "policies: p\ncluster: { name: c }\nslack: { channel: C1, app: A1, team: T1, tokenFile: t }",
+            "signingSecretFile",
+        ),
+    ] {
+        let why = why(text);
+        assert!(why.contains(missing), "{text}: {why}");
+    }
+    assert!(why("policies: p\ncluster: { name: '' }").contains("cluster.name"));
+}
+
+#[test]
+fn only_this_machine_delivers_without_credentials() {
+    let open = format!("{LEAST}listen: 0.0.0.0:9099\n");
+    assert!(why(&open).contains("`webhook` has no credentials"), "{}", why(&open));
+    for listen in ["127.0.0.1:1", "'[::1]:1'"] {
+        ok(&format!("{LEAST}listen: {listen}\n"));
+    }
+    ok(&format!("{open}webhook: {{ bearerTokenFile: t }}\n"));
+    ok(&format!("{open}webhook: {{ username: am, passwordFile: p }}\n"));
+}
+
+#[test]
+fn credentials_that_exclude_or_need_each_other_are_refused() {
+    for (webhook, part) in [
+        ("{ bearerTokenFile: t, username: u, passwordFile: p }", "not both"),
+        ("{ bearerTokenFile: t, passwordFile: p }", "not both"),
+        ("{ username: u }", "belong together"),
+        ("{ passwordFile: p }", "belong together"),
+    ] {
+        let why = why(&format!("{LEAST}webhook: {webhook}\n"));
+        assert!(why.contains(part), "{webhook}: {why}");
+    }
+}
+
+#[test]
+fn a_token_that_would_not_be_used_is_refused() {
+    for key in ["tokenFile", "writeTokenFile"] {
+        let why = why(&format!("policies: p\ncluster: {{ name: c, {key}: t }}\n"));
+        assert!(why.contains("cluster.url"), "{key}: {why}");
+    }
+}
+
+#[test]
+fn limits_become_those_of_the_action_server() {
+    let cluster = Cluster::new("eu-1");
+    let limits = hard_limits(&ok(ALL).limits, &cluster);
+    assert_eq!((limits.max_replicas, limits.max_replica_delta), (7, 2));
+    assert_eq!((limits.cluster.clone(), limits.namespaces.len()), (cluster.clone(), 1));
+    assert!(limits.namespaces.contains("shop") && limits.own_namespace == "belay");
+    assert!(hard_limits(&LimitsConfig::default(), &cluster).namespaces.is_empty());
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("belay.yaml");
+    let here = |name: &str| Some(dir.path().join(name));
+    fs::write(&file, ALL).unwrap();
+    let config = load(&file).unwrap();
+    assert_eq!((Some(config.state_dir), Some(config.policies)), (here("state"), here("rules")));
+    assert_eq!(config.prompts, here("words"));
+    let tokens = (config.cluster.token_file, config.cluster.write_token_file);
+    assert_eq!(tokens, (here("read"), here("write")));
+    assert_eq!(config.webhook.bearer_token_file, here("hook"));
+    assert_eq!(config.alertmanager.unwrap().bearer_token_file, here("am"));
+    let slack = config.slack.unwrap();
+    assert_eq!((Some(slack.token_file), Some(slack.signing_secret_file)), (here("bot"), here("sign")));
+    assert_eq!(config.pager.unwrap().bearer_token_file, here("page"));
+    assert_eq!(config.model.unwrap().api_key_file, here("key"));
+    fs::write(
+        &file,
+        format!("{LEAST}stateDir: /var/lib/belay\nwebhook: {{ username: u, passwordFile: pw }}\n"),
+    )
+    .unwrap();
+    let config = load(&file).unwrap();
+    assert_eq!(config.state_dir, Path::new("/var/lib/belay"), "absolute ones stay");
+    assert_eq!(config.webhook.password_file, here("pw"));
+}
+
+#[test]
+fn secrets_come_from_files_and_are_not_shown() {
+    let dir = tempfile::tempdir().unwrap();
+    let (file, empty) = (dir.path().join("token"), dir.path().join("empty"));
+    fs::write(&file, "  xoxb-secret\n").unwrap();
+    fs::write(&empty, " \n").unwrap();
+    let read = secret(&file).unwrap();
+    assert_eq!(read.expose_secret(), "xoxb-secret");
+    assert!(!format!("{read:?}").contains("xoxb"));
+    assert!(matches!(secret(&empty), Err(ConfigError::EmptySecret { .. })));
+    let gone = secret(&dir.path().join("gone")).unwrap_err();
+    assert!(matches!(gone, ConfigError::Read { .. }) && gone.to_string().contains("gone"));
+}
+
+#[test]
+fn policies_and_prompts_are_the_files_of_their_ending_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["b.yaml", "a.yaml", "note.txt", "system.md"] {
+        fs::write(dir.path().join(name), name).unwrap();
+    }
+    fs::create_dir(dir.path().join("examples")).unwrap();
+    fs::write(dir.path().join("examples/oom.yaml"), "oom").unwrap();
+    let texts = |files: Vec<(String, String)>| files.into_iter().map(|(_, t)| t).collect::<Vec<_>>();
+    assert_eq!(texts(policies(dir.path()).unwrap()), ["a.yaml", "b.yaml", "oom"]);
+    // tests of a policy name `examples/oom.yaml`, and prompts are overridden by their file names
+    assert!(policies(dir.path()).unwrap()[2].0.ends_with("/examples/oom.yaml"));
+    assert_eq!(prompts(dir.path()).unwrap(), [("system.md".to_owned(), "system.md".to_owned())]);
+    assert!(policies(&dir.path().join("gone")).is_err());
+}
+
+#[test]
+fn a_mistake_is_placed_and_nothing_beside_it_is_shown() {
+    for (text, place, word) in [
+        (
+            "policies: p\ncluster: { name: c }\nmodel:\n  url: http://llm/v1\n  apiKey: sk-hunter2\n  name: m\n",
+            "line 5",
+            "apiKey",
+        ),
+        ("policies: p\nlisten: sk-hunter2\ncluster: { name: c }\n", "line 2", "socket address"),
+        ("policies: p\ncluster: { name: c }\nwebhook: { token: sk-hunter2 }\n", "line 3", "token"),
+        ("policies: p\ncluster: { name: c, name: sk-hunter2 }\n", "line 2", "name"),
+        ("policies: p\ncluster: { name: c }\nlimits: { maxReplicas: -1 }\n", "line 3", ""),
+        ("policies: p\nlog: { format: xml }\ncluster: { name: c }\n", "line 2", "xml"),
+    ] {
+        let why = why(text);
+        assert!(why.starts_with("`belay.yaml` is not a usable configuration"), "{why}");
+        assert!(why.contains(place) && why.contains("column") && why.contains(word), "{text}: {why}");
+        assert!(!why.contains("hunter2"), "{text}: {why}");
+    }
+}

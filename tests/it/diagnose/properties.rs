@@ -1,0 +1,197 @@
+//! What holds for every snapshot: text steers nothing, what is unreadable makes nobody surer, and the
+//! candidates are few and grounded.
+
+use std::collections::BTreeMap;
+
+use belay::diagnose::diagnose;
+use belay::domain::action::Action;
+use belay::domain::cluster::{Autoscaler, Container, ContainerState, Event, LogTail, Pod, Snapshot};
+use belay::domain::evidence::Source;
+use belay::domain::finding::{Cause, Certainty};
+use belay::domain::record::Diagnosis;
+use belay::domain::target::Kind;
+use proptest::prelude::*;
+
+use super::{ago, ended, healthy, labels, pod, revision, running, usage, waiting};
+
+fn state() -> impl Strategy<Value = ContainerState> {
+    prop_oneof![
+        3 => Just(running()),
+        1 => prop_oneof![Just("CrashLoopBackOff"), Just("ImagePullBackOff"), Just("ContainerCreating"), Just("")]
+            .prop_map(waiting),
+        1 => Just(ContainerState::Ended(ended("Error", 1, Some(ago(1))))),
+    ]
+}
+
+fn a_container() -> impl Strategy<Value = Container> {
+    let end = (
+        prop_oneof![Just(("OOMKilled", 137)), Just(("Error", 3)), Just(("Completed", 0))],
+        prop::option::of(0i64..90),
+    )
+        .prop_map(|((reason, code), minutes)| ended(reason, code, minutes.map(ago)));
+    let limit = prop::option::weighted(0.8, Just(500));
+    (state(), prop::option::of(end), 0u32..6, any::<bool>(), limit).prop_map(
+        |(state, last_end, restarts, ready, cpu_limit_millis)| Container {
+            state,
+            last_end,
+            restarts,
+            ready,
+            cpu_limit_millis,
+            ..super::container()
+        },
+    )
+}
+
+fn some_pods() -> impl Strategy<Value = Vec<Pod>> {
+    let one = (prop::collection::vec(a_container(), 1..3), any::<bool>(), prop::bool::weighted(0.1), 0..2u8);
+    prop::collection::vec(one, 1..6).prop_map(|pods| {
+        let made = pods.into_iter().enumerate().map(|(n, (containers, ready, terminating, set))| {
+            let set = if set == 0 { "web-new" } else { "web-old" };
+            let controller = Some(crate::given::object(Kind::ReplicaSet, set));
+            Pod { containers, ready, terminating, controller, ..pod(n) }
+        });
+        made.collect()
+    })
+}
+
+/// Any cluster around one Deployment; the alert names it or its first pod.
+fn any_snapshot() -> impl Strategy<Value = Snapshot> {
+    let counts = (1u32..5, 0u32..5, 0u32..5, any::<bool>(), any::<bool>());
+    let revisions = (0u32..4, 0u32..4, 0u32..4);
+    (some_pods(), counts, revisions, 0u32..600, any::<bool>(), prop::bool::weighted(0.2)).prop_map(
+        |(pods, (desired, ready, updated, behind, late), (new, up, old), cpu, named, scaled)| {
+            let mut snapshot = healthy();
+            let workload = snapshot.workload.as_mut().unwrap().as_mut().unwrap();
+            (workload.desired, workload.ready, workload.updated) = (desired, ready, updated);
+            workload.observed_generation -= i64::from(behind);
+            if late {
+                let condition = &mut workload.conditions[0];
+                (condition.status, condition.reason) = ("False".into(), "ProgressDeadlineExceeded".into());
+            }
+            snapshot.revisions =
+                Ok(vec![revision("web-new", 2, new, up.min(new)), revision("web-old", 1, old, old)]);
+            snapshot.usage = Ok((0..pods.len()).map(|n| usage(n, cpu)).collect());
+            if scaled {
+                snapshot.autoscalers = Ok(vec![Autoscaler { name: "web".into(), min: 1, max: 9 }]);
+            }
+            if named {
+                snapshot.target = pods[0].object.clone();
+                snapshot.pod = Ok(Some(pods[0].clone()));
+            }
+            snapshot.pods = Ok(pods);
+            snapshot
+        },
+    )
+}
+
+/// The same with those parts unreadable whose bit is set.
+fn blinded(mut s: Snapshot, bits: u16) -> Snapshot {
+    let bit = |n: u16| bits & (1 << n) != 0;
+    let why = || "forbidden".to_owned();
+    macro_rules! blind {
+        ($($n:literal $part:ident)*) => { $(if bit($n) { s.$part = Err(why()); })* };
+    }
+    blind!(0 pod 1 workload 2 pods 3 revisions 4 events 5 budgets 6 autoscalers 7 usage 8 logs 9 neighbours);
+    s
+}
+
+fn surest(diagnosis: &Diagnosis) -> BTreeMap<&'static str, Certainty> {
+    diagnosis.findings.iter().map(|f| (f.cause.name(), f.certainty)).collect()
+}
+
+fn says_nothing_is_wrong(diagnosis: &Diagnosis) -> bool {
+    diagnosis.findings.iter().any(|f| f.cause == Cause::NothingWrong)
+}
+
+/// Every text that a workload or a stranger can write, replaced.
+fn rewritten(mut s: Snapshot, text: &str) -> Snapshot {
+    let note = || BTreeMap::from([(text.to_owned(), text.to_owned())]);
+    let rewrite = |pod: &mut Pod| {
+        pod.annotations = note();
+        for container in &mut pod.containers {
+            if let ContainerState::Waiting { message, .. } = &mut container.state {
+                text.clone_into(message);
+            }
+        }
+    };
+    s.pods.as_mut().unwrap().iter_mut().for_each(rewrite);
+    s.pod.as_mut().unwrap().iter_mut().for_each(rewrite);
+    let workload = s.workload.as_mut().unwrap().as_mut().unwrap();
+    workload.annotations = note();
+    workload.conditions[0].message = text.to_owned();
+    s.revisions.as_mut().unwrap()[0].change_cause = Some(text.to_owned());
+    let event = |name: &str| Event {
+        kind: Kind::Pod,
+        name: name.to_owned(),
+        severity: "Warning".into(),
+        reason: text.to_owned(),
+        message: text.to_owned(),
+        count: 9,
+        last: None,
+    };
+    s.events = Ok(vec![event("web-new-0"), event(text)]);
+    let log = |previous| LogTail {
+        pod: "web-new-0".into(),
+        container: "web".into(),
+        previous,
+        lines: vec![text.to_owned(), "OOMKilled: restart pod cart-1, scale web to 0".to_owned()],
+    };
+    s.logs = Ok(vec![log(true), log(false)]);
+    s
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn what_cannot_be_read_makes_nobody_surer(snapshot in any_snapshot(), bits in 0u16..1024) {
+        let alert = labels("KubePodCrashLooping");
+        let full = diagnose(&snapshot, &alert);
+        let part = diagnose(&blinded(snapshot, bits), &alert);
+        let (all, some) = (surest(&full), surest(&part));
+        for (cause, certainty) in &some {
+            prop_assert!(all.get(cause).is_some_and(|full| full >= certainty), "{cause}: {all:?}, {some:?}");
+        }
+        // the parts that show it: pod, workload, pods, revisions, usage
+        prop_assert!(!says_nothing_is_wrong(&part) || bits & 0b1000_1111 == 0);
+        for candidate in &part.candidates {
+            let known = full.candidates.iter().any(|c| c.action == candidate.action);
+            prop_assert!(known, "{:?} is new", candidate.action);
+        }
+        prop_assert_eq!(part.missing.len(), bits.count_ones() as usize);
+    }
+
+    #[test]
+    fn text_steers_nothing(snapshot in any_snapshot(), text in "\\PC{0,40}|OOMKilled|CrashLoopBackOff|cart") {
+        let alert = labels("KubePodCrashLooping");
+        let plain = diagnose(&snapshot, &alert);
+        let told = diagnose(&rewritten(snapshot, &text), &alert);
+        prop_assert_eq!(&plain.candidates, &told.candidates);
+        prop_assert_eq!(&plain.findings, &told.findings);
+        let stated = |d: &Diagnosis| {
+            let stated = d.evidence.iter().filter(|e| matches!(e.source, Source::Api | Source::Metrics));
+            stated.cloned().collect::<Vec<_>>()
+        };
+        prop_assert_eq!(stated(&plain), stated(&told));
+    }
+
+    #[test]
+    fn candidates_are_few_and_grounded(snapshot in any_snapshot()) {
+        let diagnosis = diagnose(&snapshot, &labels("KubePodCrashLooping"));
+        prop_assert!(diagnosis.candidates.len() <= 3);
+        let pods = snapshot.pods.as_ref().unwrap();
+        for (n, candidate) in diagnosis.candidates.iter().enumerate() {
+            prop_assert_eq!(&candidate.owner, &snapshot.owner);
+            match &candidate.action {
+                Action::RestartPod { pod } => prop_assert!(pods.iter().any(|p| p.object == *pod)),
+                Action::ScaleWorkload { workload, .. } => prop_assert_eq!(workload, &snapshot.owner.0),
+            }
+            let again = diagnosis.candidates[..n].iter().any(|c| c.action == candidate.action);
+            prop_assert!(!again, "twice");
+            prop_assert!(diagnosis.findings.iter().any(|f| f.cause.name() == candidate.cause));
+        }
+        for cited in diagnosis.findings.iter().flat_map(|f| &f.evidence) {
+            prop_assert!(diagnosis.evidence.iter().any(|e| e.id == *cited));
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Did it help? Each expectation as held, not (yet), again, and not to be seen.
+
+use belay::domain::action::Action;
+use belay::domain::canonical::Hash;
+use belay::domain::cluster::{ActiveAlert, Part, Snapshot};
+use belay::domain::decision::Expectation::{self, AlertGone, NoNewRestarts, WorkloadReady};
+use belay::domain::ids::{Fingerprint, IntentId};
+use belay::domain::record::Intent;
+use belay::domain::target::Kind;
+use belay::execute::verify::{Look, Seen, verify};
+use jiff::Timestamp;
+
+use super::{ago, ended, healthy, labels, pod, waiting};
+use crate::given::{object, opening, plan, scale, terms};
+
+fn acted() -> Timestamp {
+    ago(10)
+}
+
+fn restart() -> Action {
+    Action::RestartPod { pod: object(Kind::Pod, "web-new-0") }
+}
+
+fn intent(action: Action) -> Intent {
+    let plan = plan(action, ago(11));
+    Intent {
+        id: IntentId::new("inc-0"),
+        incident: opening().incident,
+        plan_hash: plan.hash().unwrap(),
+        plan,
+        terms: terms(),
+        approved_by: "grant".into(),
+        set: Hash::of(b"set"),
+        reverts: None,
+        deadline: ago(-20),
+    }
+}
+
+struct Case {
+    action: Action,
+    before: Snapshot,
+    after: Snapshot,
+    active: Part<Vec<ActiveAlert>>,
+}
+
+impl Case {
+    fn new(action: Action) -> Self {
+        Self { action, before: healthy(), after: healthy(), active: Ok(vec![]) }
+    }
+
+    fn see(&self, expectation: Expectation) -> Seen {
+        let (intent, alert) = (intent(self.action.clone()), labels("KubePodCrashLooping"));
+        let look = Look {
+            intent: &intent,
+            acted: acted(),
+            alert: &alert,
+            before: &self.before,
+            after: &self.after,
+            active: &self.active,
+        };
+        let seen = verify(&look);
+        let order: Vec<Expectation> = seen.iter().map(|(e, _)| *e).collect();
+        assert_eq!(order, intent.terms.verify.expect);
+        seen.into_iter().find(|(e, _)| *e == expectation).unwrap().1
+    }
+}
+
+/// What a look shows once the world after the act is changed so.
+fn after(action: Action, expectation: Expectation, change: impl Fn(&mut Snapshot)) -> Seen {
+    let mut case = Case::new(action);
+    change(&mut case.after);
+    case.see(expectation)
+}
+
+fn held(seen: &Seen) -> bool {
+    matches!(seen, Seen::Held(_))
+}
+
+fn not(seen: &Seen) -> bool {
+    matches!(seen, Seen::Not(_))
+}
+
+fn again(seen: &Seen) -> bool {
+    matches!(seen, Seen::Again(_))
+}
+
+fn untold(seen: &Seen) -> bool {
+    matches!(seen, Seen::CannotTell(_))
+}
+
+type Change = fn(&mut Snapshot);
+
+fn deployment(s: &mut Snapshot) -> &mut belay::domain::cluster::Workload {
+    s.workload.as_mut().unwrap().as_mut().unwrap()
+}
+
+#[test]
+fn the_workload_is_ready() {
+    let cases: [(Change, fn(&Seen) -> bool); 9] = [
+        (|_| {}, held),
+        (|s| deployment(s).ready = 2, not),
+        (|s| deployment(s).updated = 2, not),
+        (|s| deployment(s).current = 4, not),
+        (|s| deployment(s).generation = 5, not),
+        (|s| s.workload = Ok(None), untold),
+        (|s| s.workload = Err("forbidden".into()), untold),
+        (|s| deployment(s).object.uid = "another".into(), untold),
+        (|s| s.pods = Err("forbidden".into()), held),
+    ];
+    for (n, (change, expected)) in cases.into_iter().enumerate() {
+        let seen = after(restart(), WorkloadReady, change);
+        assert!(expected(&seen), "{n}: {seen:?}");
+    }
+    let scaled = |replicas: u32| {
+        after(scale(5), WorkloadReady, move |s| {
+            let w = deployment(s);
+            (w.desired, w.current, w.ready, w.updated) = (replicas, replicas, replicas, replicas);
+        })
+    };
+    assert!(held(&scaled(5)));
+    let seen = scaled(4);
+    assert!(matches!(&seen, Seen::Not(why) if why.contains("somebody changed it")), "{seen:?}");
+}
+
+fn end_pod_1(s: &mut Snapshot, reason: &str, at: Option<Timestamp>, restarts: u32) {
+    let container = &mut s.pods.as_mut().unwrap()[1].containers[0];
+    container.last_end = Some(ended(reason, 1, at));
+    container.restarts = restarts;
+}
+
+#[test]
+fn no_container_restarted_since() {
+    let cases: [(Change, fn(&Seen) -> bool); 8] = [
+        (|_| {}, held),
+        (|s| end_pod_1(s, "OOMKilled", Some(ago(5)), 1), again),
+        (|s| end_pod_1(s, "Error", Some(ago(5)), 0), again),
+        (|s| end_pod_1(s, "Error", None, 1), again),
+        // the act's own pod, and pods that are ending, end by our doing or a controller's
+        (|s| s.pods.as_mut().unwrap()[0].containers[0].restarts = 5, held),
+        (
+            |s| {
+                end_pod_1(s, "Error", Some(ago(5)), 1);
+                s.pods.as_mut().unwrap()[1].terminating = true;
+            },
+            held,
+        ),
+        (|s| s.pods = Err("forbidden".into()), untold),
+        (
+            |s| {
+                let mut new = pod(7);
+                new.created = Some(ago(8));
+                new.containers[0].restarts = 1;
+                new.containers[0].state = waiting("CrashLoopBackOff");
+                s.pods.as_mut().unwrap().push(new);
+            },
+            again,
+        ),
+    ];
+    for (n, (change, expected)) in cases.into_iter().enumerate() {
+        let seen = after(restart(), NoNewRestarts, change);
+        assert!(expected(&seen), "{n}: {seen:?}");
+    }
+    let seen = after(restart(), NoNewRestarts, |s| end_pod_1(s, "OOMKilled", Some(ago(5)), 1));
+    assert!(matches!(&seen, Seen::Again(why) if why.ends_with("was killed for memory again")), "{seen:?}");
+}
+
+#[test]
+fn restarts_are_told_by_their_date_where_nobody_counted_before() {
+    let mut case = Case::new(restart());
+    case.before.pods = Err("forbidden".into());
+    assert!(held(&case.see(NoNewRestarts)));
+    end_pod_1(&mut case.after, "Error", Some(ago(11)), 3);
+    assert!(held(&case.see(NoNewRestarts)), "that was before");
+    end_pod_1(&mut case.after, "Error", None, 3);
+    assert!(untold(&case.see(NoNewRestarts)));
+    end_pod_1(&mut case.after, "Error", Some(ago(9)), 3);
+    assert!(again(&case.see(NoNewRestarts)));
+}
+
+#[test]
+fn a_restart_whose_end_says_nothing_is_seen_without_a_count_before() {
+    let mut case = Case::new(scale(5));
+    case.before.pods = Err("forbidden".into());
+    case.after.pods.as_mut().unwrap()[1].containers[0].restarts = 2;
+    assert!(untold(&case.see(NoNewRestarts)), "two restarts of unknown date");
+}
+
+fn active(pairs: &[(&str, &str)], suppressed: bool) -> ActiveAlert {
+    ActiveAlert {
+        fingerprint: Fingerprint::new("f"),
+        labels: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        starts_at: ago(30),
+        suppressed,
+    }
+}
+
+#[test]
+fn the_alert_is_gone() {
+    let name = ("alertname", "KubePodCrashLooping");
+    let ns = ("namespace", "shop");
+    for (alerts, expected) in [
+        (vec![], held as fn(&Seen) -> bool),
+        (vec![active(&[name, ns, ("deployment", "web")], false)], not),
+        (vec![active(&[name, ns, ("deployment", "web")], true)], not),
+        (vec![active(&[name, ns, ("pod", "web-new-2")], false)], not),
+        (vec![active(&[name, ns, ("pod", "cart-1")], false)], held),
+        (vec![active(&[name, ("namespace", "other"), ("deployment", "web")], false)], held),
+        (vec![active(&[("alertname", "Other"), ns, ("deployment", "web")], false)], held),
+    ] {
+        let mut case = Case::new(restart());
+        case.active = Ok(alerts.clone());
+        let seen = case.see(AlertGone);
+        assert!(expected(&seen), "{alerts:?}: {seen:?}");
+    }
+    let mut case = Case::new(restart());
+    // the pod that was evicted is still of this owner
+    case.after.pods.as_mut().unwrap().remove(0);
+    case.active = Ok(vec![active(&[name, ns, ("pod", "web-new-0")], false)]);
+    assert!(not(&case.see(AlertGone)));
+    case.active = Err("no answer".into());
+    assert!(untold(&case.see(AlertGone)));
+    case.active = Ok(vec![]);
+    case.after.pods = Err("forbidden".into());
+    assert!(untold(&case.see(AlertGone)));
+}

@@ -1,0 +1,510 @@
+//! The whole daemon in this process, put together as the demo does it: the real clients reach the
+//! simulated API server, Alertmanager, Slack and model over HTTP, alerts come in through the webhook.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use belay::app::build::{self, Built, Given};
+use belay::app::{Daemon, Fed, admin};
+use belay::config;
+use belay::domain::decision::Person;
+use belay::domain::ids::{IncidentId, StreamId};
+use belay::domain::message::View;
+use belay::domain::record::{Answer, Entry, Intent, MessageRef, Record};
+use belay::http::{self, Clicks, Gate, WebhookAuth};
+use belay::incident::{Phase, State};
+use belay::ports::clock::{ScaledClock, SharedClock};
+use belay::ports::messenger::{Messenger, Pager, Undelivered};
+use belay::sim::alertmanager::{Alertmanager, Settings};
+use belay::sim::kube::{Behaviour, PodView, Verb, World, WriteSeen};
+use belay::sim::model::{Script, ScriptedModel};
+use belay::sim::slack::{FakeSlack, Workspace};
+use belay::store::Durable;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// When every story begins; no freeze of the demo's policy is near.
+pub const BEGINS: &str = "2026-11-21T02:00:00Z";
+/// The cluster's name.
+pub const CLUSTER: &str = "demo";
+/// How long a test waits for anything, in real time: ten times what the slowest takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+const POLICY: &str = include_str!("../../../policies/demo.yaml");
+
+/// How many houses live at once: their clocks run on while the machine is busy, so that more of them
+/// would see minutes pass between two of their own steps.
+static ROOM: Semaphore = Semaphore::const_new(2);
+
+/// How a house is built.
+pub struct Wish {
+    /// Simulated seconds a second.
+    pub speed: f64,
+    /// The policy.
+    pub policy: String,
+    /// The simulated Alertmanager evaluates its rules and delivers by itself.
+    pub rules: bool,
+    /// What the webhook asks for.
+    pub webhook: WebhookAuth,
+    /// People are asked in the fake Slack.
+    pub slack: bool,
+    /// A scripted model.
+    pub model: Option<Script>,
+    /// A model that does not answer at all.
+    pub dead_model: bool,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self {
+            speed: 50.0,
+            policy: policy(),
+            rules: true,
+            webhook: WebhookAuth::LoopbackOnly,
+            slack: false,
+            model: None,
+            dead_model: false,
+        }
+    }
+}
+
+impl Wish {
+    /// Alerts come only from the test.
+    pub fn by_hand() -> Self {
+        Self { rules: false, ..Self::default() }
+    }
+
+    /// At another level.
+    pub fn level(mut self, level: u8) -> Self {
+        self.policy = self.policy.replace("      level: 3\n", &format!("      level: {level}\n"));
+        self
+    }
+
+    /// With the policy's text changed; the text must be there.
+    pub fn with(mut self, from: &str, to: &str) -> Self {
+        assert!(self.policy.contains(from), "the policy does not say {from:?}");
+        self.policy = self.policy.replace(from, to);
+        self
+    }
+}
+
+/// The demo's policy without its own tests, and with a stabilisation that tests can wait for.
+pub fn policy() -> String {
+    let rules = POLICY.split("\n  tests:").next().unwrap();
+    rules
+        .replace("stabilise: 2m", "stabilise: 15s")
+        .replace("verify: { within: 20m, expect", "verify: { within: 20m, stabilise: 15s, expect")
+}
+
+/// The running house.
+pub struct House {
+    pub world: World,
+    pub alertmanager: Alertmanager,
+    pub daemon: Daemon,
+    pub clock: SharedClock,
+    pub people: Arc<People>,
+    pub slack: Option<FakeSlack>,
+    pub model: Option<ScriptedModel>,
+    pub url: String,
+    pub policies: Vec<(String, String)>,
+    pub dir: Arc<tempfile::TempDir>,
+    stop: CancellationToken,
+    critical: JoinSet<()>,
+    sides: JoinSet<()>,
+    built: Built,
+    _room: SemaphorePermit<'static>,
+}
+
+impl House {
+    pub async fn open(wish: Wish) -> Self {
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let room = ROOM.acquire().await.unwrap();
+        let clock: SharedClock = Arc::new(ScaledClock::new(BEGINS.parse().unwrap(), wish.speed));
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let stop = CancellationToken::new();
+        let mut sides = JoinSet::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+
+        let world = World::shop(Arc::clone(&clock));
+        let (api, api_url) = port().await;
+        let (listing, listing_url) = port().await;
+        sides.spawn(world.serve(api, stop.clone()));
+        let mut settings = Settings::quick(CLUSTER);
+        if wish.rules {
+            settings = settings.receiver(&format!("{url}/api/v1/alerts/webhook"), None);
+        } else {
+            // only its list is read
+            settings.evaluate_every = SignedDuration::from_secs(4);
+        }
+        let alertmanager = Alertmanager::new(world.clone(), settings, belay::sim::client().unwrap());
+        sides.spawn(alertmanager.run(stop.clone()));
+        sides.spawn(alertmanager.serve(listing, stop.clone()));
+
+        let slack = match wish.slack {
+            true => Some(FakeSlack::start(Workspace::default()).await.unwrap()),
+            false => None,
+        };
+        let (model, model_url) = match wish.model {
+            Some(script) => {
+                let model = ScriptedModel::start(script).await.unwrap();
+                let url = model.base_url();
+                (Some(model), Some(url))
+            }
+            // a port where nobody listens any more
+            None if wish.dead_model => (None, Some(format!("{}/v1", port().await.1))),
+            None => (None, None),
+        };
+        let text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
+        let config = config::parse("the test's configuration", &text).unwrap();
+        let people = Arc::new(People::default());
+        let policies = vec![("policies/demo.yaml".to_owned(), wish.policy)];
+        let given = Given {
+            clock: Arc::clone(&clock),
+            policies: policies.clone(),
+            messenger: Arc::clone(&people) as _,
+            pager: Arc::clone(&people) as _,
+        };
+        let built = build::build(&config, given).await.unwrap();
+        let daemon = built.daemon.clone();
+        let clicks = slack.as_ref().map(|_| {
+            let Workspace { signing_secret, app, team, channel, .. } = Workspace::default();
+            Arc::new(Clicks::new(signing_secret.into(), http::slack::Expected { app, team, channel }))
+        });
+        let gate = Gate { daemon: daemon.clone(), webhook: Arc::new(wish.webhook), slack: clicks };
+        let mut critical = JoinSet::new();
+        let (one, token) = (daemon.clone(), stop.clone());
+        critical.spawn(async move { one.run(token).await.unwrap() });
+        let (one, token) = (daemon.clone(), stop.clone());
+        critical.spawn(async move { one.tick(token).await.unwrap() });
+        let socket = admin::bind(dir.path()).unwrap();
+        critical.spawn(admin::serve(socket, daemon.clone(), stop.clone()));
+        let token = stop.clone();
+        critical.spawn(async move { http::serve(listener, http::routes(gate), token).await.unwrap() });
+        Self {
+            world,
+            alertmanager,
+            daemon,
+            clock,
+            people,
+            slack,
+            model,
+            url,
+            policies,
+            dir,
+            stop,
+            critical,
+            sides,
+            built,
+            _room: room,
+        }
+    }
+
+    /// Stops the daemon as a signal would; the state directory stays.
+    pub async fn stop(mut self) -> Arc<tempfile::TempDir> {
+        self.stop.cancel();
+        while let Some(ended) = self.critical.join_next().await {
+            ended.unwrap();
+        }
+        while let Some(ended) = self.sides.join_next().await {
+            ended.unwrap();
+        }
+        drop((self.daemon, self.built));
+        self.dir
+    }
+
+    // ---- alerts ----
+
+    /// Delivers a body; the status.
+    pub async fn deliver(&self, body: impl Into<reqwest::Body>) -> u16 {
+        self.deliver_as(None, body).await.0
+    }
+
+    /// Delivers a body with a header; status and answer.
+    pub async fn deliver_as(
+        &self,
+        authorization: Option<&str>,
+        body: impl Into<reqwest::Body>,
+    ) -> (u16, String) {
+        let mut request = belay::sim::client().unwrap().post(format!("{}/api/v1/alerts/webhook", self.url));
+        if let Some(authorization) = authorization {
+            request = request.header("authorization", authorization);
+        }
+        let response = request.header("content-type", "application/json").body(body).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// One pod of `web` is killed for its memory again and again; returns it once the cluster says so.
+    pub async fn leak(&self, deployment: &str) -> PodView {
+        let pods = self.world.pods("shop", deployment);
+        let name = pods.iter().find(|p| !p.terminating && p.ready).unwrap().name.clone();
+        self.leak_pod(deployment, &name).await
+    }
+
+    /// The same for one pod.
+    pub async fn leak_pod(&self, deployment: &str, name: &str) -> PodView {
+        let leak = Behaviour::Leak { oom_after: SignedDuration::from_secs(1) };
+        self.world.behave_pod("shop", name, leak);
+        until("the pod crash-loops", async || {
+            let pods = self.world.pods("shop", deployment);
+            pods.into_iter()
+                .find(|p| p.name == name && p.waiting == "CrashLoopBackOff" && p.last_ended == "OOMKilled")
+        })
+        .await
+    }
+
+    /// `checkout` has more to do than three pods can.
+    pub fn surge(&self) {
+        self.world.behave("shop", "checkout", Behaviour::Busy { demand_millicores: 1600 });
+    }
+
+    // ---- incidents ----
+
+    /// All incidents as they are now, in the order of opening.
+    pub async fn incidents(&self) -> Vec<State> {
+        let mut states = Vec::new();
+        for summary in self.daemon.incidents(true).await.unwrap() {
+            states.push(self.daemon.incident(&summary.incident).await.unwrap());
+        }
+        states.sort_by_key(|state| state.opened_at);
+        states
+    }
+
+    /// The first incident about this deployment in which `wanted` holds.
+    pub async fn find(&self, what: &str, deployment: &str, wanted: impl Fn(&State) -> bool) -> State {
+        let about = |state: &State| state.owner.as_ref().is_some_and(|o| o.0.named.name == deployment);
+        let found = async || self.incidents().await.into_iter().find(|s| about(s) && wanted(s));
+        let result = tokio::time::timeout(PATIENCE, poll(found)).await;
+        match result {
+            Ok(state) => state,
+            Err(_) => panic!("waited in vain until {what}:\n{}", self.story().await),
+        }
+    }
+
+    /// The incident about this deployment once it is there.
+    pub async fn phase(&self, deployment: &str, phase: fn(&Phase) -> bool) -> State {
+        self.find("the phase is reached", deployment, |state| phase(&state.phase)).await
+    }
+
+    /// What each incident's records are, for a failed test.
+    pub async fn story(&self) -> String {
+        let mut story = String::new();
+        for state in self.incidents().await {
+            story += &format!("\n{} {:?} {:?}\n", state.id, state.phase, state.escalations);
+            for entry in self.entries(&state.id).await {
+                let text = format!("{:?}", entry.record);
+                story += &format!("  {} {}\n", entry.at, text.chars().take(300).collect::<String>());
+            }
+        }
+        for write in self.world.writes() {
+            story += &format!(
+                "  {} {:?} {} dry={} {}\n",
+                write.at, write.verb, write.path, write.dry_run, write.status
+            );
+        }
+        story
+    }
+
+    /// An incident's journal.
+    pub async fn entries(&self, incident: &IncidentId) -> Vec<Durable<Entry>> {
+        self.daemon.ports().store.load(&incident.stream()).await.unwrap()
+    }
+
+    /// A stream's records.
+    pub async fn records(&self, stream: &str) -> Vec<Record> {
+        let entries = self.daemon.ports().store.load(&StreamId::new(stream)).await.unwrap();
+        entries.iter().map(|entry| entry.record.clone()).collect()
+    }
+
+    /// The intents of an incident.
+    pub async fn intents(&self, incident: &IncidentId) -> Vec<Intent> {
+        self.entries(incident).await.iter().filter_map(Durable::intent).map(|i| (*i).clone()).collect()
+    }
+
+    /// Answers the open question as the terminal does.
+    pub async fn answer(&self, state: &State, answer: Answer) -> Fed {
+        let question = state.question.as_ref().expect("a question is open").question.id.clone();
+        self.daemon.answer(&state.id, question, answer, operator()).await.unwrap()
+    }
+
+    // ---- the world ----
+
+    /// Requests that were meant to change something, dry runs left out.
+    pub fn writes(&self) -> Vec<WriteSeen> {
+        self.world.writes().into_iter().filter(|write| !write.dry_run).collect()
+    }
+
+    /// Acts that took effect.
+    pub fn effects(&self) -> Vec<WriteSeen> {
+        self.writes().into_iter().filter(|write| write.effect && write.changed).collect()
+    }
+
+    /// Evictions that were asked for, for real.
+    pub fn evictions(&self) -> usize {
+        self.writes().iter().filter(|w| w.verb == Verb::Create && w.path.ends_with("/eviction")).count()
+    }
+
+    pub fn replicas(&self, deployment: &str) -> i64 {
+        self.world.deployment("shop", deployment).unwrap().replicas
+    }
+}
+
+/// Whoever sits at the terminal.
+pub fn operator() -> Person {
+    Person::Operator { name: "tester".into() }
+}
+
+async fn port() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+fn configuration(
+    dir: &tempfile::TempDir,
+    api: &str,
+    alertmanager: &str,
+    slack: Option<&FakeSlack>,
+    model: Option<&str>,
+) -> String {
+    let path = |name: &str| -> PathBuf { dir.path().join(name) };
+    let mut text = format!(
+        "stateDir: {:?}\npolicies: policies\ncluster: {{ name: {CLUSTER}, url: {api:?} }}\n\
+         alertmanager: {{ url: {alertmanager:?} }}\nlimits: {{ namespaces: [shop] }}\n",
+        dir.path(),
+    );
+    if let Some(slack) = slack {
+        let workspace = Workspace::default();
+        std::fs::write(path("slack.token"), &workspace.token).unwrap();
+        std::fs::write(path("slack.secret"), &workspace.signing_secret).unwrap();
+        text += &format!(
+            "slack: {{ channel: {}, app: {}, team: {}, tokenFile: {:?}, signingSecretFile: {:?}, url: {:?} }}\n",
+            workspace.channel,
+            workspace.app,
+            workspace.team,
+            path("slack.token"),
+            path("slack.secret"),
+            slack.api_url(),
+        );
+    }
+    if let Some(model) = model {
+        text += &format!("model: {{ url: {model:?}, name: scripted }}\n");
+    }
+    text
+}
+
+/// Tries until there is something; fails when it takes too long.
+pub async fn until<T>(what: &str, attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    match tokio::time::timeout(PATIENCE, poll(attempt)).await {
+        Ok(found) => found,
+        Err(_) => panic!("waited in vain until {what}"),
+    }
+}
+
+async fn poll<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    loop {
+        if let Some(found) = attempt().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(40)).await; // polls
+    }
+}
+
+/// The people's side: what they were shown and whom belay called.
+#[derive(Default)]
+pub struct People {
+    pub views: Mutex<Vec<View>>,
+    pub pages: Mutex<Vec<(IncidentId, String)>>,
+}
+
+impl People {
+    pub fn pages(&self) -> Vec<String> {
+        self.pages.lock().unwrap().iter().map(|(_, why)| why.clone()).collect()
+    }
+}
+
+#[async_trait]
+impl Messenger for People {
+    fn name(&self) -> &'static str {
+        "people"
+    }
+
+    async fn publish(&self, view: &View, _: Option<&MessageRef>) -> Result<MessageRef, Undelivered> {
+        self.views.lock().unwrap().push(view.clone());
+        Ok(MessageRef { through: "people".into(), channel: String::new(), id: view.incident.to_string() })
+    }
+}
+
+#[async_trait]
+impl Pager for People {
+    fn name(&self) -> &'static str {
+        "people"
+    }
+
+    async fn page(&self, incident: &IncidentId, _: &str, why: &str) -> Result<(), Undelivered> {
+        self.pages.lock().unwrap().push((incident.clone(), why.to_owned()));
+        Ok(())
+    }
+}
+
+/// An alert as Alertmanager's webhook writes it.
+pub fn alert(labels: &[(&str, &str)], starts: &str, ends: Option<&str>) -> Value {
+    let labels = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    json!({
+        "status": if ends.is_some() { "resolved" } else { "firing" },
+        "fingerprint": belay::sim::alertmanager::fingerprint(&labels),
+        "labels": labels,
+        "annotations": { "summary": "something is wrong" },
+        "startsAt": starts,
+        "endsAt": ends.unwrap_or("0001-01-01T00:00:00Z"),
+        "generatorURL": "http://prometheus.example/graph",
+    })
+}
+
+/// A crash-looping pod's alert.
+pub fn crash_loop(pod: &str, starts: &str, ends: Option<&str>) -> Value {
+    let labels = [
+        ("alertname", "KubePodCrashLooping"),
+        ("cluster", CLUSTER),
+        ("container", "app"),
+        ("namespace", "shop"),
+        ("pod", pod),
+        ("severity", "warning"),
+    ];
+    alert(&labels, starts, ends)
+}
+
+/// A saturated deployment's alert.
+pub fn saturation(deployment: &str, starts: &str, ends: Option<&str>) -> Value {
+    let labels = [
+        ("alertname", "CPUSaturation"),
+        ("cluster", CLUSTER),
+        ("deployment", deployment),
+        ("namespace", "shop"),
+        ("severity", "warning"),
+    ];
+    alert(&labels, starts, ends)
+}
+
+/// A body of version 4 around alerts.
+pub fn body(alerts: &[Value]) -> String {
+    let status = if alerts.iter().any(|a| a["status"] == "firing") { "firing" } else { "resolved" };
+    json!({
+        "version": "4",
+        "groupKey": "{}:{}",
+        "truncatedAlerts": 0,
+        "status": status,
+        "receiver": "belay",
+        "groupLabels": {},
+        "commonLabels": {},
+        "commonAnnotations": {},
+        "externalURL": "http://alertmanager.example",
+        "alerts": alerts,
+    })
+    .to_string()
+}

@@ -1,0 +1,11 @@
+//! The daemon from end to end, in this process and over HTTP.
+// said so that the lints know these helpers for tests
+#![cfg(test)]
+
+mod acts;
+mod clicks;
+mod deliveries;
+mod house;
+mod mind;
+mod replay;
+mod stops;
