@@ -6,6 +6,7 @@ use crate::domain::ids::{IncidentId, IntentId, QuestionId, StreamId};
 use crate::domain::record::{Entry, Intent, Record};
 use crate::domain::target::RootOwner;
 use crate::incident::{Ignored, Illegal, Input, Moment, State, Step, step};
+use crate::ports::reads::ReadError;
 use crate::ports::store::{Append, AppendError, IndexOp, Reserve, StoreError, TimerOp, WorkId};
 use crate::store::Durable;
 
@@ -34,6 +35,9 @@ pub enum FeedError {
     /// The store does not work.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The cluster or Alertmanager could not be read.
+    #[error(transparent)]
+    Unread(#[from] ReadError),
     /// The journal does not make sense.
     #[error(transparent)]
     Illegal(#[from] Illegal),

@@ -200,7 +200,7 @@ impl Daemon {
             Err(e) => {
                 // a cluster that cannot be read is waited for, but somebody must hear in time
                 if claimed.attempts < super::loops::GIVE_UP {
-                    return Err(StoreError::Unavailable(e.to_string()).into());
+                    return Err(e.into());
                 }
                 Ok(unclear(format!("{named} could not be read: {e}")))
             }

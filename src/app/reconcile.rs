@@ -111,6 +111,6 @@ impl Daemon {
 }
 
 async fn known(alerts: &dyn Alerts) -> Result<HashSet<Fingerprint>, FeedError> {
-    let active = alerts.active().await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+    let active = alerts.active().await?;
     Ok(active.into_iter().map(|a| a.fingerprint).collect())
 }

@@ -15,14 +15,16 @@ const WIDEST: usize = 100;
 /// How wide a terminal is taken to be that does not say: the least that is usual.
 const USUAL: usize = 80;
 
+/// Narrower than this nothing can be set.
+const NARROWEST: usize = 20;
+
 /// How standard output looks.
 pub(super) fn look() -> Look {
     let terminal = io::stdout().is_terminal();
     let unsaid = if terminal { USUAL } else { WIDEST };
-    Look {
-        width: config::columns().map_or(unsaid, |n| n.min(WIDEST)),
-        colour: terminal && !config::no_color(),
-    }
+    let measured = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    let width = config::columns().or_else(measured).unwrap_or(unsaid);
+    Look { width: width.clamp(NARROWEST, WIDEST), colour: terminal && !config::no_color() }
 }
 
 /// Text that somebody else wrote, on one line and without control characters.

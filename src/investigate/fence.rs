@@ -10,8 +10,12 @@ const MARK: &str = "| ";
 /// Takes out what hides text from people (control characters, terminal escapes), shows what cannot be seen
 /// (`<U+202E>`), and blanks secrets, before anything is cut: half a secret is no longer recognised as one.
 pub fn clean(text: &str) -> String {
-    redact::safe(text, usize::MAX).replace('\t', " ")
+    redact::safe(&bounded(text, CLEANED), usize::MAX).replace('\t', " ")
 }
+
+/// Eight times what the hub passes on, and within what is cleaned in one go, so that of more than that both
+/// ends are kept. Cut between lines, where a secret seldom stands.
+const CLEANED: usize = 192 * 1024;
 
 /// Clean text on one line of at most `max` characters.
 pub fn one_line(text: &str, max: usize) -> String {

@@ -21,8 +21,10 @@ pub enum LogFormat {
 
 /// Starts logging to standard error. `filter` is in `tracing`'s syntax. Called once.
 pub fn init(filter: &str, format: LogFormat) -> Result<(), String> {
-    // async-openai logs whole failing bodies, and bodies are incident data
-    let filter = format!("{filter},async_openai=off");
+    // async-openai logs whole failing bodies, and bodies are incident data; the others log what belay
+    // itself reports with its context
+    let quiet = "async_openai=off,kube_client=off,rmcp=warn,tokio_cron_scheduler=warn";
+    let filter = format!("{filter},{quiet}");
     let filter: EnvFilter = filter.parse().map_err(|e| format!("the log filter cannot be read: {e}"))?;
     let registry = tracing_subscriber::registry().with(filter);
     let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);

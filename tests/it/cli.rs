@@ -7,7 +7,7 @@ use std::path::Path;
 use assert_cmd::Command;
 
 fn belay(args: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("belay").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_belay"));
     command.args(args).env_remove("BELAY_STATE_DIR").env("NO_COLOR", "1").env("COLUMNS", "100");
     command.timeout(std::time::Duration::from_secs(120));
     command

@@ -28,7 +28,7 @@ alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 slack: { channel: C1, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
-limits: { namespaces: [shop], maxReplicas: 7, maxReplicaDelta: 2 }
+limits: { namespaces: [shop], ownNamespace: ops, maxReplicas: 7, maxReplicaDelta: 2 }
 ";
 
 fn ok(text: &str) -> Config {
@@ -87,7 +87,12 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(pager, Some(expected));
     let expected = ModelConfig { url: "http://llm/v1".into(), name: "m".into(), api_key_file: path("key") };
     assert_eq!(model, Some(expected));
-    let expected = LimitsConfig { namespaces: vec!["shop".into()], max_replicas: 7, max_replica_delta: 2 };
+    let expected = LimitsConfig {
+        namespaces: vec!["shop".into()],
+        own_namespace: "ops".into(),
+        max_replicas: 7,
+        max_replica_delta: 2,
+    };
     assert_eq!(limits, expected);
 }
 
@@ -100,6 +105,7 @@ fn what_is_not_said_is_the_careful_choice() {
     assert_eq!(config.webhook, WebhookConfig::default());
     assert!(config.limits.namespaces.is_empty(), "acting nowhere");
     assert_eq!((config.limits.max_replicas, config.limits.max_replica_delta), (20, 5));
+    assert_eq!(config.limits.own_namespace, "belay");
     assert!(config.prompts.is_none() && config.alertmanager.is_none() && config.slack.is_none());
     assert!(config.pager.is_none() && config.model.is_none() && config.cluster.url.is_none());
     let slack = "slack: { channel: C1, app: A1, team: T1, tokenFile: t, signingSecretFile: s }";
@@ -160,6 +166,7 @@ fn limits_become_those_of_the_action_server() {
     let cluster = Cluster::new("eu-1");
     let limits = hard_limits(&ok(ALL).limits, &cluster);
     assert_eq!((limits.max_replicas, limits.max_replica_delta), (7, 2));
+    assert_eq!(limits.own_namespace, "ops");
     assert_eq!((limits.cluster.clone(), limits.namespaces.len()), (cluster.clone(), 1));
     assert!(limits.namespaces.contains("shop") && limits.own_namespace == "belay");
     assert!(hard_limits(&LimitsConfig::default(), &cluster).namespaces.is_empty());

@@ -61,7 +61,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 33] = [
+    const KEYS: [&str; 34] = [
         "listen",
         "stateDir",
         "policies",
@@ -89,6 +89,7 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "model.name",
         "model.apiKeyFile",
         "limits.namespaces",
+        "limits.ownNamespace",
         "limits.maxReplicas",
         "limits.maxReplicaDelta",
         "BELAY_STATE_DIR",

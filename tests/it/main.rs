@@ -1,10 +1,10 @@
 //! The one integration binary: a module per area, linked once.
 
+mod cli;
 mod commands;
 mod config;
 mod deploy;
 mod diagnose;
-mod cli;
 mod e2e;
 mod given;
 mod hands;
@@ -12,9 +12,9 @@ mod hands_sim;
 mod incident;
 mod intake;
 mod investigate;
+mod kill;
 mod kube_reads;
 mod mcp_kubernetes;
-mod kill;
 mod policy;
 mod sim;
 mod slack;

@@ -50,7 +50,8 @@ impl Belay {
         std::fs::create_dir(dir.path().join("policies")).unwrap();
         // without its own tests, and with seconds of stabilisation: this is the machine's own clock
         let rules = POLICY.split("\n  tests:").next().unwrap();
-        let rules = rules.replace("verify: { within: 20m, expect", "verify: { within: 5m, stabilise: 2s, expect");
+        let rules =
+            rules.replace("verify: { within: 20m, expect", "verify: { within: 5m, stabilise: 2s, expect");
         std::fs::write(dir.path().join("policies/shop.yaml"), rules).unwrap();
         let child = spawn(&dir);
         let mut this = Self { world, dir, port, child, stop };
@@ -96,13 +97,8 @@ impl Belay {
     /// What a command prints.
     pub async fn command(&self, args: &[&str]) -> String {
         let state = self.state();
-        let Output { status, stdout, stderr } = Command::new(BELAY)
-            .args(args)
-            .arg("--state-dir")
-            .arg(&state)
-            .output()
-            .await
-            .unwrap();
+        let Output { status, stdout, stderr } =
+            Command::new(BELAY).args(args).arg("--state-dir").arg(&state).output().await.unwrap();
         assert!(status.success(), "{args:?}: {}", String::from_utf8_lossy(&stderr));
         String::from_utf8(stdout).unwrap()
     }

@@ -50,7 +50,8 @@ async fn an_alert_of_a_real_alertmanager_becomes_an_act_and_its_end() {
     alertmanager.post(&[(CPU, Some("now"))]).await;
     let records = until("the incident hears that it is over", async || {
         let records = belay.records();
-        let over = |r: &Record| matches!(r, Record::Observed { alert } if alert.status == AlertStatus::Resolved);
+        let over =
+            |r: &Record| matches!(r, Record::Observed { alert } if alert.status == AlertStatus::Resolved);
         records.iter().any(over).then_some(records)
     })
     .await;
@@ -88,10 +89,9 @@ async fn a_silenced_alert_is_read_as_firing() {
     assert_eq!(active.labels["deployment"], "checkout");
 
     alertmanager.silence("alertname=CPUSaturation").await;
-    let silenced = until("it is silenced", async || {
-        adapter.active().await.unwrap().into_iter().find(|a| a.suppressed)
-    })
-    .await;
+    let silenced =
+        until("it is silenced", async || adapter.active().await.unwrap().into_iter().find(|a| a.suppressed))
+            .await;
     assert_eq!(silenced.fingerprint, active.fingerprint, "silenced, and firing all the same");
 
     alertmanager.post(&[(CPU, Some("now"))]).await;

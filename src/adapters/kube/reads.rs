@@ -12,7 +12,7 @@ use k8s_openapi::api::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Selector, SelectorExt as _};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 
 use super::listing::{Fetch, newest_first};

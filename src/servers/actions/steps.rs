@@ -3,12 +3,18 @@
 
 use jiff::Timestamp;
 
+use crate::domain::action::restart_pod::Evict;
 use crate::domain::action::{Action, restart_pod, scale_workload};
 use crate::domain::ids::IntentId;
 use crate::domain::plan::{Direction, Plan, Refusal};
 use crate::domain::warrant::Applied;
 use crate::ports::cluster_writes::{Answer, Hand, Mode};
 use crate::ports::reads::ReadError;
+
+/// How often a pod is read and marked anew. The first annotation is conditioned on the pod's version, and
+/// a crash-looping pod's status moves that every few seconds: to lose against it thrice in a row, within
+/// milliseconds each, means something else is wrong.
+const MARK_TRIES: u32 = 3;
 
 /// Works the action out against the live object and lets the API server dry-run it.
 pub async fn plan(hand: &dyn Hand, action: &Action, now: Timestamp) -> Result<Plan, Refusal> {
@@ -85,20 +91,39 @@ async fn scale(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Result<Answer
 
 /// The eviction's answer. Up to then nothing was changed but a mark, so whatever goes wrong refuses.
 async fn restart(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Result<Answer, Refusal> {
-    let live = hand.pod(plan.action.target()).await.map_err(unreadable)?;
-    let order = restart_pod::order(plan, live.as_ref())?;
+    let mut order = order_of(hand, plan).await?;
     rehearsed(hand.rehearse(&order).await, "making the new pod")?;
-    if !order.marking.carries(intent) {
-        match hand.mark(&order, intent).await {
-            Answer::Done => {}
-            refused @ Answer::Refused { .. } => return Ok(refused),
-            Answer::Unknown(detail) => {
-                let why = format!("no answer came when the pod was marked, so it was not evicted: {detail}");
-                return Err(Refusal::NotApplied(why));
+    let mut tried = 1;
+    loop {
+        match mark(hand, &order, intent).await? {
+            Answer::Done => return Ok(hand.evict(&order, Mode::Act(intent)).await),
+            Answer::Refused { code: 409 | 422, .. } if tried < MARK_TRIES => {
+                order = order_of(hand, plan).await?;
+                tried += 1;
             }
+            no => return Ok(no),
         }
     }
-    Ok(hand.evict(&order, Mode::Act(intent)).await)
+}
+
+/// The plan against the pod as it is right now.
+async fn order_of(hand: &dyn Hand, plan: &Plan) -> Result<Evict, Refusal> {
+    let live = hand.pod(plan.action.target()).await.map_err(unreadable)?;
+    restart_pod::order(plan, live.as_ref())
+}
+
+/// Puts the intent on the pod, unless it is there.
+async fn mark(hand: &dyn Hand, order: &Evict, intent: &IntentId) -> Result<Answer, Refusal> {
+    if order.marking.carries(intent) {
+        return Ok(Answer::Done);
+    }
+    match hand.mark(order, intent).await {
+        Answer::Unknown(detail) => {
+            let why = format!("no answer came when the pod was marked, so it was not evicted: {detail}");
+            Err(Refusal::NotApplied(why))
+        }
+        answer => Ok(answer),
+    }
 }
 
 /// What an answer means. A lost one is read back and never sent again; a refused one is explained by the

@@ -32,6 +32,18 @@ pub struct ListArgs {
     pub limit: u32,
 }
 
+impl ListArgs {
+    /// Whether no name is left out.
+    pub const fn all(&self) -> bool {
+        self.name_contains.is_empty()
+    }
+
+    /// Whether this name is asked for.
+    pub fn wants(&self, name: &str) -> bool {
+        name.contains(&self.name_contains)
+    }
+}
+
 /// What `get_pod_logs` takes.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

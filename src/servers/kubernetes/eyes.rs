@@ -94,7 +94,7 @@ impl Eyes {
     pub async fn pods(&self, args: &ListArgs) -> Result<Pods, Trouble> {
         let namespace = &args.namespace;
         let listed = self.raw_pods(namespace).await?;
-        let mut listed = keep(listed, |p: &Pod| p.object.named.name.contains(&args.name_contains));
+        let mut listed = keep(listed, args.all(), |p: &Pod| args.wants(&p.object.named.name));
         listed.items.sort_by_key(|p| {
             let restarts = p.containers.iter().map(|c| c.restarts).max();
             (p.ready, Reverse(restarts), p.object.named.name.clone())
@@ -107,7 +107,7 @@ impl Eyes {
     pub async fn deployments(&self, args: &ListArgs) -> Result<Deployments, Trouble> {
         let namespace = &args.namespace;
         let listed = self.raw_deployments(namespace).await?;
-        let mut listed = keep(listed, |d: &Workload| d.object.named.name.contains(&args.name_contains));
+        let mut listed = keep(listed, args.all(), |d: &Workload| args.wants(&d.object.named.name));
         listed.items.sort_by_key(|d| (d.ready >= d.desired, d.object.named.name.clone()));
         let (extent, deployments) = first(&listed, args.limit, MOST_ROWS, |d| DeploymentRow::from(d));
         Ok(Deployments { namespace: namespace.clone(), extent, deployments })
@@ -118,7 +118,7 @@ impl Eyes {
         let namespace = &args.namespace;
         self.check(namespace)?;
         let listed = self.listing.events(namespace).await.map_err(Trouble::Read)?;
-        let listed = keep(listed, |e| args.object.as_ref().is_none_or(|o| *o == e.name));
+        let listed = keep(listed, args.object.is_none(), |e| args.object.as_ref() == Some(&e.name));
         let (extent, events) = first(&listed, args.limit, MOST_EVENTS, |e| EventRow::from(e));
         Ok(Events { namespace: namespace.clone(), extent, events })
     }
@@ -212,8 +212,12 @@ impl Eyes {
     }
 }
 
-fn keep<T>(mut listed: Listed<T>, wanted: impl Fn(&T) -> bool) -> Listed<T> {
-    listed.items.retain(wanted);
+/// Those that are wanted. Nobody knows how many of what was not read would be.
+fn keep<T>(mut listed: Listed<T>, all: bool, wanted: impl Fn(&T) -> bool) -> Listed<T> {
+    if !all {
+        listed.items.retain(wanted);
+        listed.left_out = listed.left_out.filter(|more| *more == 0);
+    }
     listed
 }
 

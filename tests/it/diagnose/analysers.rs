@@ -13,8 +13,9 @@ use super::{
     ago, ended, healthy, labels, other_owner, pod, revision, running, usage, waiting, with_end, with_pod,
 };
 
+/// By an alert of which it cannot be said that nothing is wrong.
 fn of(snapshot: &Snapshot) -> Diagnosis {
-    diagnose(snapshot, &labels("KubePodCrashLooping"))
+    diagnose(snapshot, &labels("ApiErrorRateHigh"))
 }
 
 fn causes(snapshot: &Snapshot) -> Vec<(&'static str, Certainty)> {

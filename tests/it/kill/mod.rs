@@ -92,14 +92,22 @@ fn campaign() -> &'static Campaign {
 }
 
 async fn play(kills: usize, seed: u64) -> Campaign {
-    let (next, killed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(0)));
+    // kills that were made or are meant: a round that is over sooner gives the rest back
+    let (next, meant) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicUsize::new(0)));
     let campaign = Arc::new(Mutex::new(Campaign::default()));
     let lanes = (0..ABREAST).map(|_| {
-        let (next, killed, campaign) = (Arc::clone(&next), Arc::clone(&killed), Arc::clone(&campaign));
+        let (next, meant, campaign) = (Arc::clone(&next), Arc::clone(&meant), Arc::clone(&campaign));
         tokio::spawn(async move {
-            while killed.load(Ordering::Relaxed) < kills && campaign.lock().unwrap().failed() < ENOUGH {
+            while campaign.lock().unwrap().failed() < ENOUGH {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                let case = Case::of(seed + number);
+                let mut case = Case::of(seed + number);
+                let left = kills.saturating_sub(meant.fetch_add(case.kills.len(), Ordering::Relaxed));
+                let planned = case.kills.len();
+                case.kills.truncate(left);
+                if left == 0 {
+                    meant.fetch_sub(planned, Ordering::Relaxed);
+                    return;
+                }
                 // in a task of its own: a panic in one round is that round's failure
                 let played = tokio::spawn(round::play(case.clone(), host(number))).await;
                 let outcome = played.unwrap_or_else(|e| Outcome {
@@ -107,7 +115,7 @@ async fn play(kills: usize, seed: u64) -> Campaign {
                     evidence: Some("the round died".to_owned()),
                     ..Outcome::default()
                 });
-                killed.fetch_add(outcome.kills, Ordering::Relaxed);
+                meant.fetch_sub(planned - outcome.kills, Ordering::Relaxed);
                 campaign.lock().unwrap().add(&case, outcome);
             }
         })

@@ -257,7 +257,8 @@ fn world() -> World {
         .build()
 }
 
-/// Fractions of a second where Alertmanager has minutes. It repeats itself every two seconds: duplicates,
+/// Fractions of a second where Alertmanager has minutes. The window is longer than the 1.2 s for which a
+/// crashing container does not wait, so that its alert does not flap. Alertmanager repeats itself every two seconds: duplicates,
 /// and what brings the alert back after the journal was lost.
 fn settings(fault: Fault) -> Settings {
     let millis = SignedDuration::from_millis;
@@ -267,7 +268,7 @@ fn settings(fault: Fault) -> Settings {
     };
     Settings {
         evaluate_every: millis(150),
-        timing: Timing { hold: millis(150), window: millis(800) },
+        timing: Timing { hold: millis(150), window: millis(2_000) },
         pace: Pace { group_wait: millis(150), group_interval: millis(800), repeat_interval: millis(2_000) },
         rules: [rule, Rule::Watchdog].into(),
         ..Settings::quick(CLUSTER)
