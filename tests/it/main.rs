@@ -6,6 +6,7 @@ mod config;
 mod deploy;
 mod diagnose;
 mod e2e;
+mod eyes;
 mod given;
 mod hands;
 mod hands_sim;
