@@ -29,6 +29,8 @@ const RETRY: SignedDuration = SignedDuration::from_secs(1);
 /// How often a piece of work is tried again before a person is told: 1 + 2 + 4 + 8 seconds of pauses, so
 /// that routing and the first look together stay under the minute of promise 3.
 pub(super) const GIVE_UP: u32 = 4;
+/// How long the loop waits before it tries again what is due and could not be taken.
+const PAUSE: Duration = Duration::from_millis(50);
 /// The longest that the loop sleeps without looking, should a wake-up be lost.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -87,6 +89,8 @@ impl Daemon {
         let next = ports.store.next_due().await.ok().flatten();
         let due = async {
             match next {
+                // what is due and was not taken just now is not asked for in a circle
+                Some(at) if at <= ports.clock.now() => tokio::time::sleep(PAUSE).await,
                 Some(at) => ports.clock.sleep_until(at).await,
                 None => std::future::pending().await,
             }

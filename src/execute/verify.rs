@@ -131,11 +131,10 @@ fn container_since(look: &Look<'_>, pod: &Pod, container: &Container) -> Seen {
     for end in down.into_iter().chain(container.last_end.as_ref()) {
         match end.at {
             Some(at) if at >= look.acted => return again(Some(end)),
-            Some(_) => {}
             None if before.is_none() => {
                 return Seen::CannotTell(format!("{name} does not say when it ended"));
             }
-            None => {}
+            Some(_) | None => {}
         }
     }
     if before.is_none() && container.restarts > 0 {

@@ -193,7 +193,7 @@ mod tests {
             (r#"{"a":["x AKIAIOSFODNN7EXAMPLE"],"b":1}"#, r#"{"a":"[redacted]","b":1}"#),
             (r#"{"password":"hunter2"}"#, r#"{"password":"[redacted]"}"#),
             (r#"{"q":"{\"token\":\"abc\"}"}"#, r#"{"q":"[redacted]"}"#),
-            (r#"{"jo@example.org":1}"#, r#"{"[e-mail]":1}"#),
+            (r#"{"jo@example.org":1}"#, r#"{"[e-mail]":"[redacted]"}"#),
             ("{}", "{}"),
         ] {
             assert_eq!(blanked(given), expected);

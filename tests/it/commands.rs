@@ -1,4 +1,6 @@
 //! The command line as the documents and the demo print it.
+// said so that the lints know these helpers for tests
+#![cfg(test)]
 
 use assert_cmd::Command;
 

@@ -1,5 +1,7 @@
 //! Every key of `belay.yaml` changes something, what cannot be meant is refused, and no error shows a
 //! secret that stands beside the mistake.
+// said so that the lints know these helpers for tests
+#![cfg(test)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

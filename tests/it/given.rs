@@ -5,10 +5,14 @@
 use belay::domain::action::{Action, ActionKind, Candidate};
 use belay::domain::alert::{Alert, AlertStatus};
 use belay::domain::canonical::Hash;
-use belay::domain::decision::*;
+use belay::domain::decision::{
+    AlertFacts, ApprovalRule, Asked, ClusterFacts, ConfirmRule, Decision, Expectation, Fact, FindingFacts,
+    HistoryFacts, Level, OnFailure, OnSilence, Outcome, OwnerFacts, Person, Question, Reason, TargetFacts,
+    Terms, VerifyRule,
+};
 use belay::domain::evidence::{Evidence, Source};
 use belay::domain::finding::{Cause, Certainty, Finding};
-use belay::domain::ids::*;
+use belay::domain::ids::{CandidateId, Cluster, EvidenceId, Fingerprint, GrantId, IncidentId};
 use belay::domain::plan::{BlastRadius, Direction, FieldChange, Plan, Preconditions, Undo};
 use belay::domain::record::{Choice, Conclusion, Diagnosis, Investigator, Opening};
 use belay::domain::target::{Kind, Named, Object, RootOwner, Targeted};

@@ -1,4 +1,11 @@
 //! The one integration binary: a module per area, linked once.
+#![cfg(test)]
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
+    clippy::unnecessary_wraps,
+    reason = "the helpers of tests read better at the place of use"
+)]
 
 mod cli;
 mod commands;

@@ -77,7 +77,7 @@ impl Fetch {
     }
 }
 
-fn convert<K, T>(listed: Listed<K>, view: impl FnMut(&K) -> T) -> Listed<T> {
+fn convert<K, T>(listed: &Listed<K>, view: impl FnMut(&K) -> T) -> Listed<T> {
     Listed { items: listed.items.iter().map(view).collect(), left_out: listed.left_out }
 }
 
@@ -93,7 +93,7 @@ impl Listing for super::KubeReads {
         let api: Api<core::Pod> = Api::namespaced(fetch.client.clone(), namespace);
         let what = format!("pods of namespace `{namespace}`");
         client::names(&what, namespace, namespace)?;
-        let read = fetch.list(&api, &what, None).map_ok(|l| convert(l, |p| views::pod(&fetch.cluster, p)));
+        let read = fetch.list(&api, &what, None).map_ok(|l| convert(&l, |p| views::pod(&fetch.cluster, p)));
         self.in_time(&what, read).await
     }
 
@@ -103,7 +103,7 @@ impl Listing for super::KubeReads {
         let what = format!("deployments of namespace `{namespace}`");
         client::names(&what, namespace, namespace)?;
         let read =
-            fetch.list(&api, &what, None).map_ok(|l| convert(l, |d| views::deployment(&fetch.cluster, d)));
+            fetch.list(&api, &what, None).map_ok(|l| convert(&l, |d| views::deployment(&fetch.cluster, d)));
         self.in_time(&what, read).await
     }
 
@@ -113,7 +113,7 @@ impl Listing for super::KubeReads {
         let what = format!("events of namespace `{namespace}`");
         client::names(&what, namespace, namespace)?;
         let mut listed =
-            self.in_time(&what, fetch.list(&api, &what, None).map_ok(|l| convert(l, views::event))).await?;
+            self.in_time(&what, fetch.list(&api, &what, None).map_ok(|l| convert(&l, views::event))).await?;
         newest_first(&mut listed.items);
         Ok(listed)
     }
@@ -130,7 +130,7 @@ impl Listing for super::KubeReads {
             let sets: Api<apps::ReplicaSet> = Api::namespaced(fetch.client.clone(), namespace);
             let mut listed = fetch.list(&sets, &what, selector.as_ref()).await?;
             listed.items.retain(|s| views::controller_ref(&s.metadata).is_some_and(|c| c.uid == uid));
-            Ok(convert(listed, |s| views::revision(&fetch.cluster, s)))
+            Ok(convert(&listed, |s| views::revision(&fetch.cluster, s)))
         };
         let mut listed = self.in_time(&what, read).await?;
         listed.items.sort_by_key(|r| std::cmp::Reverse(r.revision));

@@ -153,7 +153,7 @@ fn new_folder() -> anyhow::Result<PathBuf> {
 
 fn verified(stage: &Stage, state_dir: &Path) -> anyhow::Result<std::process::ExitCode> {
     let found = store::verify(&state_dir.join(store::LOG_FILE), &[])?;
-    stage.journal(&found, state_dir);
+    Stage::journal(&found, state_dir);
     Ok(match stage.ending() {
         Ending::Well => std::process::ExitCode::SUCCESS,
         Ending::Badly => std::process::ExitCode::FAILURE,

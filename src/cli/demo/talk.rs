@@ -217,7 +217,7 @@ impl Stage {
     }
 
     /// The journal that was written, as `belay audit verify` sees it.
-    pub(super) fn journal(&self, found: &Verified, state_dir: &Path) {
+    pub(super) fn journal(found: &Verified, state_dir: &Path) {
         say(&format!(
             "\naudit verify: the journal is whole: {} steps, {} entries in {} streams; head {}\n\
              It is kept in {dir}: `belay audit export --state-dir {dir}` prints it.",

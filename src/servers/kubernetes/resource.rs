@@ -35,26 +35,23 @@ pub async fn summary(eyes: &Eyes, namespace: &str, name: &str) -> Result<String,
         HistoryArgs { namespace: namespace.to_owned(), deployment: name.to_owned(), limit: REVISIONS };
     let (history, pods) = futures::join!(eyes.history(&history), eyes.raw_pods(namespace));
     let row = DeploymentRow::from(deployment);
-    let mut out = format!(
+    let head = format!(
         "deployment `{name}` in namespace `{namespace}`: {} of {} replicas ready, {} of the current template, {} available\n",
         row.ready, row.desired, row.updated, row.available
     );
-    for condition in &row.conditions {
-        out.push_str(&format!("- {condition}\n"));
-    }
+    let conditions: Vec<String> = row.conditions.iter().map(|c| format!("- {c}\n")).collect();
     let history = history?;
-    out.push_str(&format!("\n{}\n", history.text()));
     let sets: Vec<&str> = history.revisions.iter().map(|r| r.replica_set.as_str()).collect();
     let mine = |p: &PodRow| {
         p.controller.as_deref().and_then(|c| c.strip_prefix("ReplicaSet/")).is_some_and(|c| sets.contains(&c))
     };
     let pods: Vec<PodRow> = pods?.items.iter().map(PodRow::from).filter(mine).collect();
     let rows: Vec<Vec<String>> = pods.iter().take(PODS).map(pod_row).collect();
-    out.push_str(&format!("\nshowing {} of {} pods of these revisions\n", rows.len(), pods.len()));
+    let mut below = format!("showing {} of {} pods of these revisions", rows.len(), pods.len());
     if !rows.is_empty() {
-        out.push_str(&format!("\n{}\n", table(&POD_HEADING, &rows)));
+        below = format!("{below}\n\n{}", table(&POD_HEADING, &rows));
     }
-    Ok(out)
+    Ok(format!("{head}{}\n{}\n\n{below}\n", conditions.concat(), history.text()))
 }
 
 #[cfg(test)]

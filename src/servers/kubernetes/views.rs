@@ -27,6 +27,7 @@ pub struct Extent {
 
 /// Pods of a namespace.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
 pub struct Pods {
     /// The namespace.
     pub namespace: String,
@@ -78,6 +79,7 @@ pub struct ContainerRow {
 
 /// Deployments of a namespace.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
 pub struct Deployments {
     /// The namespace.
     pub namespace: String,
@@ -108,6 +110,7 @@ pub struct DeploymentRow {
 
 /// Events of a namespace.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
 pub struct Events {
     /// The namespace.
     pub namespace: String,

@@ -1,4 +1,6 @@
 //! Did it help? Each expectation as held, not (yet), again, and not to be seen.
+// said so that the lints know these helpers for tests
+#![cfg(test)]
 
 use belay::domain::action::Action;
 use belay::domain::canonical::Hash;

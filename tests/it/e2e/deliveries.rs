@@ -265,8 +265,8 @@ async fn acts(seed: u64) -> BTreeSet<String> {
     let watchdog = plain("Watchdog", None);
     let (leak, busy) = (crash_loop(&pod.name, starts, None), saturation("checkout", starts, None));
     let mut deliveries = vec![
-        body(&[leak.clone()]),
-        body(&[busy.clone()]),
+        body(std::slice::from_ref(&leak)),
+        body(std::slice::from_ref(&busy)),
         body(&[watchdog.clone(), leak.clone()]),
         body(&[busy, leak]),
         body(&[watchdog]),

@@ -1,6 +1,7 @@
 //! The whole daemon in this process, put together as the demo does it: the real clients reach the
 //! simulated API server, Alertmanager, Slack and model over HTTP, alerts come in through the webhook.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -146,10 +147,8 @@ impl House {
         sides.spawn(alertmanager.run(stop.clone()));
         sides.spawn(alertmanager.serve(listing, stop.clone()));
 
-        let slack = match wish.slack {
-            true => Some(FakeSlack::start(Workspace::default()).await.unwrap()),
-            false => None,
-        };
+        let slack =
+            if wish.slack { Some(FakeSlack::start(Workspace::default()).await.unwrap()) } else { None };
         let (model, model_url) = match wish.model {
             Some(script) => {
                 let model = ScriptedModel::start(script).await.unwrap();
@@ -282,7 +281,7 @@ impl House {
         let result = tokio::time::timeout(PATIENCE, poll(found)).await;
         match result {
             Ok(state) => state,
-            Err(_) => panic!("waited in vain until {what}:\n{}", self.story().await),
+            Err(late) => panic!("waited in vain until {what} ({late}):\n{}", self.story().await),
         }
     }
 
@@ -295,15 +294,16 @@ impl House {
     pub async fn story(&self) -> String {
         let mut story = String::new();
         for state in self.incidents().await {
-            story += &format!("\n{} {:?} {:?}\n", state.id, state.phase, state.escalations);
+            let _ = writeln!(story, "\n{} {:?} {:?}", state.id, state.phase, state.escalations);
             for entry in self.entries(&state.id).await {
                 let text = format!("{:?}", entry.record);
-                story += &format!("  {} {}\n", entry.at, text.chars().take(300).collect::<String>());
+                let _ = writeln!(story, "  {} {}", entry.at, text.chars().take(300).collect::<String>());
             }
         }
         for write in self.world.writes() {
-            story += &format!(
-                "  {} {:?} {} dry={} {}\n",
+            let _ = writeln!(
+                story,
+                "  {} {:?} {} dry={} {}",
                 write.at, write.verb, write.path, write.dry_run, write.status
             );
         }
@@ -382,8 +382,9 @@ fn configuration(
         let workspace = Workspace::default();
         std::fs::write(path("slack.token"), &workspace.token).unwrap();
         std::fs::write(path("slack.secret"), &workspace.signing_secret).unwrap();
-        text += &format!(
-            "slack: {{ channel: {}, app: {}, team: {}, tokenFile: {:?}, signingSecretFile: {:?}, url: {:?} }}\n",
+        let _ = writeln!(
+            text,
+            "slack: {{ channel: {}, app: {}, team: {}, tokenFile: {:?}, signingSecretFile: {:?}, url: {:?} }}",
             workspace.channel,
             workspace.app,
             workspace.team,
@@ -393,7 +394,7 @@ fn configuration(
         );
     }
     if let Some(model) = model {
-        text += &format!("model: {{ url: {model:?}, name: scripted }}\n");
+        let _ = writeln!(text, "model: {{ url: {model:?}, name: scripted }}");
     }
     text
 }
@@ -402,7 +403,7 @@ fn configuration(
 pub async fn until<T>(what: &str, attempt: impl AsyncFnMut() -> Option<T>) -> T {
     match tokio::time::timeout(PATIENCE, poll(attempt)).await {
         Ok(found) => found,
-        Err(_) => panic!("waited in vain until {what}"),
+        Err(late) => panic!("waited in vain until {what} ({late})"),
     }
 }
 

@@ -3,6 +3,7 @@
 //! where the rounds begin. The rounds are played once, side by side; each test asks them for its promise.
 // said so that the lints know these helpers for tests
 #![cfg(test)]
+#![expect(clippy::print_stdout, reason = "what was played is the point of a run with `--nocapture`")]
 
 mod case;
 mod checks;
