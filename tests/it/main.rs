@@ -13,6 +13,7 @@ mod config;
 mod deploy;
 mod diagnose;
 mod e2e;
+mod eyes;
 mod given;
 mod hands;
 mod hands_sim;
