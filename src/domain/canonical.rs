@@ -66,7 +66,13 @@ impl Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+        // by hand: it is written several times in every line of the journal
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = String::with_capacity(64);
+        for digit in self.0.iter().flat_map(|b| [b >> 4, b & 15]) {
+            text.extend(DIGITS.get(usize::from(digit)).map(|d| char::from(*d)));
+        }
+        f.write_str(&text)
     }
 }
 

@@ -69,34 +69,43 @@ impl View for Overlay<'_> {
     }
 
     fn walk(&self, prefix: &[u8], from: &[u8], each: &mut Each<'_>) -> Result<(), StoreError> {
-        let start = Bound::Included(from.max(prefix));
-        let mut ours = self
-            .changes
-            .range::<[u8], _>((start, Bound::Unbounded))
-            .take_while(|(key, _)| key.starts_with(prefix))
-            .peekable();
-        let mut flow = ControlFlow::Continue(());
-        self.base.walk(prefix, from, &mut |key, value| {
-            while let Some((new, put)) = ours.next_if(|(new, _)| new.as_slice() < key) {
-                flow = shown(new, put.as_deref(), each)?;
-                if flow.is_break() {
-                    return Ok(flow);
-                }
-            }
-            flow = match ours.next_if(|(new, _)| new.as_slice() == key) {
-                Some((_, put)) => shown(key, put.as_deref(), each)?,
-                None => each(key, value)?,
-            };
-            Ok(flow)
-        })?;
-        for (new, put) in ours {
-            if flow.is_break() {
-                break;
-            }
-            flow = shown(new, put.as_deref(), each)?;
-        }
-        Ok(())
+        walk_over(&self.changes, self.base, (prefix, from), each)
     }
+}
+
+/// Walks (from prefix and first key) a view as it is with changes laid over it.
+pub(super) fn walk_over(
+    changes: &Changes,
+    base: &dyn View,
+    (prefix, from): (&[u8], &[u8]),
+    each: &mut Each<'_>,
+) -> Result<(), StoreError> {
+    let start = Bound::Included(from.max(prefix));
+    let mut ours = changes
+        .range::<[u8], _>((start, Bound::Unbounded))
+        .take_while(|(key, _)| key.starts_with(prefix))
+        .peekable();
+    let mut flow = ControlFlow::Continue(());
+    base.walk(prefix, from, &mut |key, value| {
+        while let Some((new, put)) = ours.next_if(|(new, _)| new.as_slice() < key) {
+            flow = shown(new, put.as_deref(), each)?;
+            if flow.is_break() {
+                return Ok(flow);
+            }
+        }
+        flow = match ours.next_if(|(new, _)| new.as_slice() == key) {
+            Some((_, put)) => shown(key, put.as_deref(), each)?,
+            None => each(key, value)?,
+        };
+        Ok(flow)
+    })?;
+    for (new, put) in ours {
+        if flow.is_break() {
+            break;
+        }
+        flow = shown(new, put.as_deref(), each)?;
+    }
+    Ok(())
 }
 
 /// Shows a pair of the overlay, unless it is a deletion.
