@@ -1,5 +1,11 @@
 //! The real binary between a real Alertmanager and the simulated cluster, on this machine's own clock.
 //! Not part of `cargo test`: it needs Debian's package `prometheus-alertmanager`. `tests/run` installs it.
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::type_complexity,
+    clippy::unnecessary_wraps,
+    reason = "the helpers of tests read better at the place of use"
+)]
 #![cfg(test)]
 
 mod alertmanager;
