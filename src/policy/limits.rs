@@ -34,7 +34,7 @@ pub(super) fn checks(set: &PolicySet, grant: &Grant, question: &Question) -> Vec
 /// What an act by this grant draws upon.
 pub(super) fn draws(set: &PolicySet, grant: &Grant, question: &Question) -> Vec<Draw> {
     let mut draws = windowed(set, grant, question);
-    let in_flight = set.brakes.max_in_flight;
+    let in_flight = set.brakes.global.max_in_flight;
     draws.push(Draw {
         key: IN_FLIGHT.to_owned(),
         code: "limit/inFlight".to_owned(),
@@ -97,8 +97,8 @@ fn windowed(set: &PolicySet, grant: &Grant, question: &Question) -> Vec<Draw> {
     let global = Draw {
         key: GLOBAL.to_owned(),
         code: "limit/global".to_owned(),
-        max: set.brakes.max_actions,
-        window: Some(set.brakes.window),
+        max: set.brakes.global.max_actions,
+        window: Some(set.brakes.global.window),
     };
     own.chain([global]).collect()
 }
@@ -138,7 +138,7 @@ fn what(code: &str) -> &'static str {
 }
 
 fn in_flight(set: &PolicySet, question: &Question) -> Check {
-    let (running, max) = (question.cluster.actions_in_flight, set.brakes.max_in_flight);
+    let (running, max) = (question.cluster.actions_in_flight, set.brakes.global.max_in_flight);
     let text = format!("{running} of {max} acts under way");
     Check {
         reason: Reason { code: "limit/inFlight".to_owned(), text },

@@ -1,6 +1,7 @@
 //! May this be done to this, now, by itself? Pure: files' texts and facts in, a decision with its
 //! reasons out. `policies/README.md` teaches the format.
 
+mod brakes;
 mod cel;
 mod compile;
 mod decide;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::brakes::Brakes;
 use super::cel::Rule;
 use super::matchers::Matchers;
 use super::raw::Node;
@@ -87,7 +88,20 @@ pub(super) struct Grant {
     pub verify: VerifyRule,
     pub confirm: ConfirmRule,
     pub playbook: bool,
+    /// A temporary measure: undone after this long.
+    pub expires: Option<SignedDuration>,
+    /// A person lifted its earned level for a while.
+    pub lifted: Option<Override>,
     pub origin: Origin,
+}
+
+/// A person's word that a grant may do more than it has earned, for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Override {
+    pub level: Level,
+    pub by: String,
+    pub reason: String,
+    pub until: Timestamp,
 }
 
 /// Who shares a limit.
@@ -159,21 +173,6 @@ pub(super) struct Freeze {
     pub when: Option<Rule>,
     pub max_level: Level,
     pub origin: Origin,
-}
-
-/// Limits over everything.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Brakes {
-    pub max_in_flight: u32,
-    pub max_actions: u32,
-    pub window: SignedDuration,
-}
-
-impl Default for Brakes {
-    /// Four at a time and ten an hour: about what one person can follow by reading.
-    fn default() -> Self {
-        Self { max_in_flight: 4, max_actions: 10, window: SignedDuration::from_hours(1) }
-    }
 }
 
 /// Finds the grants that may match without looking at the others.

@@ -81,6 +81,8 @@ fn grant(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node, shadow: bool)
         verify,
         confirm,
         playbook,
+        expires: None,
+        lifted: None,
         origin,
     })
 }

@@ -7,11 +7,12 @@ mod rules;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::brakes::Brakes;
 use super::golden;
 use super::problem::{Errors, Problem, meant};
 use super::raw::{self, Node, Pos, Yaml};
 use super::reader::Reader;
-use super::set::{Advice, Brakes, Environment, Freeze, Grant, Guard, Index, Origin, PolicySet};
+use super::set::{Advice, Environment, Freeze, Grant, Guard, Index, Origin, PolicySet};
 use crate::domain::canonical::Hash;
 use crate::domain::decision::ApprovalRule;
 

@@ -1,9 +1,10 @@
 //! Everything that is not a grant: environments, guards, freezes, advice and brakes.
 
+use super::super::brakes::{Brakes, Global};
 use super::super::cel::Rule;
 use super::super::raw::Node;
 use super::super::reader::{Fields, Reader};
-use super::super::set::{Advice, Brakes, Environment, Freeze, Guard};
+use super::super::set::{Advice, Environment, Freeze, Guard};
 use super::{Gathered, Spec};
 use crate::domain::decision::{Level, Outcome};
 
@@ -130,11 +131,12 @@ pub(super) fn brakes(all: &mut Gathered, reader: &mut Reader<'_>, spec: &Spec<'_
     let known = ["maxInFlight", "maxActions", "window"];
     let Some(global) = reader.fields(node, "the global brake", &known, &["ramp"]) else { return };
     all.claim(reader, "brake", "global", node);
-    let standard = Brakes::default();
+    let standard = Global::default();
     let count =
         |reader: &mut Reader<'_>, key: &str| global.get(key).and_then(|node| reader.count(node, 1..=1000));
     let max_in_flight = count(reader, "maxInFlight").unwrap_or(standard.max_in_flight);
     let max_actions = count(reader, "maxActions").unwrap_or(standard.max_actions);
     let window = global.get("window").and_then(|node| reader.duration(node)).unwrap_or(standard.window);
-    all.brakes = Some(Brakes { max_in_flight, max_actions, window });
+    let global = Global { max_in_flight, max_actions, window, ..standard };
+    all.brakes = Some(Brakes { global, ..Brakes::default() });
 }
