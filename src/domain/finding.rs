@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::action::ActionKind;
+use super::cause::CauseWord;
 use super::ids::EvidenceId;
 use super::target::Object;
 
-/// The causes that the analysers can name. Policies match on `name()`.
+/// The causes that the analysers find today, with what they found. Policies match on `name()`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "cause", rename_all = "snake_case")]
 pub enum Cause {
@@ -56,19 +57,23 @@ pub enum Cause {
 impl Cause {
     /// The name that policies and people use.
     pub const fn name(&self) -> &'static str {
+        self.word().name()
+    }
+
+    /// Its word in the vocabulary.
+    pub const fn word(&self) -> CauseWord {
         match self {
-            Self::OomKilled { .. } => "OOMKilled",
-            Self::CrashLoop { .. } => "CrashLoop",
-            Self::ImagePull { .. } => "ImagePull",
-            Self::FailedRollout { .. } => "FailedRollout",
-            Self::Saturation { .. } => "Saturation",
-            Self::NothingWrong => "NothingWrong",
+            Self::OomKilled { .. } => CauseWord::OomKilled,
+            Self::CrashLoop { .. } => CauseWord::CrashLoop,
+            Self::ImagePull { .. } => CauseWord::ImagePull,
+            Self::FailedRollout { .. } => CauseWord::FailedRollout,
+            Self::Saturation { .. } => CauseWord::Saturation,
+            Self::NothingWrong => CauseWord::NothingWrong,
         }
     }
 
     /// The names of all causes, for the linter.
-    pub const NAMES: [&str; 6] =
-        ["OOMKilled", "CrashLoop", "ImagePull", "FailedRollout", "Saturation", "NothingWrong"];
+    pub const NAMES: [&str; CauseWord::ALL.len()] = CauseWord::names();
 }
 
 /// How sure an analyser is. Ordered: the later, the surer.

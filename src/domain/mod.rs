@@ -3,6 +3,7 @@
 pub mod action;
 pub mod alert;
 pub mod canonical;
+pub mod cause;
 pub mod cluster;
 pub mod decision;
 pub mod evidence;

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::action::{Action, Class};
+use super::action::{Action, ActionKind, Class};
 use super::canonical::{self, Hash, NotCanonical};
 use super::target::RootOwner;
 
@@ -148,6 +148,9 @@ pub enum Refusal {
     /// The plan is too old.
     #[error("the plan expired at {0}")]
     Expired(Timestamp),
+    /// The action is a word of the catalogue that belay's hands have not learnt.
+    #[error("belay cannot carry this out yet: `{}`", .0.name())]
+    NotYet(ActionKind),
     /// The target could not be read, so nothing is known.
     #[error("the target could not be read: {0}")]
     Unreadable(String),

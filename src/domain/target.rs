@@ -24,6 +24,7 @@ pub enum Kind {
     PersistentVolumeClaim,
     HorizontalPodAutoscaler,
     PodDisruptionBudget,
+    ConfigMap,
     /// A controller that belay does not know (an operator's own kind): always handed to a person.
     Other,
 }
@@ -45,6 +46,7 @@ impl Kind {
             Self::PersistentVolumeClaim => "PersistentVolumeClaim",
             Self::HorizontalPodAutoscaler => "HorizontalPodAutoscaler",
             Self::PodDisruptionBudget => "PodDisruptionBudget",
+            Self::ConfigMap => "ConfigMap",
             Self::Other => "Other",
         }
     }
@@ -65,6 +67,7 @@ impl Kind {
             "PersistentVolumeClaim" => Self::PersistentVolumeClaim,
             "HorizontalPodAutoscaler" => Self::HorizontalPodAutoscaler,
             "PodDisruptionBudget" => Self::PodDisruptionBudget,
+            "ConfigMap" => Self::ConfigMap,
             _ => Self::Other,
         }
     }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::action::{Action, Risk};
+use crate::domain::action::{Doable, Risk};
 use crate::domain::alert::{Alert, Severity};
 use crate::domain::decision::ApprovalRule;
 use crate::domain::finding::{Cause, Finding};
@@ -87,8 +87,8 @@ pub enum Form {
 
 /// What a plan does, with what it does it from.
 pub fn act(plan: &Plan, form: Form) -> String {
-    match (&plan.action, plan.direction) {
-        (Action::RestartPod { pod }, Direction::Forward | Direction::Revert) => {
+    match (plan.action.doable(), plan.direction) {
+        (Ok(Doable::RestartPod { pod }), Direction::Forward | Direction::Revert) => {
             let verb = match form {
                 Form::Do => "restart",
                 Form::Doing => "restarting",
@@ -96,7 +96,7 @@ pub fn act(plan: &Plan, form: Form) -> String {
             };
             format!("{verb} pod `{}`", pod.named.name)
         }
-        (Action::ScaleWorkload { workload, replicas }, direction) => {
+        (Ok(Doable::ScaleWorkload { workload, replicas }), direction) => {
             let verb = match (direction, form) {
                 (Direction::Forward, Form::Do) => "scale",
                 (Direction::Forward, Form::Doing) => "scaling",
@@ -107,6 +107,23 @@ pub fn act(plan: &Plan, form: Form) -> String {
             };
             let from = replicas_before(plan).map_or_else(String::new, |n| format!(" from {n}"));
             format!("{verb} {}{from} to {replicas}", object(workload))
+        }
+        (Err(_), Direction::Forward) => {
+            let verb = plan.action.kind().entry().verb;
+            let verb = match form {
+                Form::Do => verb.plain,
+                Form::Doing => verb.doing,
+                Form::Done => verb.done,
+            };
+            format!("{verb} {}", plan.action.what())
+        }
+        (Err(_), Direction::Revert) => {
+            let verb = match form {
+                Form::Do => "put back",
+                Form::Doing => "putting back",
+                Form::Done => "put back",
+            };
+            format!("{verb} what was done to {}", object(plan.action.target()))
         }
     }
 }

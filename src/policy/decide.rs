@@ -14,11 +14,13 @@ pub fn decide(set: &PolicySet, question: &Question) -> Decision {
     conclude(set, question, &judge(set, question))
 }
 
-/// What is said about an alert where nothing can be done. Without advice of the policy's own, one whose
-/// target is unclear goes to a person.
+/// What is said about an alert where nothing can be done. One whose target is unclear goes to a person,
+/// unless the policy has advice for it and no grant: where something could be done if it were clear what
+/// to, advice must not play it down.
 pub fn advise(set: &PolicySet, alert: &Alert, target_is_clear: bool) -> Decision {
     let mut decision = ungranted(set, &alert.labels, alert.severity());
-    let advised = decision.reasons.iter().any(|reason| reason.code == "advice");
+    let covered = set.grants.iter().any(|grant| grant.alerts.iter().any(|m| m.hold(&alert.labels)));
+    let advised = !covered && decision.reasons.iter().any(|reason| reason.code == "advice");
     if !target_is_clear && !advised {
         decision.outcome = Outcome::Escalate;
         let text = "it is not clear what the alert is about".to_owned();

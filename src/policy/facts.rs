@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::action::{Action, ActionKind, Class, Reversibility, Risk};
+use crate::domain::action::{Class, Reversibility, Risk};
 use crate::domain::alert::{Labels, Severity};
 use crate::domain::decision::{Asked, Fact, Question};
 use crate::domain::finding::Certainty;
@@ -177,20 +177,11 @@ fn action<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
     let class = class(question);
     match (name, &question.action) {
         ("kind", action) => text(action.kind().name()),
-        ("params.replicas", Action::ScaleWorkload { replicas, .. }) => int(*replicas),
-        ("params.replicas", Action::RestartPod { .. }) => Fact::NotApplicable,
+        ("params.replicas", action) => action.replicas().map_or(Fact::NotApplicable, int),
         ("class.undo", _) => text(undo_name(class.undo)),
         ("class.risk", _) => text(risk_name(class.risk)),
-        ("transient", action) => Fact::Known(Value::Bool(transient(action.kind()))),
+        ("transient", action) => Fact::Known(Value::Bool(action.kind().entry().transient)),
         _ => no_such(name),
-    }
-}
-
-/// Whether nothing of the act stays in any spec, so that a GitOps controller has nothing to undo.
-const fn transient(kind: ActionKind) -> bool {
-    match kind {
-        ActionKind::RestartPod => true,
-        ActionKind::ScaleWorkload => false,
     }
 }
 
@@ -239,7 +230,7 @@ fn per_target(question: &Question) -> i64 {
 
 /// The class of the concrete action: a plan raises what the catalogue says and never lowers it.
 pub(super) fn class(question: &Question) -> Class {
-    let listed = question.action.kind().class();
+    let listed = question.action.class();
     question.plan.as_ref().map_or(listed, |plan| Class {
         undo: listed.undo.max(plan.class.undo),
         risk: listed.risk.max(plan.class.risk),
@@ -257,21 +248,12 @@ pub(super) const fn severity(severity: Severity) -> &'static str {
 
 /// The word for a risk.
 pub(super) const fn risk_name(risk: Risk) -> &'static str {
-    match risk {
-        Risk::Low => "low",
-        Risk::Medium => "medium",
-        Risk::High => "high",
-    }
+    risk.name()
 }
 
 /// The word for what can be put back.
 pub(super) const fn undo_name(undo: Reversibility) -> &'static str {
-    match undo {
-        Reversibility::Exact => "exact",
-        Reversibility::SelfHealing => "self_healing",
-        Reversibility::SideEffects => "side_effects",
-        Reversibility::None => "none",
-    }
+    undo.name()
 }
 
 fn map<'q, T, U>(fact: &'q Fact<T>, f: impl FnOnce(&'q T) -> U) -> Fact<U> {

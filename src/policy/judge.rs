@@ -4,6 +4,7 @@
 use super::cel::Verdict;
 use super::limits::{self, Check};
 use super::set::{Environment, Freeze, Grant, Guard, PolicySet};
+use crate::domain::cause::CauseWord;
 use crate::domain::decision::{ApprovalRule, Asked, Level, Question, Reason};
 use crate::domain::plan::Direction;
 use crate::domain::target::Kind;
@@ -53,7 +54,11 @@ pub(super) struct Judgement<'s> {
 
 /// Weighs the question.
 pub(super) fn judge<'s>(set: &'s PolicySet, question: &Question) -> Judgement<'s> {
-    let place = place(set, question);
+    judge_at(set, question, place(set, question))
+}
+
+/// Weighs the question as if its target were there.
+pub(super) fn judge_at<'s>(set: &'s PolicySet, question: &Question, place: Place<'s>) -> Judgement<'s> {
     let matching = matching(set, question, &place);
     let mut judged = Judgement {
         place,
@@ -290,6 +295,11 @@ fn own_denials(question: &Question) -> Vec<Reason> {
             question.owner.owner.0.named.kind == Kind::Other,
             "owner/unknown-kind",
             "the target belongs to a controller that belay does not know",
+        ),
+        (
+            CauseWord::from_name(&question.finding.cause).is_some_and(CauseWord::always_a_person),
+            "cause/always-a-person",
+            "data may be damaged, or this may be an attack: that is never mended by reflex",
         ),
         (plan.is_none() && question.asked != Asked::Candidate, "plan/missing", "there is no plan"),
         (other, "plan/mismatch", "the plan is for another action or another owner"),

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::set::{Blast, Grant, Per, PolicySet};
-use crate::domain::action::{Action, ActionKind};
+use crate::domain::action::ActionKind;
 use crate::domain::decision::{Draw, Question, Reason};
 use crate::domain::plan::BlastRadius;
 
@@ -156,10 +156,10 @@ fn blast(blast: &Blast, question: &Question) -> Vec<Check> {
             frees_at: None,
         });
     };
-    if let Action::ScaleWorkload { replicas, .. } = &question.action
+    if let Some(replicas) = question.action.replicas()
         && let Some(max) = blast.max_replicas
     {
-        check("maxReplicas", *replicas > max, format!("{replicas} replicas, at most {max}"));
+        check("maxReplicas", replicas > max, format!("{replicas} replicas, at most {max}"));
     }
     if let Some(max) = blast.max_replica_delta
         && let Some(delta) = replica_delta(question)
@@ -193,11 +193,11 @@ fn blast(blast: &Blast, question: &Question) -> Vec<Check> {
 
 /// From the plan; before there is one, from the facts, if they are known.
 fn replica_delta(question: &Question) -> Option<i64> {
-    match (&question.plan, &question.action) {
+    match (&question.plan, question.action.replicas()) {
         (Some(plan), _) => Some(plan.blast.replica_delta),
-        (None, Action::ScaleWorkload { replicas, .. }) => {
-            question.owner.replicas.known().map(|now| i64::from(*replicas) - i64::from(*now))
+        (None, Some(replicas)) => {
+            question.owner.replicas.known().map(|now| i64::from(replicas) - i64::from(*now))
         }
-        (None, Action::RestartPod { .. }) => Some(0),
+        (None, None) => Some(0),
     }
 }

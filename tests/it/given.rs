@@ -154,6 +154,7 @@ pub fn plan(action: Action, made: Timestamp) -> Plan {
             let to = replicas.to_string();
             (vec![change("3", &to)], Undo::Restore { fields: vec![change(&to, "3")] })
         }
+        other => panic!("no plan of {other:?} can be made yet"),
     };
     Plan {
         preconditions: Preconditions { uid: action.target().uid.clone(), generation: Some(1) },

@@ -158,6 +158,7 @@ impl Live {
             | Kind::PersistentVolumeClaim
             | Kind::HorizontalPodAutoscaler
             | Kind::PodDisruptionBudget
+            | Kind::ConfigMap
             | Kind::Other => return Ok(None),
         };
         found.map(Some).ok_or_else(|| ReadError::NotFound { what: object.to_string() })
@@ -217,6 +218,7 @@ impl Live {
             | Kind::PersistentVolumeClaim
             | Kind::HorizontalPodAutoscaler
             | Kind::PodDisruptionBudget
+            | Kind::ConfigMap
             | Kind::Other => "",
         };
         // an operator may call its own kind `Deployment`, too

@@ -27,7 +27,8 @@ pub(super) fn resource(kind: Kind) -> Option<ApiResource> {
         Kind::CronJob => ("batch", "v1", "cronjobs"),
         Kind::HorizontalPodAutoscaler => ("autoscaling", "v2", "horizontalpodautoscalers"),
         Kind::PodDisruptionBudget => ("policy", "v1", "poddisruptionbudgets"),
-        Kind::Other => return None,
+        // nothing that belay does reads a ConfigMap, and it may hold what should be a Secret
+        Kind::ConfigMap | Kind::Other => return None,
     };
     Some(ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind.name()), plural))
 }

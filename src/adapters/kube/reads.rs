@@ -215,7 +215,8 @@ impl KubeReads {
             | Kind::Service
             | Kind::PersistentVolumeClaim
             | Kind::HorizontalPodAutoscaler
-            | Kind::PodDisruptionBudget => None,
+            | Kind::PodDisruptionBudget
+            | Kind::ConfigMap => None,
         };
         Ok(found
             .filter(|(workload, _)| workload.object.uid == owner.uid)

@@ -93,6 +93,7 @@ impl KubeHand {
             | Kind::PersistentVolumeClaim
             | Kind::HorizontalPodAutoscaler
             | Kind::PodDisruptionBudget
+            | Kind::ConfigMap
             | Kind::Other => Err(ReadError::Refused {
                 what: order.controller.to_string(),
                 why: "belay knows no pod template of that kind".to_owned(),

@@ -1,15 +1,34 @@
-//! The closed catalogue of actions: what each is, how it can be undone, how risky it is, and in which
-//! plain words people read about it. How each is planned and undone lives in the file of its name.
+//! Actions: one typed act with its exact target and parameters, and the candidates of an incident. What
+//! each kind is stands in `catalogue`; how it is planned and undone, in the file of its name.
 
+mod catalogue;
+pub mod cronjob;
+pub mod hpa_bounds;
+pub mod job;
 pub mod live;
+pub mod node;
+pub mod pull_request;
+pub mod resources;
 pub mod restart_pod;
+pub mod restart_workload;
+pub mod restore_config;
+pub mod rollback_workload;
+pub mod rollout;
 pub mod scale_workload;
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{CandidateId, EvidenceId};
+use super::plan::Refusal;
 use super::target::{Object, RootOwner};
+
+pub use catalogue::{ActionKind, Class, Entry, Reversibility, Risk, Verb, markdown};
+pub use hpa_bounds::HpaBounds;
+pub use resources::{Resource, ResourceStep};
+pub use rollback_workload::TemplateHash;
 
 /// How long a plan is good for: as long as a person needs to read and approve it, and short enough that
 /// the blast radius they saw is still true.
@@ -18,75 +37,6 @@ pub const PLAN_LIFE: SignedDuration = SignedDuration::from_mins(10);
 /// The moment from which a plan made at `made_at` is refused.
 pub(crate) fn expiry(made_at: Timestamp) -> Timestamp {
     made_at.saturating_add(PLAN_LIFE).unwrap_or(Timestamp::MAX)
-}
-
-/// The kinds of action, as policies list them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ActionKind {
-    /// Evict one pod; its controller makes a new one.
-    RestartPod,
-    /// Set the number of replicas of a workload.
-    ScaleWorkload,
-}
-
-impl ActionKind {
-    /// Every kind, in the order of the catalogue.
-    pub const ALL: [Self; 2] = [Self::RestartPod, Self::ScaleWorkload];
-
-    /// The name in policies, records and messages.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::RestartPod => "restart_pod",
-            Self::ScaleWorkload => "scale_workload",
-        }
-    }
-
-    /// The kind with this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
-    /// Its class, before a concrete plan raises the risk.
-    pub const fn class(self) -> Class {
-        match self {
-            Self::RestartPod => Class { undo: Reversibility::SelfHealing, risk: Risk::Low },
-            Self::ScaleWorkload => Class { undo: Reversibility::Exact, risk: Risk::Low },
-        }
-    }
-}
-
-/// What can be put back, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reversibility {
-    /// Every touched field gets its old value back.
-    Exact,
-    /// A controller brings back an equivalent object; there is nothing to revert.
-    SelfHealing,
-    /// The fields can be put back, and doing so has effects of its own (a rollout).
-    SideEffects,
-    /// Nothing can be put back.
-    None,
-}
-
-/// How much can go wrong. Ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words say it")]
-pub enum Risk {
-    Low,
-    Medium,
-    High,
-}
-
-/// Reversibility and risk: the column of the level table that an action stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Class {
-    /// What can be put back.
-    pub undo: Reversibility,
-    /// How much can go wrong.
-    pub risk: Risk,
 }
 
 /// One action with its exact target and parameters.
@@ -98,10 +48,108 @@ pub enum Action {
         /// The pod.
         pod: Object,
     },
+    /// Replace the pods of this workload, one after the other.
+    RestartWorkload {
+        /// The Deployment, StatefulSet or DaemonSet.
+        workload: Object,
+    },
     /// Set `spec.replicas` of this workload to this absolute value.
     ScaleWorkload {
         /// The Deployment.
         workload: Object,
+        /// The new value.
+        replicas: u32,
+    },
+    /// Give this workload a recorded template.
+    RollbackWorkload {
+        /// The Deployment, StatefulSet or DaemonSet.
+        workload: Object,
+        /// Which template.
+        template: TemplateHash,
+    },
+    /// Stop the rollout of this workload.
+    PauseRollout {
+        /// The Deployment.
+        workload: Object,
+    },
+    /// Let the rollout of this workload go on.
+    ResumeRollout {
+        /// The Deployment.
+        workload: Object,
+    },
+    /// Start no more Jobs of this CronJob.
+    SuspendCronjob {
+        /// The CronJob.
+        cronjob: Object,
+    },
+    /// Start Jobs of this CronJob again.
+    ResumeCronjob {
+        /// The CronJob.
+        cronjob: Object,
+    },
+    /// Give this autoscaler these bounds.
+    SetHpaBounds {
+        /// The HorizontalPodAutoscaler.
+        autoscaler: Object,
+        /// From and to how many replicas.
+        bounds: HpaBounds,
+    },
+    /// Take one step with one limit of this container.
+    SetResources {
+        /// The workload whose template it stands in.
+        workload: Object,
+        /// The container's name there.
+        container: String,
+        /// The step.
+        step: ResourceStep,
+    },
+    /// Let no new pod onto this node.
+    CordonNode {
+        /// The node.
+        node: Object,
+    },
+    /// Let new pods onto this node again.
+    UncordonNode {
+        /// The node.
+        node: Object,
+    },
+    /// Give this ConfigMap or Service its recorded content.
+    RestoreConfig {
+        /// The ConfigMap or Service.
+        config: Object,
+        /// Which of the versions that belay recorded.
+        version: u64,
+    },
+    /// Propose the change of another action instead of making it.
+    OpenPullRequest {
+        /// The action whose change is proposed.
+        instead_of: Box<Action>,
+    },
+    /// Run a Job that the user declared.
+    RunJob {
+        /// What it is run for.
+        about: Object,
+        /// The name of its template.
+        template: String,
+        /// What the template's schema lets be chosen.
+        parameters: BTreeMap<String, String>,
+        /// The class that the template declares.
+        declared: Class,
+    },
+}
+
+/// An action that belay's hands can carry out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doable<'a> {
+    /// Evict this pod.
+    RestartPod {
+        /// The pod.
+        pod: &'a Object,
+    },
+    /// Set the replicas of this workload.
+    ScaleWorkload {
+        /// The Deployment.
+        workload: &'a Object,
         /// The new value.
         replicas: u32,
     },
@@ -112,33 +160,140 @@ impl Action {
     pub const fn kind(&self) -> ActionKind {
         match self {
             Self::RestartPod { .. } => ActionKind::RestartPod,
+            Self::RestartWorkload { .. } => ActionKind::RestartWorkload,
             Self::ScaleWorkload { .. } => ActionKind::ScaleWorkload,
+            Self::RollbackWorkload { .. } => ActionKind::RollbackWorkload,
+            Self::PauseRollout { .. } => ActionKind::PauseRollout,
+            Self::ResumeRollout { .. } => ActionKind::ResumeRollout,
+            Self::SuspendCronjob { .. } => ActionKind::SuspendCronjob,
+            Self::ResumeCronjob { .. } => ActionKind::ResumeCronjob,
+            Self::SetHpaBounds { .. } => ActionKind::SetHpaBounds,
+            Self::SetResources { .. } => ActionKind::SetResources,
+            Self::CordonNode { .. } => ActionKind::CordonNode,
+            Self::UncordonNode { .. } => ActionKind::UncordonNode,
+            Self::RestoreConfig { .. } => ActionKind::RestoreConfig,
+            Self::OpenPullRequest { .. } => ActionKind::OpenPullRequest,
+            Self::RunJob { .. } => ActionKind::RunJob,
         }
     }
 
-    /// The object it changes.
-    pub const fn target(&self) -> &Object {
+    /// Its class, before a concrete plan raises the risk: what the catalogue says, or what the template
+    /// of a user's own Job declares.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::RunJob { declared, .. } => *declared,
+            Self::RestartPod { .. }
+            | Self::RestartWorkload { .. }
+            | Self::ScaleWorkload { .. }
+            | Self::RollbackWorkload { .. }
+            | Self::PauseRollout { .. }
+            | Self::ResumeRollout { .. }
+            | Self::SuspendCronjob { .. }
+            | Self::ResumeCronjob { .. }
+            | Self::SetHpaBounds { .. }
+            | Self::SetResources { .. }
+            | Self::CordonNode { .. }
+            | Self::UncordonNode { .. }
+            | Self::RestoreConfig { .. }
+            | Self::OpenPullRequest { .. } => self.kind().class(),
+        }
+    }
+
+    /// The object it changes, or would change.
+    pub fn target(&self) -> &Object {
         match self {
             Self::RestartPod { pod } => pod,
-            Self::ScaleWorkload { workload, .. } => workload,
+            Self::RestartWorkload { workload }
+            | Self::ScaleWorkload { workload, .. }
+            | Self::RollbackWorkload { workload, .. }
+            | Self::PauseRollout { workload }
+            | Self::ResumeRollout { workload }
+            | Self::SetResources { workload, .. } => workload,
+            Self::SuspendCronjob { cronjob } | Self::ResumeCronjob { cronjob } => cronjob,
+            Self::SetHpaBounds { autoscaler, .. } => autoscaler,
+            Self::CordonNode { node } | Self::UncordonNode { node } => node,
+            Self::RestoreConfig { config, .. } => config,
+            Self::OpenPullRequest { instead_of } => instead_of.target(),
+            Self::RunJob { about, .. } => about,
+        }
+    }
+
+    /// How many replicas it sets, or lets an autoscaler go up to.
+    pub const fn replicas(&self) -> Option<u32> {
+        match self {
+            Self::ScaleWorkload { replicas, .. } => Some(*replicas),
+            Self::SetHpaBounds { bounds, .. } => Some(bounds.max()),
+            Self::RestartPod { .. }
+            | Self::RestartWorkload { .. }
+            | Self::RollbackWorkload { .. }
+            | Self::PauseRollout { .. }
+            | Self::ResumeRollout { .. }
+            | Self::SuspendCronjob { .. }
+            | Self::ResumeCronjob { .. }
+            | Self::SetResources { .. }
+            | Self::CordonNode { .. }
+            | Self::UncordonNode { .. }
+            | Self::RestoreConfig { .. }
+            | Self::OpenPullRequest { .. }
+            | Self::RunJob { .. } => None,
+        }
+    }
+
+    /// What belay's hands make of it, or that they cannot do it yet.
+    pub const fn doable(&self) -> Result<Doable<'_>, Refusal> {
+        match self {
+            Self::RestartPod { pod } => Ok(Doable::RestartPod { pod }),
+            Self::ScaleWorkload { workload, replicas } => {
+                Ok(Doable::ScaleWorkload { workload, replicas: *replicas })
+            }
+            Self::RestartWorkload { .. }
+            | Self::RollbackWorkload { .. }
+            | Self::PauseRollout { .. }
+            | Self::ResumeRollout { .. }
+            | Self::SuspendCronjob { .. }
+            | Self::ResumeCronjob { .. }
+            | Self::SetHpaBounds { .. }
+            | Self::SetResources { .. }
+            | Self::CordonNode { .. }
+            | Self::UncordonNode { .. }
+            | Self::RestoreConfig { .. }
+            | Self::OpenPullRequest { .. }
+            | Self::RunJob { .. } => Err(Refusal::NotYet(self.kind())),
+        }
+    }
+
+    /// What it is done to, and with what: "pod `api-7f4b9`", "Deployment `web` to 5".
+    pub fn what(&self) -> String {
+        match self {
+            Self::RestartPod { pod } => restart_pod::what(pod),
+            Self::RestartWorkload { workload } => restart_workload::what(workload),
+            Self::ScaleWorkload { workload, replicas } => scale_workload::what(workload, *replicas),
+            Self::RollbackWorkload { workload, template } => rollback_workload::what(workload, template),
+            Self::PauseRollout { workload } | Self::ResumeRollout { workload } => rollout::what(workload),
+            Self::SuspendCronjob { cronjob } | Self::ResumeCronjob { cronjob } => cronjob::what(cronjob),
+            Self::SetHpaBounds { autoscaler, bounds } => hpa_bounds::what(autoscaler, *bounds),
+            Self::SetResources { workload, container, step } => resources::what(workload, container, *step),
+            Self::CordonNode { node } | Self::UncordonNode { node } => node::what(node),
+            Self::RestoreConfig { config, version } => restore_config::what(config, *version),
+            Self::OpenPullRequest { instead_of } => pull_request::what(instead_of),
+            Self::RunJob { about, template, parameters, .. } => job::what(about, template, parameters),
         }
     }
 
     /// What it does, as a person would say it: "restart pod `api-7f4b9`".
     pub fn words(&self) -> String {
-        match self {
-            Self::RestartPod { pod } => restart_pod::words(pod),
-            Self::ScaleWorkload { workload, replicas } => scale_workload::words(workload, *replicas),
-        }
+        format!("{} {}", self.kind().entry().verb.plain, self.what())
     }
 
     /// What was done, as a person would say it: "restarted pod `api-7f4b9`".
     pub fn done_words(&self) -> String {
-        match self {
-            Self::RestartPod { pod } => restart_pod::done_words(pod),
-            Self::ScaleWorkload { workload, replicas } => scale_workload::done_words(workload, *replicas),
-        }
+        format!("{} {}", self.kind().entry().verb.done, self.what())
     }
+}
+
+/// "Deployment `web`".
+fn named(object: &Object) -> String {
+    format!("{} `{}`", object.named.kind, object.named.name)
 }
 
 /// A remedy that policy could permit for an incident. The set of an incident's candidates is closed

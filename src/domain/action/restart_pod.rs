@@ -4,24 +4,30 @@
 use jiff::Timestamp;
 
 use super::live::{LivePod, Marking, changed, same};
-use super::{Action, ActionKind, Class, Risk, expiry};
+use super::{Action, ActionKind, Class, Entry, Reversibility, Risk, Verb, expiry};
 use crate::domain::ids::IntentId;
 use crate::domain::plan::{BlastRadius, Direction, Plan, Preconditions, Refusal, Undo};
 use crate::domain::target::{Kind, Object};
 use crate::domain::warrant::Applied;
 
+/// What it is by its nature.
+pub const ENTRY: Entry = Entry {
+    name: "restart_pod",
+    class: Class { undo: Reversibility::SelfHealing, risk: Risk::Low },
+    why: "its controller brings back an equal pod; there is nothing to put back",
+    raised_by: "medium for the last ready replica, or where no disruption is left in a budget",
+    does: "evicts one pod, by uid; its controller makes a new one",
+    verb: Verb { plain: "restart", doing: "restarting", done: "restarted" },
+    transient: true,
+};
+
 /// Why there is no undo, for people.
 const NO_UNDO: &str =
     "a pod that was restarted cannot be un-restarted; its controller brings back an equal one";
 
-/// "restart pod `api-7f4b9`".
-pub fn words(pod: &Object) -> String {
-    format!("restart pod `{}`", pod.named.name)
-}
-
-/// "restarted pod `api-7f4b9`".
-pub fn done_words(pod: &Object) -> String {
-    format!("restarted pod `{}`", pod.named.name)
+/// "pod `api-7f4b9`".
+pub fn what(pod: &Object) -> String {
+    format!("pod `{}`", pod.named.name)
 }
 
 /// The two writes (mark, evict), with everything that must still hold when they arrive.
@@ -115,6 +121,7 @@ fn replaced_by(live: &LivePod) -> Result<&Object, Refusal> {
         | Kind::PersistentVolumeClaim
         | Kind::HorizontalPodAutoscaler
         | Kind::PodDisruptionBudget
+        | Kind::ConfigMap
         | Kind::Other => Err(Refusal::Limit(format!(
             "`{pod}` belongs to `{controller}`, which is no controller that belay knows"
         ))),

@@ -4,23 +4,29 @@
 use jiff::Timestamp;
 
 use super::live::{LiveWorkload, Marking, changed, same};
-use super::{Action, ActionKind, Class, Risk, expiry};
+use super::{Action, ActionKind, Class, Entry, Reversibility, Risk, Verb, expiry, named};
 use crate::domain::ids::IntentId;
 use crate::domain::plan::{BlastRadius, Direction, FieldChange, Plan, Preconditions, Refusal, Undo};
 use crate::domain::target::{Kind, Object};
 use crate::domain::warrant::Applied;
 
+/// What it is by its nature.
+pub const ENTRY: Entry = Entry {
+    name: "scale_workload",
+    class: Class { undo: Reversibility::Exact, risk: Risk::Low },
+    why: "one number, put back while it still holds what belay wrote",
+    raised_by: "medium for going down",
+    does: "sets the number of replicas of a Deployment",
+    verb: Verb { plain: "scale", doing: "scaling", done: "scaled" },
+    transient: false,
+};
+
 /// The one field that is touched.
 pub const REPLICAS: &str = "/spec/replicas";
 
-/// "scale Deployment `web` to 5".
-pub fn words(workload: &Object, replicas: u32) -> String {
-    format!("scale {} `{}` to {replicas}", workload.named.kind, workload.named.name)
-}
-
-/// "scaled Deployment `web` to 5".
-pub fn done_words(workload: &Object, replicas: u32) -> String {
-    format!("scaled {} `{}` to {replicas}", workload.named.kind, workload.named.name)
+/// "Deployment `web` to 5".
+pub fn what(workload: &Object, replicas: u32) -> String {
+    format!("{} to {replicas}", named(workload))
 }
 
 /// The one write, with everything that must still hold when it arrives.

@@ -138,6 +138,7 @@ impl Writer<'_> {
             | Refusal::Api(_)
             | Refusal::Warrant(_)
             | Refusal::NotApplied(_)
+            | Refusal::NotYet(_)
             | Refusal::Unreadable(_) => self.escalate(refusal.to_string()),
         }
     }

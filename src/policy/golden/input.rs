@@ -9,7 +9,7 @@ use super::super::limits;
 use super::super::raw::{Node, Pos, Yaml};
 use super::super::reader::{Fields, Reader};
 use super::super::set::{Per, PolicySet};
-use crate::domain::action::{Action, ActionKind, Risk};
+use crate::domain::action::{Action, Risk};
 use crate::domain::alert::{Labels, Severity};
 use crate::domain::decision::{
     AlertFacts, Asked, ClusterFacts, Fact, FindingFacts, HistoryFacts, OwnerFacts, Question, TargetFacts,
@@ -53,7 +53,7 @@ pub(super) fn question(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) ->
     let owner = root.need(golden.reader, "owner")?;
     let owner = golden.owner(owner, &target.object)?;
     let action = root.need(golden.reader, "action")?;
-    let action = golden.action(action, &target.object)?;
+    let action = super::action::action(golden.reader, action, &target.object)?;
     let alert = root.need(golden.reader, "alert")?;
     let alert = golden.alert(alert)?;
     let finding = root.need(golden.reader, "finding")?;
@@ -203,20 +203,6 @@ impl<'f> Golden<'_, 'f> {
         })
     }
 
-    fn action(&mut self, node: &Node, target: &Object) -> Option<Action> {
-        let fields = self.reader.fields(node, "action", &["kind", "replicas"], &[])?;
-        let words = ActionKind::ALL.map(|kind| (kind.name(), kind));
-        let kind = fields.need(self.reader, "kind")?;
-        match self.reader.word(kind, "an action", &words)? {
-            ActionKind::RestartPod => Some(Action::RestartPod { pod: target.clone() }),
-            ActionKind::ScaleWorkload => {
-                let replicas = fields.need(self.reader, "replicas")?;
-                let replicas = self.reader.count(replicas, 0..=u32::MAX)?;
-                Some(Action::ScaleWorkload { workload: target.clone(), replicas })
-            }
-        }
-    }
-
     fn alert(&mut self, node: &Node) -> Option<AlertFacts> {
         let fields =
             self.reader.fields(node, "alert", &["labels", "severity", "age_minutes", "flaps"], &[])?;
@@ -267,7 +253,7 @@ impl<'f> Golden<'_, 'f> {
         let fields = self.reader.fields(node, "plan", &known, &[])?;
         let risks = [Risk::Low, Risk::Medium, Risk::High];
         let words = risks.map(|risk| (facts::risk_name(risk), risk));
-        let mut class = action.kind().class();
+        let mut class = action.class();
         if let Some(node) = fields.get("risk") {
             class.risk = self.reader.word(node, "a risk", &words)?;
         }

@@ -1,15 +1,18 @@
 //! Golden inputs: a question written so that people can read it, what a test changes in it, and what a
 //! policy's tests expect of it. Runs at load.
 
+mod action;
 mod input;
 
+use super::cel::Rule;
 use super::compile::Test;
-use super::decide::decide;
+use super::decide::{conclude, decide};
 use super::explain::explain;
+use super::judge::{Place, judge_at};
 use super::problem::{Problem, meant};
 use super::raw::{Key, Node, Yaml};
 use super::reader::Reader;
-use super::set::PolicySet;
+use super::set::{Environment, Origin, PolicySet};
 use crate::domain::decision::{Decision, Level, Outcome, Question};
 use input::question;
 
@@ -43,7 +46,7 @@ pub(super) fn run(set: &PolicySet, test: &Test) -> Vec<Problem> {
 }
 
 fn check(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<()> {
-    let fields = reader.fields(node, "a test", &["name", "given", "set", "expect"], &[])?;
+    let fields = reader.fields(node, "a test", &["name", "given", "set", "environment", "expect"], &[])?;
     let name = fields.need(reader, "name").and_then(|node| reader.text(node));
     let given = fields.need(reader, "given")?;
     let mut input = if matches!(given.value, Yaml::Map(_)) {
@@ -69,8 +72,33 @@ fn check(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<()> {
         reader.wrong(given.at, format!("the golden input: {}", problem.message), problem.help);
     }
     let asked = asked?;
+    let assumed = match fields.get("environment") {
+        Some(node) => Some(assumed(reader, node)?),
+        None => None,
+    };
+    let decision = match &assumed {
+        Some(environment) => conclude(set, &asked, &judge_at(set, &asked, Place::In(environment))),
+        None => decide(set, &asked),
+    };
     let expect = fields.need(reader, "expect")?;
-    compare(reader, set, &asked, expect, &name?)
+    let wrong = differences(reader, &decision, expect)?;
+    if !wrong.is_empty() {
+        let explanation = explain(set, &asked).to_string();
+        let explanation = explanation.trim_end().replace('\n', "\n     ");
+        reader.wrong(expect.at, format!("test `{}` fails: {}", name?, wrong.join(", ")), Some(explanation));
+    }
+    Some(())
+}
+
+/// The environment that a test assumes the target to be in, whatever the set declares: so the tests of a
+/// pack hold beside every policy that it is loaded with.
+fn assumed(reader: &mut Reader<'_>, node: &Node) -> Option<Environment> {
+    let fields = reader.fields(node, "a test's environment", &["name", "maxLevel"], &[])?;
+    let named = fields.get("name").map_or(Some("assumed".to_owned()), |node| reader.name(node));
+    let max_level = fields.need(reader, "maxLevel").and_then(|node| reader.level(node))?;
+    let when = Rule::compile("true").ok()?;
+    let origin = Origin { file: reader.file.into(), line: node.at.line };
+    Some(Environment { name: named?, when, max_level, strict: false, origin })
 }
 
 /// Puts a value at a dotted path, making maps on the way. A label's own dots are kept: the longest key
@@ -109,13 +137,8 @@ fn put_key(node: &mut Node, key: &str, value: &Node) {
     }
 }
 
-fn compare(
-    reader: &mut Reader<'_>,
-    set: &PolicySet,
-    asked: &Question,
-    expect: &Node,
-    name: &str,
-) -> Option<()> {
+/// What is otherwise than expected; nothing can be said where the expectation cannot be read.
+fn differences(reader: &mut Reader<'_>, decision: &Decision, expect: &Node) -> Option<Vec<String>> {
     let fields = reader.fields(expect, "expect", &["outcome", "level", "grant", "reason"], &[])?;
     let outcomes = [Outcome::Drop, Outcome::Notify, Outcome::Ask, Outcome::Act, Outcome::Escalate];
     let words = outcomes.map(|outcome| (outcome.name(), outcome));
@@ -123,17 +146,10 @@ fn compare(
     let level = fields.get("level").and_then(|node| reader.level(node));
     let grant = fields.get("grant").and_then(|node| reader.text(node));
     let reason = fields.get("reason").and_then(|node| reader.text(node));
-    let decision = decide(set, asked);
-    let wrong = differences(&decision, outcome, level, grant, reason);
-    if !wrong.is_empty() {
-        let explanation = explain(set, asked).to_string();
-        let explanation = explanation.trim_end().replace('\n', "\n     ");
-        reader.wrong(expect.at, format!("test `{name}` fails: {}", wrong.join(", ")), Some(explanation));
-    }
-    Some(())
+    Some(compare(decision, outcome, level, grant, reason))
 }
 
-fn differences(
+fn compare(
     decision: &Decision,
     outcome: Outcome,
     level: Option<Level>,

@@ -11,7 +11,7 @@ use super::ledger::{Ledger, Use};
 use super::limits::HardLimits;
 use super::steps;
 use super::warrant::{Authentic, SKEW, VerifyingKeys, Warrant};
-use crate::domain::action::{Action, PLAN_LIFE};
+use crate::domain::action::{Action, Doable, PLAN_LIFE};
 use crate::domain::canonical::Hash;
 use crate::domain::ids::IntentId;
 use crate::domain::plan::{Plan, Refusal};
@@ -91,12 +91,13 @@ impl Engine {
         let open = ledger.of_intent(intent).any(|used| settled(used).is_none());
         let recorded = done.or_else(|| outcomes.into_iter().next_back().filter(|_| !open));
         let begun = ledger.of_intent(intent).next().is_some();
-        match (self.told(plan, intent, recorded).await, &plan.action) {
+        match (self.told(plan, intent, recorded).await, plan.action.doable()) {
             // that a pod is gone says nothing of who removed it: what was never begun was not our doing
-            (Applied::Done { detail }, Action::RestartPod { pod }) if !begun => {
+            (Applied::Done { detail }, Ok(Doable::RestartPod { pod })) if !begun => {
                 Applied::Refused { refusal: Refusal::Gone { object: pod.to_string(), detail } }
             }
-            (told, Action::RestartPod { .. } | Action::ScaleWorkload { .. }) => told,
+            (told, Ok(Doable::RestartPod { .. } | Doable::ScaleWorkload { .. })) => told,
+            (_, Err(refusal)) => Applied::Refused { refusal },
         }
     }
 

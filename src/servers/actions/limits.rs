@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::action::Action;
+use crate::domain::action::{Action, Doable};
 use crate::domain::ids::Cluster;
 use crate::domain::plan::{Direction, Plan, Refusal};
 use crate::domain::target::{Named, Object};
@@ -26,11 +26,12 @@ impl HardLimits {
     /// Whether this action may be thought of at all.
     pub fn admit(&self, action: &Action) -> Result<(), Refusal> {
         self.admit_object(action.target())?;
-        match action {
-            Action::ScaleWorkload { replicas, .. } if *replicas > self.max_replicas => {
+        // before the cluster is asked anything: what it cannot do needs no read
+        match action.doable()? {
+            Doable::ScaleWorkload { replicas, .. } if replicas > self.max_replicas => {
                 limit(format!("{replicas} replicas are more than the {} it ever sets", self.max_replicas))
             }
-            Action::RestartPod { .. } | Action::ScaleWorkload { .. } => Ok(()),
+            Doable::RestartPod { .. } | Doable::ScaleWorkload { .. } => Ok(()),
         }
     }
 

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::domain::action::restart_pod::Evict;
-use crate::domain::action::{Action, restart_pod, scale_workload};
+use crate::domain::action::{Action, Doable, restart_pod, scale_workload};
 use crate::domain::ids::IntentId;
 use crate::domain::plan::{Direction, Plan, Refusal};
 use crate::domain::warrant::Applied;
@@ -18,8 +18,8 @@ const MARK_TRIES: u32 = 3;
 
 /// Works the action out against the live object and lets the API server dry-run it.
 pub async fn plan(hand: &dyn Hand, action: &Action, now: Timestamp) -> Result<Plan, Refusal> {
-    match action {
-        Action::RestartPod { pod } => {
+    match action.doable()? {
+        Doable::RestartPod { pod } => {
             let live = hand.pod(pod).await.map_err(unreadable)?;
             let plan = restart_pod::plan(live.as_ref(), pod, now)?;
             let order = restart_pod::order(&plan, live.as_ref())?;
@@ -27,9 +27,9 @@ pub async fn plan(hand: &dyn Hand, action: &Action, now: Timestamp) -> Result<Pl
             rehearsed(hand.evict(&order, Mode::DryRun).await, "the eviction")?;
             Ok(plan)
         }
-        Action::ScaleWorkload { workload, replicas } => {
+        Doable::ScaleWorkload { workload, replicas } => {
             let live = hand.workload(workload).await.map_err(unreadable)?;
-            let plan = scale_workload::plan(live.as_ref(), workload, *replicas, now)?;
+            let plan = scale_workload::plan(live.as_ref(), workload, replicas, now)?;
             let order = scale_workload::order(&plan, live.as_ref())?;
             rehearsed(hand.set_replicas(&order, Mode::DryRun).await, "the change")?;
             Ok(plan)
@@ -44,11 +44,11 @@ pub async fn plan_revert(
     intent: &IntentId,
     now: Timestamp,
 ) -> Result<Plan, Refusal> {
-    match &done.action {
-        Action::RestartPod { .. } => {
+    match done.action.doable()? {
+        Doable::RestartPod { .. } => {
             Err(Refusal::NothingToDo("a restart has no undo: hand it over to a person".to_owned()))
         }
-        Action::ScaleWorkload { workload, .. } => {
+        Doable::ScaleWorkload { workload, .. } => {
             let live = hand.workload(workload).await.map_err(unreadable)?;
             let plan = scale_workload::plan_revert(live.as_ref(), done, intent, now)?;
             let order = scale_workload::order(&plan, live.as_ref())?;
@@ -60,9 +60,10 @@ pub async fn plan_revert(
 
 /// Carries the plan out: live state once more, then the one write.
 pub async fn apply(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Applied {
-    let sent = match &plan.action {
-        Action::RestartPod { .. } => restart(hand, plan, intent).await,
-        Action::ScaleWorkload { .. } => scale(hand, plan, intent).await,
+    let sent = match plan.action.doable() {
+        Ok(Doable::RestartPod { .. }) => restart(hand, plan, intent).await,
+        Ok(Doable::ScaleWorkload { .. }) => scale(hand, plan, intent).await,
+        Err(not_yet) => Err(not_yet),
     };
     match sent {
         Ok(answer) => conclude(hand, plan, intent, answer).await,
@@ -72,13 +73,14 @@ pub async fn apply(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Applied {
 
 /// What became of the intent, read from the object.
 pub async fn look(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Applied {
-    let seen = match &plan.action {
-        Action::RestartPod { pod } => {
+    let seen = match plan.action.doable() {
+        Ok(Doable::RestartPod { pod }) => {
             hand.pod(pod).await.map(|live| restart_pod::status(live.as_ref(), plan, intent))
         }
-        Action::ScaleWorkload { workload, .. } => {
+        Ok(Doable::ScaleWorkload { workload, .. }) => {
             hand.workload(workload).await.map(|live| scale_workload::status(live.as_ref(), plan, intent))
         }
+        Err(refusal) => return Applied::Refused { refusal },
     };
     seen.unwrap_or_else(|error| Applied::Unknown { detail: error.to_string() })
 }

@@ -185,6 +185,7 @@ proptest! {
             match &candidate.action {
                 Action::RestartPod { pod } => prop_assert!(pods.iter().any(|p| p.object == *pod)),
                 Action::ScaleWorkload { workload, .. } => prop_assert_eq!(workload, &snapshot.owner.0),
+                other => prop_assert!(false, "belay's hands cannot do {other:?}"),
             }
             let again = diagnosis.candidates[..n].iter().any(|c| c.action == candidate.action);
             prop_assert!(!again, "twice");

@@ -174,6 +174,7 @@ fn expected(id: &str, plan: &Plan, evicts: bool, sent: &Value) -> (Verb, String,
             let path = format!("/apis/apps/v1/namespaces/shop/deployments/{}", named.name);
             (Verb::Patch, path, Value::Array([ops, mark(id, sent)].concat()))
         }
+        other => panic!("nothing may be sent for {other:?}"),
     }
 }
 

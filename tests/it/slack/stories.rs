@@ -82,6 +82,7 @@ fn plan(action: Action, changes: Vec<FieldChange>, blast: BlastRadius, undo: Und
     let owner = match &action {
         Action::RestartPod { .. } => object(Kind::Deployment, "api"),
         Action::ScaleWorkload { workload, .. } => workload.clone(),
+        other => panic!("no story is told of {other:?}"),
     };
     Plan {
         preconditions: Preconditions { uid: action.target().uid.clone(), generation: Some(4) },

@@ -51,6 +51,7 @@ pub(super) fn owner_kind(owner: &OwnerReference) -> Kind {
         | Kind::PersistentVolumeClaim
         | Kind::HorizontalPodAutoscaler
         | Kind::PodDisruptionBudget
+        | Kind::ConfigMap
         | Kind::Other => false,
     };
     if known { kind } else { Kind::Other }

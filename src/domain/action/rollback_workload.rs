@@ -1,0 +1,97 @@
+//! `rollback_workload`: gives a workload the template of an earlier revision, named by its hash: "the one
+//! before" would be another one at the second try.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Class, Entry, Reversibility, Risk, Verb, named};
+use crate::domain::plan::Refusal;
+use crate::domain::target::{Object, is_dns_name};
+
+/// What it is by its nature.
+pub const ENTRY: Entry = Entry {
+    name: "rollback_workload",
+    class: Class { undo: Reversibility::Exact, risk: Risk::Low },
+    why: "the template that is replaced is recorded, and the old revision is known to have worked",
+    raised_by: "medium unless the old ReplicaSet still serves; refused where a migration lies between",
+    does: "gives a workload the recorded template of an earlier revision",
+    verb: Verb { plain: "roll back", doing: "rolling back", done: "rolled back" },
+    transient: false,
+};
+
+/// The name of a recorded template: the `pod-template-hash` of a ReplicaSet, or the name of a
+/// ControllerRevision.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TemplateHash(String);
+
+impl TemplateHash {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for TemplateHash {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if is_dns_name(&text) { Ok(Self(text)) } else { Err(format!("`{text}` names no template")) }
+    }
+}
+
+impl From<TemplateHash> for String {
+    fn from(hash: TemplateHash) -> Self {
+        hash.0
+    }
+}
+
+/// "Deployment `web` to template `7c9f`".
+pub fn what(workload: &Object, template: &TemplateHash) -> String {
+    format!("{} to template `{}`", named(workload), template.as_str())
+}
+
+/// What lies between the template that runs and the one that is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Between {
+    /// Pods of the wanted template still serve.
+    pub old_serves: bool,
+    /// Data was changed in a way that the older program may not read; `None`: it cannot be told.
+    pub migration: Option<bool>,
+}
+
+/// The class of a concrete rollback.
+pub fn class(between: Between) -> Result<Class, Refusal> {
+    let undo = Reversibility::Exact;
+    match between {
+        Between { migration: Some(true), .. } => Err(Refusal::Limit(
+            "a migration lies between: the older program may not read the data".to_owned(),
+        )),
+        Between { old_serves: true, migration: Some(false) } => Ok(Class { undo, risk: Risk::Low }),
+        Between { old_serves: false, migration: Some(false) } | Between { migration: None, .. } => {
+            Ok(Class { undo, risk: Risk::Medium })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn low_only_while_the_old_one_serves_and_never_across_a_migration() {
+        let risk = |old_serves, migration| class(Between { old_serves, migration }).map(|c| c.risk).ok();
+        assert_eq!(risk(true, Some(false)), Some(Risk::Low));
+        assert_eq!(risk(false, Some(false)), Some(Risk::Medium));
+        assert_eq!(risk(true, None), Some(Risk::Medium));
+        assert_eq!(risk(true, Some(true)), None);
+        assert_eq!(risk(false, Some(true)), None);
+    }
+
+    #[test]
+    fn a_template_is_named_as_kubernetes_names_things() {
+        assert!(TemplateHash::try_from("7c9f54d8b4".to_owned()).is_ok());
+        assert!(TemplateHash::try_from("agent-6d5f".to_owned()).is_ok());
+        assert!(TemplateHash::try_from("../x".to_owned()).is_err());
+        assert!(serde_json::from_str::<TemplateHash>("\"\"").is_err());
+    }
+}
