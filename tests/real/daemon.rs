@@ -18,7 +18,7 @@ use super::alertmanager::TOKEN;
 use super::until;
 
 const BELAY: &str = env!("CARGO_BIN_EXE_belay");
-const POLICY: &str = include_str!("../../policies/demo.yaml");
+const POLICY: &str = include_str!("../../policies/demo/demo.yaml");
 
 /// The program and its world; killed when dropped.
 pub struct Belay {

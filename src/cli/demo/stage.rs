@@ -27,7 +27,7 @@ const CLUSTER: &str = "demo";
 /// When the story begins: at night, as these stories do. A fixed moment, so that every run is alike.
 const BEGINS: &str = "2026-11-21T02:00:00Z";
 /// The demo's policy, as it is shipped.
-const POLICY: &str = include_str!("../../../policies/demo.yaml");
+const POLICY: &str = include_str!("../../../policies/demo/demo.yaml");
 /// The golden inputs that the policy's own tests start from.
 const EXAMPLES: [(&str, &str); 2] = [
     ("policies/examples/oom.yaml", include_str!("../../../policies/examples/oom.yaml")),
@@ -140,7 +140,7 @@ fn policies(level: Level) -> Vec<(String, String)> {
         }
     };
     let own = |(name, text): (&str, &str)| (name.to_owned(), text.to_owned());
-    let mut files = vec![("policies/demo.yaml".to_owned(), policy)];
+    let mut files = vec![("policies/demo/demo.yaml".to_owned(), policy)];
     files.extend(EXAMPLES.map(own));
     files
 }

@@ -144,8 +144,12 @@ impl<'f> Golden<'_, 'f> {
         ];
         let fields = self.reader.fields(node, "target", &known, &[])?;
         let mut text = |key: &str| fields.need(self.reader, key).and_then(|node| self.reader.text(node));
-        let (cluster, namespace, kind, name) =
-            (text("cluster")?, text("namespace")?, text("kind")?, text("name")?);
+        let (cluster, kind, name) = (text("cluster")?, text("kind")?, text("name")?);
+        // a node is in no namespace
+        let namespace = match (fields.get("namespace"), Kind::from_name(&kind)) {
+            (None, Kind::Node) => String::new(),
+            _ => text("namespace")?,
+        };
         let uid = fields
             .get("uid")
             .and_then(|node| self.reader.text(node))

@@ -36,7 +36,7 @@ pub const BEGINS: &str = "2026-11-21T02:00:00Z";
 pub const CLUSTER: &str = "demo";
 /// How long a test waits for anything, in real time: ten times what the slowest takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-const POLICY: &str = include_str!("../../../policies/demo.yaml");
+const POLICY: &str = include_str!("../../../policies/demo/demo.yaml");
 
 /// How many houses live at once: their clocks run on while the machine is busy, so that more of them
 /// would see minutes pass between two of their own steps.
@@ -162,7 +162,7 @@ impl House {
         let text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
         let config = config::parse("the test's configuration", &text).unwrap();
         let people = Arc::new(People::default());
-        let policies = vec![("policies/demo.yaml".to_owned(), wish.policy)];
+        let policies = vec![("policies/demo/demo.yaml".to_owned(), wish.policy)];
         let given = Given {
             clock: Arc::clone(&clock),
             policies: policies.clone(),
