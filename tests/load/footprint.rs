@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::stand::{POLICY, configuration, scratch, simulated};
+use super::stand::{configuration, policies, scratch, simulated};
 
 const BELAY: &str = env!("CARGO_BIN_EXE_belay");
 /// How often the start is measured; the second and later ones find a journal.
@@ -39,8 +39,11 @@ pub fn print() {
     let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
     let (_, api) = runtime.block_on(simulated(&mut tasks, &stop));
     let dir = scratch();
-    fs::create_dir(dir.path().join("policies")).unwrap();
-    fs::write(dir.path().join("policies/default.yaml"), POLICY).unwrap();
+    fs::create_dir_all(dir.path().join("policies/examples")).unwrap();
+    for (path, text) in policies() {
+        let name = path.rsplit_once("/policies/").unwrap().1;
+        fs::write(dir.path().join("policies").join(name), text).unwrap();
+    }
     let listen = free();
     let config = dir.path().join("belay.yaml");
     fs::write(&config, configuration(dir.path(), api, &listen.to_string())).unwrap();

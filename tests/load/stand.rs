@@ -21,8 +21,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// The policy that is shipped to begin with.
-pub const POLICY: &str = include_str!("../../policies/default.yaml");
+/// The policies that are shipped to begin with.
+pub fn policies() -> Vec<(String, String)> {
+    config::policies(&Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")).unwrap()
+}
 
 /// Whether what is taken in is worked on meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +85,7 @@ pub async fn start(loops: Loops) -> Stand {
     let config = config::parse("the measure", &configuration(dir.path(), api, "127.0.0.1:0")).unwrap();
     let given = Given {
         clock: Arc::new(SystemClock),
-        policies: vec![("default.yaml".to_owned(), POLICY.to_owned())],
+        policies: policies(),
         messenger: Arc::new(Nobody),
         pager: Arc::new(Nobody),
     };

@@ -1,6 +1,7 @@
 //! From files to a policy set: all of them or none, with every error of every file at once.
 
 mod grants;
+mod own;
 mod people;
 mod rules;
 
@@ -37,9 +38,12 @@ where
 
     let mut problems = Vec::new();
     let documents: Vec<Document> = files.iter().filter_map(|file| document(file, &mut problems)).collect();
-    let (set, tests) = compile(documents, hash, &mut problems);
+    let (set, tests) = compile(documents, hash, None, &mut problems);
     if problems.is_empty() {
-        problems.extend(tests.iter().flat_map(|test| golden::run(&set, test)));
+        let mut own = own::Own::new(&files, hash);
+        for test in &tests {
+            problems.extend(golden::run(own.of(test).unwrap_or(&set), test));
+        }
     }
     problems.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
     if problems.is_empty() { Ok(set) } else { Err(Errors(problems)) }
@@ -60,6 +64,8 @@ enum Kind {
 
 /// A test of a policy file, with the file it stands in.
 pub(super) struct Test {
+    /// The owner of the file.
+    pub owner: String,
     pub file: String,
     pub text: String,
     pub node: Node,
@@ -163,6 +169,9 @@ impl Gathered {
 
 type Section = fn(&mut Gathered, &mut Reader<'_>, &Spec<'_>);
 
+/// How many of the sections speak of people.
+const PEOPLE: usize = 2;
+
 /// Sections in the order in which they refer to one another.
 const SECTIONS: [Section; 8] = [
     people::groups,
@@ -176,13 +185,16 @@ const SECTIONS: [Section; 8] = [
 ];
 
 struct Spec<'n> {
+    owner: String,
     shadow: bool,
     fields: super::reader::Fields<'n>,
 }
 
+/// Compiles the documents; with `only`, the rules of that owner alone (the people of all).
 fn compile(
     mut documents: Vec<Document<'_>>,
     hash: Hash,
+    only: Option<&str>,
     problems: &mut Vec<Problem>,
 ) -> (PolicySet, Vec<Test>) {
     let mut gathered = Gathered::default();
@@ -195,9 +207,10 @@ fn compile(
             Kind::Example => None,
         })
         .collect();
-    for section in SECTIONS {
+    for (i, section) in SECTIONS.into_iter().enumerate() {
         for (document, spec) in documents.iter_mut().zip(&specs) {
-            if let Some(spec) = spec {
+            let counts = |spec: &Spec<'_>| i < PEOPLE || only.is_none_or(|owner| owner == spec.owner);
+            if let Some(spec) = spec.as_ref().filter(|spec| counts(spec)) {
                 section(&mut gathered, &mut document.reader, spec);
             }
         }
@@ -206,8 +219,9 @@ fn compile(
     for (document, spec) in documents.iter_mut().zip(&specs) {
         let items = spec.as_ref().and_then(|spec| spec.fields.get("tests"));
         let (file, text) = (document.reader.file.to_owned(), document.reader.text.to_owned());
+        let owner = spec.as_ref().map(|spec| spec.owner.clone()).unwrap_or_default();
         tests.extend(document.reader.list(items, |_, node| {
-            Some(Test { file: file.clone(), text: text.clone(), node: node.clone() })
+            Some(Test { owner: owner.clone(), file: file.clone(), text: text.clone(), node: node.clone() })
         }));
     }
     let examples = documents
@@ -235,14 +249,12 @@ fn finish(gathered: Gathered, hash: Hash, examples: Vec<(String, Node)>) -> Poli
 
 fn spec<'n>(reader: &mut Reader<'_>, body: &'n Node) -> Option<Spec<'n>> {
     let root = reader.fields(body, "the file", &["apiVersion", "kind", "metadata", "spec"], &[])?;
+    let mut owner = String::new();
     if let Some(metadata) = root.need(reader, "metadata")
         && let Some(metadata) = reader.fields(metadata, "metadata", &["name", "owner"], &[])
     {
-        for key in ["name", "owner"] {
-            if let Some(node) = metadata.need(reader, key) {
-                reader.name(node);
-            }
-        }
+        metadata.need(reader, "name").and_then(|node| reader.name(node));
+        owner = metadata.need(reader, "owner").and_then(|node| reader.name(node)).unwrap_or_default();
     }
     let known = [
         "mode",
@@ -262,7 +274,7 @@ fn spec<'n>(reader: &mut Reader<'_>, body: &'n Node) -> Option<Spec<'n>> {
     }
     let fields = reader.fields(node, "spec", &known, &["scope", "ceilings"])?;
     let shadow = fields.get("mode").and_then(|node| mode(reader, node)).unwrap_or(false);
-    Some(Spec { shadow, fields })
+    Some(Spec { owner, shadow, fields })
 }
 
 /// Whether the mode is shadow.

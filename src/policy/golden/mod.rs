@@ -38,6 +38,12 @@ fn find<'s>(set: &'s PolicySet, name: &str) -> Option<&'s Node> {
     set.examples.iter().find(|(n, _)| n == name || n.ends_with(&suffix)).map(|(_, node)| node)
 }
 
+/// Whether a test is about its owner's rules alone: one that assumes an environment.
+pub(super) fn stands_alone(test: &Test) -> bool {
+    let Yaml::Map(entries) = &test.node.value else { return false };
+    entries.iter().any(|(key, _)| key.text == "environment")
+}
+
 /// Runs one test; what is wrong with it, or with the set.
 pub(super) fn run(set: &PolicySet, test: &Test) -> Vec<Problem> {
     let mut reader = Reader { file: &test.file, text: &test.text, problems: Vec::new() };
@@ -84,7 +90,8 @@ fn check(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<()> {
     let wrong = differences(reader, &decision, expect)?;
     if !wrong.is_empty() {
         let explanation = explain(set, &asked).to_string();
-        let note = if assumed.is_some() { "\n\nshown without the environment that the test assumes" } else { "" };
+        let note =
+            if assumed.is_some() { "\n\nshown without the environment that the test assumes" } else { "" };
         let explanation = format!("{}{note}", explanation.trim_end()).replace('\n', "\n     ");
         reader.wrong(expect.at, format!("test `{}` fails: {}", name?, wrong.join(", ")), Some(explanation));
     }

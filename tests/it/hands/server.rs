@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use belay::domain::action::live::Marking;
-use belay::domain::action::{Class, Reversibility, Risk};
+use belay::domain::action::{
+    Action, ActionKind, Class, HpaBounds, Resource, ResourceStep, Reversibility, Risk, TemplateHash,
+};
 use belay::domain::ids::{Cluster, IntentId};
 use belay::domain::plan::{Plan, Refusal, Undo};
 use belay::domain::target::{Kind, RootOwner};
@@ -14,7 +16,7 @@ use jiff::SignedDuration;
 use super::fake::Fault;
 use super::world::{Bench, object, owner, pod, restart, scale_to, start};
 
-async fn planned(bench: &Bench, action: &belay::domain::action::Action) -> Plan {
+async fn planned(bench: &Bench, action: &Action) -> Plan {
     bench.actions().plan(action, &owner()).await.unwrap().unwrap()
 }
 
@@ -257,7 +259,7 @@ async fn the_hard_limits_hold_whoever_asks() {
     let with = |change: fn(&mut belay::domain::target::Object), replicas: u32| {
         let mut workload = object(Kind::Deployment, "web", "u-web");
         change(&mut workload);
-        belay::domain::action::Action::ScaleWorkload { workload, replicas }
+        Action::ScaleWorkload { workload, replicas }
     };
     let cases = [
         (with(|_| {}, 13), "13 replicas are more than the 12"),
@@ -279,6 +281,64 @@ async fn the_hard_limits_hold_whoever_asks() {
     plan.blast.replica_delta = 9;
     let why = refusal(applied(&bench, &plan, "w1", "inc-0").await);
     assert!(matches!(why, Refusal::Limit(_)), "{why:?}");
+    assert!(bench.hand.world().sent.is_empty());
+}
+
+/// One action of each kind that belay's hands have not learnt.
+fn not_yet() -> Vec<Action> {
+    let web = || object(Kind::Deployment, "web", "u-web");
+    let cron = || object(Kind::CronJob, "nightly", "u-cron");
+    let node = || object(Kind::Node, "worker-3", "u-node");
+    let class = Class { undo: Reversibility::Exact, risk: Risk::Low };
+    vec![
+        Action::RestartWorkload { workload: web() },
+        Action::RollbackWorkload {
+            workload: web(),
+            template: TemplateHash::try_from("7c9f".to_owned()).unwrap(),
+        },
+        Action::PauseRollout { workload: web() },
+        Action::ResumeRollout { workload: web() },
+        Action::SuspendCronjob { cronjob: cron() },
+        Action::ResumeCronjob { cronjob: cron() },
+        Action::SetHpaBounds {
+            autoscaler: object(Kind::HorizontalPodAutoscaler, "web", "u-hpa"),
+            bounds: HpaBounds::new(2, 12).unwrap(),
+        },
+        Action::SetResources {
+            workload: web(),
+            container: "web".into(),
+            step: ResourceStep::new(Resource::Cpu, 500, 750).unwrap(),
+        },
+        Action::CordonNode { node: node() },
+        Action::UncordonNode { node: node() },
+        Action::RestoreConfig { config: object(Kind::ConfigMap, "flags", "u-flags"), version: 7 },
+        Action::OpenPullRequest { instead_of: Box::new(scale_to(5)) },
+        Action::RunJob { about: web(), template: "rerun".into(), parameters: [].into(), declared: class },
+    ]
+}
+
+#[tokio::test]
+async fn what_belay_cannot_do_yet_is_refused_by_name_and_nothing_is_sent() {
+    let bench = Bench::new().await;
+    let kinds: Vec<ActionKind> = not_yet().iter().map(Action::kind).collect();
+    let missing = ActionKind::ALL.into_iter().filter(|kind| !kind.can_be_carried_out());
+    assert_eq!(kinds, missing.collect::<Vec<_>>());
+    for (i, action) in not_yet().into_iter().enumerate() {
+        let kind = action.kind();
+        let why = bench.actions().plan(&action, &owner()).await.unwrap().unwrap_err();
+        assert_eq!(why, Refusal::NotYet(kind));
+        assert_eq!(why.to_string(), format!("belay cannot carry this out yet: `{}`", kind.name()));
+        // a plan that somebody else made and had signed is no way round
+        let mut plan = planned(&bench, &scale_to(5)).await;
+        plan.preconditions.uid.clone_from(&action.target().uid);
+        plan.action = action;
+        let made = refusal(applied(&bench, &plan, &format!("w{i}"), "inc-0").await);
+        assert_eq!(made, Refusal::NotYet(kind));
+        let status = bench.actions().status(&plan, &IntentId::new("inc-1")).await.unwrap();
+        assert_eq!(refusal(status), Refusal::NotYet(kind));
+        let back = bench.actions().plan_revert(&plan, &IntentId::new("inc-0")).await.unwrap();
+        assert_eq!(back, Err(Refusal::NotYet(kind)));
+    }
     assert!(bench.hand.world().sent.is_empty());
 }
 

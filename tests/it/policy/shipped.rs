@@ -1,32 +1,12 @@
 //! The policies that belay ships, and the manual beside them.
 
-use belay::domain::decision::{Level, Outcome};
 use belay::policy::explain;
 
-use super::{OOM, SATURATION, ask, decided, read, set, shipped, shown, with_examples};
+use super::{OOM, ask, read, set, shipped, shown, with_examples};
 
 #[test]
 fn the_demo_loads_with_its_tests() {
     shipped("demo.yaml");
-}
-
-#[test]
-fn the_default_pack_acts_nowhere_until_an_environment_is_declared() {
-    let set = shipped("default.yaml");
-    for given in [OOM, SATURATION] {
-        let decision = decided(&set, given, &[]);
-        assert_eq!(
-            (decision.outcome, decision.reasons[0].code.as_str()),
-            (Outcome::Notify, "environment/none")
-        );
-    }
-    // A reached limit is heard all the same.
-    assert_eq!(decided(&set, OOM, &[("history.per_target", "1")]).outcome, Outcome::Escalate);
-    let mine = "apiVersion: belay.dev/v1\nkind: Policy\nmetadata: { name: mine, owner: us }\nspec:\n  environments:\n    - { name: shop, when: \"target.namespace == 'shop'\", maxLevel: 3, ladder: off }\n";
-    let files = [("mine.yaml", mine.to_owned()), ("default.yaml", read("default.yaml")), (OOM, read(OOM))];
-    let set = belay::policy::load(files).unwrap();
-    let decision = decided(&set, OOM, &[]);
-    assert_eq!((decision.outcome, decision.level.map(Level::number)), (Outcome::Act, Some(3)));
 }
 
 /// Every policy in the manual loads, with its tests.
