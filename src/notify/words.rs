@@ -119,9 +119,8 @@ pub fn act(plan: &Plan, form: Form) -> String {
         }
         (Err(_), Direction::Revert) => {
             let verb = match form {
-                Form::Do => "put back",
+                Form::Do | Form::Done => "put back",
                 Form::Doing => "putting back",
-                Form::Done => "put back",
             };
             format!("{verb} what was done to {}", object(plan.action.target()))
         }

@@ -90,9 +90,9 @@ fn check(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<()> {
     let wrong = differences(reader, &decision, expect)?;
     if !wrong.is_empty() {
         let explanation = explain(set, &asked).to_string();
-        let note =
+        let assumption =
             if assumed.is_some() { "\n\nshown without the environment that the test assumes" } else { "" };
-        let explanation = format!("{}{note}", explanation.trim_end()).replace('\n', "\n     ");
+        let explanation = format!("{}{assumption}", explanation.trim_end()).replace('\n', "\n     ");
         reader.wrong(expect.at, format!("test `{}` fails: {}", name?, wrong.join(", ")), Some(explanation));
     }
     Some(())
