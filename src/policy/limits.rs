@@ -184,7 +184,7 @@ fn blast(blast: &Blast, question: &Question) -> Vec<Check> {
     }
     if blast.respect_budgets
         && let Some(allows) = budget_allows
-        && question.action.kind() == ActionKind::RestartPod
+        && [ActionKind::RestartPod, ActionKind::RestartWorkload].contains(&question.action.kind())
     {
         check("respectBudgets", allows == 0, format!("the disruption budget allows {allows}"));
     }
