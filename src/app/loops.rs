@@ -148,7 +148,7 @@ impl Daemon {
 
     async fn perform(&self, job: &Job, claimed: &Claimed) -> Ended {
         let done = match job {
-            Job::Route => self.route(claimed).await.map(|()| Ended::Done),
+            Job::Route { deliveries } => self.route(claimed, *deliveries).await.map(|()| Ended::Done),
             Job::Reconcile => self.reconcile().await.map(|()| Ended::Done),
             Job::Incident { effect } => {
                 let incident = IncidentId::new(claimed.work.stream.as_str());

@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod build;
+mod desk;
 mod effects;
 mod facts;
 mod incidents;
@@ -70,6 +71,7 @@ struct Inner {
     signer: Signer,
     metrics: Metrics,
     missing: reconcile::Missing,
+    desk: desk::Desk,
 }
 
 impl Daemon {
@@ -81,6 +83,7 @@ impl Daemon {
             signer,
             metrics: Metrics::default(),
             missing: reconcile::Missing::default(),
+            desk: desk::Desk::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -88,6 +91,10 @@ impl Daemon {
     /// The ports.
     pub fn ports(&self) -> &Ports {
         &self.inner.ports
+    }
+
+    fn desk(&self) -> &desk::Desk {
+        &self.inner.desk
     }
 
     /// The metrics.

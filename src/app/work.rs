@@ -10,8 +10,11 @@ use crate::ports::store::Work;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum Job {
-    /// Give each alert of the delivery that this was enqueued with to its incident.
-    Route,
+    /// Give each alert of the deliveries that this was enqueued with to its incident.
+    Route {
+        /// How many deliveries: the last is the entry that the work was enqueued with.
+        deliveries: usize,
+    },
     /// Compare what is open with what Alertmanager knows.
     Reconcile,
     /// Carry out an effect of an incident.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::action::Candidate;
-use super::alert::{Alert, Delivery};
+use super::alert::Alert;
 use super::canonical::Hash;
 use super::decision::{ApprovalRule, Decided, Person, Terms};
 use super::evidence::Evidence;
@@ -26,10 +26,8 @@ pub enum Record {
     // ---- streams of the daemon ----
     /// A webhook body was taken in (stream `intake`).
     Received {
-        /// Its readable content.
-        delivery: Delivery,
-        /// The SHA-256 of the body as it came.
-        body: Hash,
+        /// The body as it came: the evidence itself, which `intake::parse` reads whenever it is worked on.
+        body: String,
     },
     /// A body over the limit was drained and not read (stream `intake`); reconciliation makes up for it.
     Oversize {

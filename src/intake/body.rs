@@ -115,7 +115,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 }
 
 /// Reads a body.
-pub fn parse(body: &[u8]) -> Result<Delivery, BadBody> {
+pub fn parse(body: &str) -> Result<Delivery, BadBody> {
     let raw: RawBody<'_> = read(body).map_err(|(path, error)| BadBody::Shape { path, error })?;
     if raw.version != "4" {
         return Err(BadBody::Version(raw.version.chars().take(40).collect()));
@@ -127,7 +127,7 @@ pub fn parse(body: &[u8]) -> Result<Delivery, BadBody> {
     let mut alerts = Vec::with_capacity(count);
     let mut unreadable = Vec::new();
     for (index, alert) in raw.alerts.into_iter().enumerate() {
-        match read(alert.get().as_bytes()).and_then(checked) {
+        match read(alert.get()).and_then(checked) {
             Ok(alert) => alerts.push(alert),
             Err((path, error)) => {
                 // the path of the alert itself is `.`
@@ -145,9 +145,18 @@ pub fn parse(body: &[u8]) -> Result<Delivery, BadBody> {
     Ok(Delivery { receiver, group_key, external_url, truncated, alerts, unreadable })
 }
 
+/// A body as text, which JSON always is.
+pub fn text(body: Vec<u8>) -> Result<String, BadBody> {
+    String::from_utf8(body).map_err(|e| BadBody::Shape { path: ".".to_owned(), error: e.to_string() })
+}
+
 /// Parses JSON; an error names its path.
-fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, (String, String)> {
-    let mut json = serde_json::Deserializer::from_slice(json);
+fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, (String, String)> {
+    // keeping track of the path costs as much again as reading does: it is kept once something is wrong
+    if let Ok(value) = serde_json::from_str(text) {
+        return Ok(value);
+    }
+    let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json)
         .map_err(|e| (e.path().to_string(), e.inner().to_string()))?;
     json.end().map_err(|e| (".".to_owned(), e.to_string()))?;

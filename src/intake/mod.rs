@@ -3,5 +3,5 @@
 mod body;
 mod target;
 
-pub use body::{BadBody, parse};
+pub use body::{BadBody, parse, text};
 pub use target::target;

@@ -73,7 +73,12 @@ pub(super) fn prepare(mut step: Append) -> Result<Prepared, AppendError> {
 /// The body of an entry. Its keys are written in the order of the canonical form, so that the record's
 /// canonical JSON can be put in as it is.
 pub(super) fn body(step: &Append, seq: u64, record: &str) -> Result<String, AppendError> {
-    let (at, stream) = (text_of(&step.at)?, text_of(&step.stream)?);
+    // a text has but one form in JSON
+    let plain = |e: serde_json::Error| AppendError::Unwritable(e.to_string());
+    let (at, stream) = (
+        serde_json::to_string(&step.at).map_err(plain)?,
+        serde_json::to_string(&step.stream).map_err(plain)?,
+    );
     Ok(format!(r#"{{"at":{at},"record":{record},"seq":{seq},"stream":{stream},"v":{VERSION}}}"#))
 }
 

@@ -106,16 +106,36 @@ impl Line {
         (step, written.collect())
     }
 
-    /// The bytes of the line that follows one with the hash `prev`, and its own hash.
-    pub(super) fn render(&self, prev: Hash) -> Result<(Vec<u8>, Hash), AppendError> {
-        let step = serde_json::to_string(self).map_err(|e| AppendError::Unwritable(e.to_string()))?;
-        let hash = link(prev, step.as_bytes());
-        let text = [BEFORE_HASH, &hash.to_string(), BEFORE_STEP, &step, AFTER_STEP].concat();
-        if text.len() > MAX_LINE {
-            let size = text.len();
+    /// Adds the line, which follows one with the hash `prev`, to `lines`; gives its own hash. After an
+    /// error `lines` is as it was.
+    pub(super) fn render(&self, prev: Hash, lines: &mut Vec<u8>) -> Result<Hash, AppendError> {
+        let start = lines.len();
+        let rendered = self.add(prev, lines);
+        if rendered.is_err() {
+            lines.truncate(start);
+        }
+        rendered
+    }
+
+    fn add(&self, prev: Hash, lines: &mut Vec<u8>) -> Result<Hash, AppendError> {
+        let start = lines.len();
+        let bodies: usize = self.entries.iter().map(|entry| entry.body.get().len()).sum();
+        // the rest of a usual line is a job, a timer or two, and 200 bytes around each entry
+        lines.reserve(bodies + 256 * (self.entries.len() + 4));
+        lines.extend_from_slice(BEFORE_HASH.as_bytes());
+        let told = lines.len()..lines.len() + 64;
+        lines.extend_from_slice(Hash::ZERO.to_string().as_bytes());
+        lines.extend_from_slice(BEFORE_STEP.as_bytes());
+        let step = lines.len()..;
+        serde_json::to_writer(&mut *lines, self).map_err(|e| AppendError::Unwritable(e.to_string()))?;
+        let hash = link(prev, lines.get(step).unwrap_or_default());
+        lines.splice(told, hash.to_string().into_bytes());
+        lines.extend_from_slice(AFTER_STEP.as_bytes());
+        let size = lines.len() - start;
+        if size > MAX_LINE {
             return Err(AppendError::Unwritable(format!("it has {size} bytes of {MAX_LINE}")));
         }
-        Ok((text.into_bytes(), hash))
+        Ok(hash)
     }
 
     /// Reads a line (with its line feed) that must follow one with the hash `prev`, as number `line`.
