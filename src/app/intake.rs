@@ -49,7 +49,7 @@ impl Daemon {
     /// Takes a webhook body in. When this returns, it is durable and nothing has been worked on yet.
     pub async fn receive(&self, body: Vec<u8>) -> Result<Receipt, ReceiveError> {
         let body = intake::text(body)?;
-        let alerts = intake::parse(&body)?.alerts.len();
+        let alerts = intake::readable(&body)?;
         let seq = self.keep(body.into()).await?;
         self.metrics().deliveries.inc();
         Ok(Receipt { seq, alerts })

@@ -183,7 +183,7 @@ pub struct Entry {
     pub at: Timestamp,
     /// What it says.
     pub record: Record,
-    /// `SHA-256(previous hash ‖ body)`, where the body is the exact bytes that are stored.
+    /// `SHA-256(previous hash ‖ SHA-256(body))`, where the body is the exact bytes that are stored.
     pub hash: Hash,
 }
 

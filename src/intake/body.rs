@@ -2,6 +2,8 @@
 //! Unknown fields are ignored; what is known must be right. A body with some unreadable alerts keeps
 //! the readable ones.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -52,13 +54,14 @@ pub enum BadBody {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawBody<'a> {
-    version: String,
-    #[serde(default)]
-    receiver: String,
-    #[serde(default)]
-    group_key: String,
-    #[serde(default, rename = "externalURL")]
-    external_url: String,
+    #[serde(borrow)]
+    version: Text<'a>,
+    #[serde(borrow, default)]
+    receiver: Text<'a>,
+    #[serde(borrow, default)]
+    group_key: Text<'a>,
+    #[serde(borrow, default, rename = "externalURL")]
+    external_url: Text<'a>,
     #[serde(default)]
     truncated_alerts: u64,
     #[serde(borrow)]
@@ -67,24 +70,37 @@ struct RawBody<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawAlert {
+struct RawAlert<'a> {
     status: AlertStatus,
-    labels: StrictMap,
-    #[serde(default)]
-    annotations: StrictMap,
+    #[serde(borrow)]
+    labels: StrictMap<'a>,
+    #[serde(borrow, default)]
+    annotations: StrictMap<'a>,
     starts_at: Timestamp,
     ends_at: Option<Timestamp>,
-    #[serde(default, rename = "generatorURL")]
-    generator_url: String,
-    fingerprint: String,
+    #[serde(borrow, default, rename = "generatorURL")]
+    generator_url: Text<'a>,
+    #[serde(borrow)]
+    fingerprint: Text<'a>,
 }
+
+/// Text that is read where it lies, unless it holds escapes: before a delivery is acknowledged it is only
+/// looked at, and nothing of it is kept.
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A map of text to text that refuses a key given twice: parsers that disagree on which one counts have
 /// been used to smuggle.
 #[derive(Default)]
-struct StrictMap(Labels);
+struct StrictMap<'a>(BTreeMap<Text<'a>, Text<'a>>);
 
-impl<'de> Deserialize<'de> for StrictMap {
+impl StrictMap<'_> {
+    fn into_labels(self) -> Labels {
+        self.0.into_iter().map(|(key, value)| (key.0.into_owned(), value.0.into_owned())).collect()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for StrictMap<'a> {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         d.deserialize_map(StrictVisitor)
     }
@@ -93,20 +109,20 @@ impl<'de> Deserialize<'de> for StrictMap {
 struct StrictVisitor;
 
 impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = StrictMap;
+    type Value = StrictMap<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a map of text to text")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StrictMap, A::Error> {
-        let mut labels = Labels::new();
-        while let Some((key, value)) = map.next_entry::<String, String>()? {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StrictMap<'de>, A::Error> {
+        let mut labels = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry::<Text<'de>, Text<'de>>()? {
             if labels.len() == MAX_LABELS {
                 return Err(de::Error::custom(format_args!("more than {MAX_LABELS} entries")));
             }
             if labels.contains_key(&key) {
-                return Err(de::Error::custom(format_args!("`{key}` is given twice")));
+                return Err(de::Error::custom(format_args!("`{}` is given twice", key.0)));
             }
             labels.insert(key, value);
         }
@@ -116,9 +132,30 @@ impl<'de> Visitor<'de> for StrictVisitor {
 
 /// Reads a body.
 pub fn parse(body: &str) -> Result<Delivery, BadBody> {
-    let raw: RawBody<'_> = read(body).map_err(|(path, error)| BadBody::Shape { path, error })?;
-    if raw.version != "4" {
-        return Err(BadBody::Version(raw.version.chars().take(40).collect()));
+    let (raw, alerts, unreadable) = split(body)?;
+    let RawBody { receiver, group_key, external_url, truncated_alerts: truncated, .. } = raw;
+    Ok(Delivery {
+        receiver: receiver.0.into_owned(),
+        group_key: group_key.0.into_owned(),
+        external_url: external_url.0.into_owned(),
+        truncated,
+        alerts: alerts.into_iter().map(owned).collect(),
+        unreadable,
+    })
+}
+
+/// How many alerts of a body can be read: what `parse` would give, or refuse.
+pub fn readable(body: &str) -> Result<usize, BadBody> {
+    split(body).map(|(_, alerts, _)| alerts.len())
+}
+
+type Split<'a> = (RawBody<'a>, Vec<RawAlert<'a>>, Vec<Unreadable>);
+
+/// A body's alerts, as far as they can be read.
+fn split(body: &str) -> Result<Split<'_>, BadBody> {
+    let mut raw: RawBody<'_> = read(body).map_err(|(path, error)| BadBody::Shape { path, error })?;
+    if raw.version.0 != "4" {
+        return Err(BadBody::Version(raw.version.0.chars().take(40).collect()));
     }
     if raw.alerts.len() > MAX_ALERTS {
         return Err(BadBody::TooMany(raw.alerts.len()));
@@ -126,7 +163,7 @@ pub fn parse(body: &str) -> Result<Delivery, BadBody> {
     let count = raw.alerts.len();
     let mut alerts = Vec::with_capacity(count);
     let mut unreadable = Vec::new();
-    for (index, alert) in raw.alerts.into_iter().enumerate() {
+    for (index, alert) in std::mem::take(&mut raw.alerts).into_iter().enumerate() {
         match read(alert.get()).and_then(checked) {
             Ok(alert) => alerts.push(alert),
             Err((path, error)) => {
@@ -141,8 +178,7 @@ pub fn parse(body: &str) -> Result<Delivery, BadBody> {
         let Unreadable { path, error, .. } = first.clone();
         return Err(BadBody::NoneReadable { count, path, error });
     }
-    let RawBody { receiver, group_key, external_url, truncated_alerts: truncated, .. } = raw;
-    Ok(Delivery { receiver, group_key, external_url, truncated, alerts, unreadable })
+    Ok((raw, alerts, unreadable))
 }
 
 /// A body as text, which JSON always is.
@@ -163,22 +199,26 @@ fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, (String, String)> {
     Ok(value)
 }
 
-fn checked(raw: RawAlert) -> Result<Alert, (String, String)> {
-    let hex = raw.fingerprint.len() == 16 && raw.fingerprint.bytes().all(|b| b.is_ascii_hexdigit());
+fn checked(raw: RawAlert<'_>) -> Result<RawAlert<'_>, (String, String)> {
+    let hex = raw.fingerprint.0.len() == 16 && raw.fingerprint.0.bytes().all(|b| b.is_ascii_hexdigit());
     if !hex {
         return Err(("fingerprint".into(), "expected 16 hex digits".into()));
     }
     if raw.status == AlertStatus::Resolved && raw.ends_at.is_none() {
         return Err(("endsAt".into(), "a resolved alert says when it ended".into()));
     }
-    Ok(Alert {
-        fingerprint: Fingerprint::new(raw.fingerprint.to_ascii_lowercase()),
+    Ok(raw)
+}
+
+fn owned(raw: RawAlert<'_>) -> Alert {
+    Alert {
+        fingerprint: Fingerprint::new(raw.fingerprint.0.to_ascii_lowercase()),
         status: raw.status,
-        labels: raw.labels.0,
-        annotations: raw.annotations.0,
+        labels: raw.labels.into_labels(),
+        annotations: raw.annotations.into_labels(),
         starts_at: raw.starts_at,
         // a firing alert carries Go's zero time, or (from some senders) a moment in the future
         ends_at: raw.ends_at.filter(|_| raw.status == AlertStatus::Resolved),
-        generator_url: raw.generator_url,
-    })
+        generator_url: raw.generator_url.0.into_owned(),
+    }
 }

@@ -3,5 +3,5 @@
 mod body;
 mod target;
 
-pub use body::{BadBody, parse, text};
+pub use body::{BadBody, parse, readable, text};
 pub use target::target;

@@ -157,7 +157,7 @@ fn stage(
         .collect();
     let (stream, first) = (step.stream.clone(), written.first().map(|w| w.seq));
     let before = lines.len();
-    let hash = Line::of(start.lines + 1, step, written)?.render(start.hash, lines)?;
+    let hash = Line::of(start.lines + 1, step, written).render(start.hash, lines)?;
     let offset = start.offset + (lines.len() - before) as u64;
     let end = Position { lines: start.lines + 1, offset, hash };
     note_place(&mut tx, &stream, first, start, end);

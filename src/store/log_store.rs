@@ -282,7 +282,7 @@ fn read(medium: &dyn Medium, places: &Places) -> Result<Vec<Durable<Entry>>, Sto
     for (start, end) in ranges {
         let (_, written) = line_at(medium, *start, *end)?.map_err(damaged)?.into_step();
         for text in written {
-            prev = entries::link(prev, text.body.as_bytes());
+            prev = entries::link(prev, text.digest.bytes());
             let entry = entries::decode(&text).map_err(damaged)?;
             if entry.hash != prev || entry.stream != head.stream {
                 return Err(damaged(format!("entry {} is not what was written", entry.seq)));
