@@ -53,7 +53,7 @@ pub enum BadBody {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawBody<'a> {
+struct RawBody<'a, A> {
     #[serde(borrow)]
     version: Text<'a>,
     #[serde(borrow, default)]
@@ -64,8 +64,7 @@ struct RawBody<'a> {
     external_url: Text<'a>,
     #[serde(default)]
     truncated_alerts: u64,
-    #[serde(borrow)]
-    alerts: Vec<&'a RawValue>,
+    alerts: Vec<A>,
 }
 
 #[derive(Deserialize)]
@@ -146,14 +145,24 @@ pub fn parse(body: &str) -> Result<Delivery, BadBody> {
 
 /// How many alerts of a body can be read: what `parse` would give, or refuse.
 pub fn readable(body: &str) -> Result<usize, BadBody> {
+    // nearly always all of it is good, and once through is enough to see that
+    if let Ok(RawBody { version: Text(version), alerts, .. }) =
+        serde_json::from_str::<RawBody<'_, RawAlert<'_>>>(body)
+        && version == "4"
+        && alerts.len() <= MAX_ALERTS
+        && alerts.iter().all(|alert| wrong(alert).is_none())
+    {
+        return Ok(alerts.len());
+    }
     split(body).map(|(_, alerts, _)| alerts.len())
 }
 
-type Split<'a> = (RawBody<'a>, Vec<RawAlert<'a>>, Vec<Unreadable>);
+type Split<'a> = (RawBody<'a, &'a RawValue>, Vec<RawAlert<'a>>, Vec<Unreadable>);
 
 /// A body's alerts, as far as they can be read.
 fn split(body: &str) -> Result<Split<'_>, BadBody> {
-    let mut raw: RawBody<'_> = read(body).map_err(|(path, error)| BadBody::Shape { path, error })?;
+    let mut raw: RawBody<'_, &RawValue> =
+        read(body).map_err(|(path, error)| BadBody::Shape { path, error })?;
     if raw.version.0 != "4" {
         return Err(BadBody::Version(raw.version.0.chars().take(40).collect()));
     }
@@ -200,14 +209,22 @@ fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, (String, String)> {
 }
 
 fn checked(raw: RawAlert<'_>) -> Result<RawAlert<'_>, (String, String)> {
+    match wrong(&raw) {
+        None => Ok(raw),
+        Some((path, error)) => Err((path.to_owned(), error.to_owned())),
+    }
+}
+
+/// What is wrong with an alert that has the right form, and where.
+fn wrong(raw: &RawAlert<'_>) -> Option<(&'static str, &'static str)> {
     let hex = raw.fingerprint.0.len() == 16 && raw.fingerprint.0.bytes().all(|b| b.is_ascii_hexdigit());
     if !hex {
-        return Err(("fingerprint".into(), "expected 16 hex digits".into()));
+        return Some(("fingerprint", "expected 16 hex digits"));
     }
     if raw.status == AlertStatus::Resolved && raw.ends_at.is_none() {
-        return Err(("endsAt".into(), "a resolved alert says when it ended".into()));
+        return Some(("endsAt", "a resolved alert says when it ended"));
     }
-    Ok(raw)
+    None
 }
 
 fn owned(raw: RawAlert<'_>) -> Alert {

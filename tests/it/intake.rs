@@ -41,7 +41,10 @@ fn with(alerts: &[Value]) -> Value {
 }
 
 fn parse(body: &[u8]) -> Result<Delivery, BadBody> {
-    intake::parse(&intake::text(body.to_vec())?)
+    let body = intake::text(body.to_vec())?;
+    let parsed = intake::parse(&body);
+    assert_eq!(intake::readable(&body), parsed.clone().map(|delivery| delivery.alerts.len()));
+    parsed
 }
 
 fn refused(body: &[u8]) -> String {
