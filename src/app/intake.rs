@@ -91,7 +91,9 @@ impl Daemon {
         let Some(Record::Received { delivery, .. }) = entries.first().map(|e| &e.record) else {
             return Ok(());
         };
+        let at = entries.first().map_or_else(|| self.now(), |entry| entry.at);
         for alert in &delivery.alerts {
+            self.heard(alert, at).await.map_err(FeedError::Refused)?;
             self.route_alert(alert, claimed).await?;
         }
         Ok(())

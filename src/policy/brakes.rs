@@ -1,9 +1,14 @@
 //! Brakes: what holds over everything, whatever a grant says. They are on by default.
 
-use jiff::SignedDuration;
+use std::collections::BTreeSet;
 
+use jiff::{SignedDuration, Timestamp};
+
+use super::judge::Cap;
 use super::matchers::Matchers;
-use crate::domain::decision::Level;
+use super::set::PolicySet;
+use crate::domain::alert::Labels;
+use crate::domain::decision::{ClusterFacts, Fact, Heartbeat, Level, Question, Reason};
 
 /// All brakes of a policy set.
 #[derive(Debug)]
@@ -116,6 +121,114 @@ impl Default for Brakes {
             },
         }
     }
+}
+
+/// What lowers the level because of the state of everything. An undo that the grant promised is not held
+/// back by the breaker that its own failure may have tripped.
+pub(super) fn caps(set: &PolicySet, question: &Question) -> Vec<Cap> {
+    let Brakes { storm, breaker, blind, trust, .. } = &set.brakes;
+    let (cluster, now) = (&question.cluster, question.now);
+    let undo = question.undoes.is_some();
+    let found = [
+        (stormy(storm, cluster, now), "brake/storm", storm.max_level),
+        (tripped(breaker, question).filter(|_| !undo), "brake/breaker", breaker.max_level),
+        (blinded(blind, cluster, now), "brake/blind", blind.max_level),
+        (untrusted(trust, cluster), "brake/trust", trust.max_level),
+    ];
+    let caps = found.into_iter().filter_map(|(why, code, level)| Some((why?, code, level)));
+    caps.map(|(text, code, level)| Cap { level, reason: Reason { code: code.to_owned(), text } }).collect()
+}
+
+/// What makes a storm of this moment, if anything does. What is unknown is none: `caps` judges that.
+pub fn storm_now(set: &PolicySet, cluster: &ClusterFacts) -> Option<String> {
+    raging(&set.brakes.storm, cluster)
+}
+
+fn raging(storm: &Storm, cluster: &ClusterFacts) -> Option<String> {
+    let Storm { firing_groups_above, unhealthy_permille_above, .. } = storm;
+    match (cluster.firing_groups.known(), cluster.unhealthy_permille.known()) {
+        (Some(groups), _) if groups > firing_groups_above => {
+            Some(format!("{groups} groups of alerts fire, more than {firing_groups_above}"))
+        }
+        (_, Some(share)) if share > unhealthy_permille_above => {
+            let (share, above) = (share / 10, unhealthy_permille_above / 10);
+            Some(format!("{share} % of the pods are not well, more than {above} %"))
+        }
+        _ => None,
+    }
+}
+
+fn stormy(storm: &Storm, cluster: &ClusterFacts, now: Timestamp) -> Option<String> {
+    let ClusterFacts { firing_groups, unhealthy_permille, last_storm, .. } = cluster;
+    if let Some(why) = raging(storm, cluster) {
+        return Some(format!("a storm: {why}"));
+    }
+    for fact in [firing_groups, unhealthy_permille] {
+        if let Fact::Unknown(why) = fact {
+            return Some(format!("whether there is a storm is unknown: {why}"));
+        }
+    }
+    let until = (*last_storm)?.saturating_add(storm.cooldown).unwrap_or(Timestamp::MAX);
+    (now < until).then(|| format!("a storm was seen; it is quiet enough from {until} on"))
+}
+
+/// Whether so many acts within the window were not seen to help, ever since a person last reset it.
+pub(super) fn tripped(breaker: &Breaker, question: &Question) -> Option<String> {
+    let missed = match &question.history.missed {
+        Fact::Known(missed) => missed,
+        Fact::Unknown(why) => return Some(format!("whether acts helped is unknown: {why}")),
+        Fact::NotApplicable => return None,
+    };
+    let enough = usize::try_from(breaker.failed_verifications.max(1)).unwrap_or(usize::MAX);
+    let close = |run: &[Timestamp]| match (run.first(), run.last()) {
+        (Some(last), Some(first)) => last.duration_since(*first).abs() <= breaker.window,
+        _ => false,
+    };
+    // a full list has lost its older half: so many are enough by themselves
+    let trips = missed.windows(enough).any(close) || missed.len() >= super::book::VERDICTS;
+    let window = breaker.window;
+    trips.then(|| {
+        format!(
+            "the breaker is open: {enough} acts did not help within {window:#}, and no person has reset it"
+        )
+    })
+}
+
+fn blinded(blind: &Blind, cluster: &ClusterFacts, now: Timestamp) -> Option<String> {
+    match &cluster.heartbeat {
+        Fact::Known(Heartbeat { alert, last_seen }) if *alert == blind.alert => {
+            let silent = now.duration_since(*last_seen);
+            (silent >= blind.missing_for).then(|| {
+                format!("`{alert}`, which always fires, was last seen at {last_seen}: alerts may not arrive")
+            })
+        }
+        Fact::Unknown(why) => Some(format!("whether alerts arrive is unknown: {why}")),
+        Fact::Known(_) | Fact::NotApplicable => None,
+    }
+}
+
+fn untrusted(trust: &Trust, cluster: &ClusterFacts) -> Option<String> {
+    if trust.alerts.is_empty() {
+        return None;
+    }
+    let firing: &BTreeSet<String> = match &cluster.firing {
+        Fact::Known(firing) => firing,
+        Fact::Unknown(why) => return Some(format!("whether what belay sees by is well is unknown: {why}")),
+        Fact::NotApplicable => return None,
+    };
+    let mut labels = Labels::from([("alertname".to_owned(), String::new())]);
+    for name in firing {
+        labels.insert("alertname".to_owned(), name.clone());
+        if trust.alerts.iter().any(|matchers| matchers.hold(&labels)) {
+            return Some(format!("`{name}` fires: what belay sees by is not well"));
+        }
+    }
+    None
+}
+
+/// The alert that always fires, and for how long it may be missing.
+pub fn watchdog(set: &PolicySet) -> (&str, SignedDuration) {
+    (&set.brakes.blind.alert, set.brakes.blind.missing_for)
 }
 
 #[cfg(test)]

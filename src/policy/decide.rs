@@ -2,6 +2,7 @@
 
 use super::facts;
 use super::judge::{Judgement, judge};
+use super::ladder::OVERRIDE;
 use super::limits;
 use super::set::{Advice, Grant, PolicySet};
 use super::table;
@@ -47,7 +48,12 @@ fn effective(judged: &Judgement<'_>, grant: &Grant) -> Level {
 
 /// The caps that lower the level, the lowest first.
 fn binding(judged: &Judgement<'_>, grant: &Grant) -> Vec<Reason> {
-    judged.caps.iter().filter(|cap| cap.level < grant.level).map(|cap| cap.reason.clone()).collect()
+    judged
+        .caps
+        .iter()
+        .filter(|cap| cap.level < grant.level || cap.reason.code == OVERRIDE)
+        .map(|cap| cap.reason.clone())
+        .collect()
 }
 
 fn act(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Grant) -> Decision {

@@ -1,7 +1,9 @@
 //! Weighs one question against a policy set: which grant carries it, and everything that subtracts.
 //! What follows from that is for `decide` to say.
 
+use super::brakes;
 use super::cel::Verdict;
+use super::ladder;
 use super::limits::{self, Check};
 use super::set::{Environment, Freeze, Grant, Guard, PolicySet};
 use crate::domain::decision::{ApprovalRule, Asked, Level, Question, Reason};
@@ -66,6 +68,8 @@ pub(super) fn judge<'s>(set: &'s PolicySet, question: &Question) -> Judgement<'s
     let Some(grant) = judged.matching.first().copied() else { return judged };
     judged.caps.extend(place_caps(&judged.place));
     judged.caps.extend(own_caps(question));
+    judged.caps.extend(ladder::caps(grant, &judged.place, question));
+    judged.caps.extend(brakes::caps(set, question));
     judged.denials.extend(own_denials(question));
     for guard in &set.guards {
         judged.guard(guard, question);
@@ -139,7 +143,7 @@ pub(super) fn frozen(freeze: &Freeze, question: &Question, place: &Place<'_>) ->
     }
 }
 
-fn place<'s>(set: &'s PolicySet, question: &Question) -> Place<'s> {
+pub(super) fn place<'s>(set: &'s PolicySet, question: &Question) -> Place<'s> {
     let mut found = Vec::new();
     for environment in &set.environments {
         match environment.when.ask(question) {
@@ -209,16 +213,7 @@ fn place_caps(place: &Place<'_>) -> Vec<Cap> {
         Place::In(environment) => {
             let text =
                 format!("environment `{}` allows level {}", environment.name, environment.max_level.number());
-            let mut caps =
-                vec![cap(environment.max_level, format!("environment/{}", environment.name), text)];
-            if environment.strict {
-                let text = format!(
-                    "levels are earned in environment `{}` and no track record is kept yet: level 2",
-                    environment.name
-                );
-                caps.push(cap(Level::InTheLoop, "earned".to_owned(), text));
-            }
-            caps
+            vec![cap(environment.max_level, format!("environment/{}", environment.name), text)]
         }
         Place::Nowhere => vec![nowhere("none", "the target is in no environment".to_owned())],
         Place::Several(environments) => {

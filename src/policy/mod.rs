@@ -1,6 +1,7 @@
 //! May this be done to this, now, by itself? Pure: files' texts and facts in, a decision with its
 //! reasons out. `policies/README.md` teaches the format.
 
+mod book;
 mod brakes;
 mod cel;
 mod compile;
@@ -9,6 +10,7 @@ mod explain;
 mod facts;
 mod golden;
 mod judge;
+mod ladder;
 mod limits;
 mod matchers;
 mod permit;
@@ -18,10 +20,13 @@ mod reader;
 mod set;
 mod table;
 
+pub use book::Book;
+pub use brakes::{storm_now, watchdog};
 pub use compile::load;
 pub use decide::{advise, decide};
 pub use explain::{Explanation, Line, explain};
 pub use golden::example;
+pub use ladder::{Earned, Next, demoted, earned, earning, environment, track_grants};
 pub use limits::{IN_FLIGHT, history_keys};
 pub use permit::{Permit, permit};
 pub use problem::{Errors, Problem};

@@ -7,8 +7,8 @@ use belay::domain::alert::{Alert, AlertStatus};
 use belay::domain::canonical::Hash;
 use belay::domain::decision::{
     AlertFacts, ApprovalRule, Asked, ClusterFacts, ConfirmRule, Decision, Expectation, Fact, FindingFacts,
-    HistoryFacts, Level, OnFailure, OnSilence, Outcome, OwnerFacts, Person, Question, Reason, TargetFacts,
-    Terms, VerifyRule,
+    HistoryFacts, IncidentFacts, Level, OnFailure, OnSilence, Outcome, OwnerFacts, Person, Question, Reason,
+    TargetFacts, Terms, VerifyRule,
 };
 use belay::domain::evidence::{Evidence, Source};
 use belay::domain::finding::{Cause, Certainty, Finding};
@@ -241,7 +241,12 @@ pub fn question(asked: Asked, action: Action, plan: Option<Plan>, now: Timestamp
             starts_at: alert.starts_at,
             flaps: 0,
         },
-        finding: FindingFacts { cause: "OOMKilled".into(), certainty: Certainty::Certain },
+        finding: FindingFacts {
+            cause: "OOMKilled".into(),
+            certainty: Certainty::Certain,
+            services: Fact::Known(1),
+        },
+        incident_facts: IncidentFacts::default(),
         owner: OwnerFacts {
             owner: owner(),
             replicas: Fact::Known(3),
@@ -252,6 +257,8 @@ pub fn question(asked: Asked, action: Action, plan: Option<Plan>, now: Timestamp
             hpa: Fact::Known(false),
             minutes_since_rollout: Fact::Known(600),
             changed_by_person_minutes: Fact::Known(100_000),
+            budget: Fact::NotApplicable,
+            migration: Fact::default(),
         },
         history: HistoryFacts::default(),
         cluster: ClusterFacts {
@@ -259,6 +266,11 @@ pub fn question(asked: Asked, action: Action, plan: Option<Plan>, now: Timestamp
             actions_in_flight: 0,
             holds: vec![],
             strange_intents: false,
+            unhealthy_permille: Fact::NotApplicable,
+            major_incident: Fact::NotApplicable,
+            firing: Fact::default(),
+            last_storm: None,
+            heartbeat: Fact::NotApplicable,
         },
         approval: None,
         undoes: None,

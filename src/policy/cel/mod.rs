@@ -26,6 +26,7 @@ const MAX_ITEMS: usize = 256;
 
 static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 static TIMESTAMP: LazyLock<Option<Program>> = LazyLock::new(|| Program::compile("timestamp(text)").ok());
+static DURATION: LazyLock<Option<Program>> = LazyLock::new(|| Program::compile("duration(text)").ok());
 
 /// What is wrong with an expression, and where in its text (in characters).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +122,9 @@ fn value_text(question: &Question, fact: &str) -> String {
         Fact::Known(facts::Value::Text(text)) => {
             format!("{fact} = '{}'", text.chars().take(80).collect::<String>().escape_debug())
         }
+        Fact::Known(facts::Value::Share(share)) => format!("{fact} = {}", f64::from(share) / 1000.0),
         Fact::Known(facts::Value::Time(at)) => format!("{fact} = {at}"),
+        Fact::Known(facts::Value::Span(span)) => format!("{fact} = {span:#}"),
         Fact::Known(facts::Value::Labels(labels)) => format!("{fact} = {} entries", labels.len()),
         Fact::Unknown(why) => format!("{fact} is unknown: {why}"),
         Fact::NotApplicable => format!("{fact} does not apply"),
@@ -169,7 +172,11 @@ impl VariableResolver for Facts<'_> {
             }
             Fact::Known(facts::Value::Text(std::borrow::Cow::Owned(text))) => owned(Value::from(text)),
             Fact::Known(facts::Value::Labels(labels)) => owned(map_value(labels)?),
-            Fact::Known(facts::Value::Time(at)) => owned(time_value(&at.to_string())?),
+            Fact::Known(facts::Value::Share(share)) => owned(Value::Float(f64::from(share) / 1000.0)),
+            Fact::Known(facts::Value::Time(at)) => owned(made_by_cel(&TIMESTAMP, &at.to_string())?),
+            Fact::Known(facts::Value::Span(span)) => {
+                owned(made_by_cel(&DURATION, &format!("{}s", span.as_secs()))?)
+            }
             Fact::Unknown(_) | Fact::NotApplicable => None,
         }
     }
@@ -196,9 +203,9 @@ fn map_value(labels: &Labels) -> Option<Value> {
     Some(labels.iter().map(|(k, v)| (k.clone(), Value::from(v.as_str()))).collect::<HashMap<_, _>>().into())
 }
 
-/// CEL's own time type is another crate's: let CEL make it.
-fn time_value(text: &str) -> Option<Value> {
+/// CEL's own types of time are another crate's: let CEL make them.
+fn made_by_cel(program: &LazyLock<Option<Program>>, text: &str) -> Option<Value> {
     let mut context = Context::with_env(ENV.clone());
     context.add_variable_from_value("text", text);
-    TIMESTAMP.as_ref()?.execute(&context).ok()
+    program.as_ref()?.execute(&context).ok()
 }

@@ -2,6 +2,7 @@
 //! policy's tests expect of it. Runs at load.
 
 mod input;
+mod past;
 
 use super::compile::Test;
 use super::decide::decide;
