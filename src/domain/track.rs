@@ -85,14 +85,10 @@ pub struct ActNote {
 impl ActNote {
     /// What both notes together say. It does not matter which comes first, nor how often.
     pub fn join(&mut self, other: &Self) {
-        if self.environment.is_none() {
-            self.environment.clone_from(&other.environment);
-        }
-        if self.approved_by.is_empty() {
+        self.environment = self.environment.take().max(other.environment.clone());
+        self.confirmed_by = self.confirmed_by.take().max(other.confirmed_by.clone());
+        if other.approved_by > self.approved_by {
             self.approved_by.clone_from(&other.approved_by);
-        }
-        if self.confirmed_by.is_none() {
-            self.confirmed_by.clone_from(&other.confirmed_by);
         }
         if other.became > self.became {
             (self.became, self.became_at) = (other.became, other.became_at);

@@ -225,3 +225,211 @@ fn verdict(act: &ActNote) -> Option<PastVerdict> {
 fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::action::ActionKind;
+    use crate::domain::decision::{Level, Person};
+    use crate::domain::ids::{Cluster, IncidentId};
+    use crate::domain::target::{Kind, Named, Object};
+    use crate::domain::track::PutBack;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes)
+    }
+
+    fn person() -> Person {
+        Person::Operator { name: "kim".to_owned() }
+    }
+
+    fn owner(name: &str) -> RootOwner {
+        let cluster = Cluster::new("demo");
+        let named =
+            Named { cluster, kind: Kind::Deployment, namespace: "shop".to_owned(), name: name.to_owned() };
+        RootOwner(Object { named, uid: format!("uid-{name}") })
+    }
+
+    fn grant() -> GrantId {
+        GrantId::new("restart")
+    }
+
+    fn note(n: i64, became: Became) -> ActNote {
+        ActNote {
+            intent: IntentId::new(format!("abcd1234-{n}")),
+            incident: IncidentId::new("abcd1234"),
+            grant: grant(),
+            environment: Some("production".to_owned()),
+            owner: owner("api"),
+            action: ActionKind::RestartPod,
+            cause: "OOMKilled".to_owned(),
+            at: at(n),
+            approved_by: vec![person()],
+            confirmed_by: None,
+            became,
+            became_at: (became != Became::Open).then(|| at(n + 5)),
+            put_back: None,
+        }
+    }
+
+    fn noted(note: ActNote) -> Record {
+        Record::Noted(Box::new(note))
+    }
+
+    fn fold<'a>(records: impl IntoIterator<Item = &'a (i64, Record)>) -> Book {
+        let mut book = Book::default();
+        records.into_iter().for_each(|(minute, record)| book.take(at(*minute), record));
+        book
+    }
+
+    fn track(book: &Book) -> Track {
+        book.track(&grant(), Some("production"), at(1_000))
+    }
+
+    /// Each thing that may be missing from a proven act.
+    #[test]
+    fn what_counts_as_proven() {
+        let helped = || note(1, Became::Helped);
+        let cases: [(&str, ActNote, (u32, u32)); 9] = [
+            ("approved and helped", helped(), (1, 0)),
+            (
+                "confirmed afterwards",
+                ActNote { approved_by: vec![], confirmed_by: Some(person()), ..helped() },
+                (1, 0),
+            ),
+            ("nobody's", ActNote { approved_by: vec![], ..helped() }, (0, 0)),
+            ("put back", ActNote { put_back: Some(PutBack { at: at(9), by: None }), ..helped() }, (0, 1)),
+            ("elsewhere", ActNote { environment: Some("staging".to_owned()), ..helped() }, (0, 0)),
+            ("open", note(1, Became::Open), (0, 0)),
+            ("withdrawn", note(1, Became::Withdrawn), (0, 0)),
+            ("failed", note(1, Became::Failed), (0, 0)),
+            ("ineffective", note(1, Became::Ineffective), (0, 1)),
+        ];
+        for (what, act, expected) in cases {
+            let track = track(&fold(&[(1, noted(act))]));
+            assert_eq!((track.proven, track.missed), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_signed_report_covers_what_nobody_confirmed() {
+        let act = noted(ActNote { approved_by: vec![], ..note(1, Became::Helped) });
+        let report = |from, to, grants| Record::Reported {
+            report: "w1".to_owned(),
+            from: at(from),
+            to: at(to),
+            grants,
+        };
+        let signed = || Record::SignedOff { report: "w1".to_owned(), by: person() };
+        let told = |report: Record, rest: &[Record]| {
+            let records: Vec<_> = [act.clone(), report].iter().chain(rest).map(|r| (10, r.clone())).collect();
+            let track = track(&fold(&records));
+            (track.proven, track.unsigned_reports)
+        };
+        assert_eq!(told(report(0, 100, vec![]), &[]), (0, 1));
+        assert_eq!(told(report(0, 100, vec![]), &[signed()]), (1, 0));
+        assert_eq!(told(report(0, 100, vec![grant()]), &[signed()]), (1, 0));
+        assert_eq!(told(report(0, 6, vec![]), &[signed()]), (0, 0), "it ended before the act did");
+        assert_eq!(told(report(0, 100, vec![GrantId::new("other")]), &[]), (0, 0));
+        let book = fold(&[(10, report(0, 100, vec![]))]);
+        assert!(book.is_unsigned("w1") && !book.is_unsigned("w2"));
+    }
+
+    #[test]
+    fn judgements_and_resets() {
+        let harm = Record::Judged {
+            intent: IntentId::new("abcd1234-1"),
+            judgement: Judgement::Harmful,
+            reason: "it hurt".to_owned(),
+            by: person(),
+        };
+        let reset = Record::Reset {
+            reset: Reset::Grant { grant: grant() },
+            reason: "mended".to_owned(),
+            by: person(),
+        };
+        let promoted = Record::Promoted {
+            grant: grant(),
+            environment: "production".to_owned(),
+            level: Level::OnTheLoop,
+            reason: "proved".to_owned(),
+            by: person(),
+        };
+        let acts = [(1, noted(note(1, Became::Helped))), (2, promoted), (3, harm)];
+        let book = fold(&acts);
+        let before = track(&book);
+        assert_eq!((before.proven, before.missed, before.promotions.len()), (0, 1, 1));
+        assert_eq!(before.setbacks, [(at(3), Setback::Harmful)]);
+        let after = track(&fold(acts.iter().chain(&[(20, reset)])));
+        assert_eq!(after, Track { began: Some(at(20)), last_day: after.last_day, ..Track::default() });
+    }
+
+    #[test]
+    fn the_breaker_forgets_what_was_before_its_reset() {
+        let reset = Record::Reset { reset: Reset::Breaker, reason: "seen".to_owned(), by: person() };
+        let missed = [(6, noted(note(1, Became::Ineffective))), (7, noted(note(2, Became::Unseen)))];
+        assert_eq!(fold(&missed).missed(), [at(7), at(6)]);
+        assert_eq!(fold(missed.iter().chain(&[(7, reset)])).missed(), []);
+    }
+
+    #[test]
+    fn the_past_of_an_owner_is_its_own() {
+        let other = ActNote { owner: owner("web"), ..note(2, Became::Helped) };
+        let records = [
+            (1, noted(note(1, Became::Failed))),
+            (1, noted(other)),
+            (1, noted(note(3, Became::Open))),
+            (1, noted(note(4, Became::Withdrawn))),
+        ];
+        let acts = fold(&records).on(&owner("api"));
+        let seen: Vec<_> = acts.iter().map(|act| (act.at, act.became)).collect();
+        assert_eq!(seen, [(at(3), Became::Open), (at(1), Became::Failed)]);
+    }
+
+    fn became() -> impl Strategy<Value = Became> {
+        prop::sample::select(vec![
+            Became::Open,
+            Became::Withdrawn,
+            Became::Helped,
+            Became::Unseen,
+            Became::Failed,
+            Became::Ineffective,
+        ])
+    }
+
+    fn any_note() -> impl Strategy<Value = (i64, Record)> {
+        (0..6i64, became(), any::<bool>(), any::<bool>(), any::<bool>(), 0..60i64).prop_map(
+            |(n, became, approved, confirmed, back, minute)| {
+                let mut act = note(n, became);
+                act.became_at = act.became_at.map(|_| at(minute));
+                act.approved_by.retain(|_| approved);
+                act.confirmed_by = confirmed.then(person);
+                act.put_back = back.then(|| PutBack { at: at(minute), by: None });
+                (minute, noted(act))
+            },
+        )
+    }
+
+    proptest! {
+        /// Notes come at least once, and those of different acts in any order: neither matters.
+        #[test]
+        fn prop_order_and_copies_of_notes_do_not_matter(
+            notes in prop::collection::vec(any_note(), 0..20),
+            order in prop::collection::vec(any::<prop::sample::Index>(), 0..60),
+        ) {
+            let book = fold(&notes);
+            let mut shuffled: Vec<_> = order.iter().filter(|_| !notes.is_empty()).map(|i| i.get(&notes)).collect();
+            shuffled.extend(&notes);
+            shuffled.extend(notes.iter().rev());
+            prop_assert_eq!(fold(shuffled), book.clone());
+            // a prefix says what its own notes say, and never more acts than the whole
+            let half = fold(&notes[..notes.len() / 2]);
+            prop_assert_eq!(&half, &fold(notes[..notes.len() / 2].iter().rev()));
+            prop_assert!(half.on(&owner("api")).len() <= 6);
+            let (all, some) = (track(&book), track(&half));
+            prop_assert!(all.missed + 6 >= some.missed && all.setbacks.len() >= some.setbacks.len());
+        }
+    }
+}

@@ -189,3 +189,161 @@ pub fn earning(set: &PolicySet) -> (Vec<GrantId>, Vec<String>) {
     let environments = strict.map(|environment| environment.name.clone()).collect();
     (set.grants.iter().map(|grant| grant.id.clone()).collect(), environments)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::decide::decide;
+    use super::super::tried::{asked, check, decided, lenient, lift, strict};
+    use super::*;
+    use crate::domain::decision::Outcome::{Act, Ask};
+    use crate::domain::decision::Person;
+    use crate::domain::track::Promotion;
+
+    /// Published values of the interval for z = 1.96, to three digits.
+    #[test]
+    fn the_interval_is_wilsons() {
+        for (good, all, bound) in [
+            (0, 0, 0.0),
+            (0, 10, 0.0),
+            (8, 10, 0.490),
+            (10, 10, 0.722),
+            (35, 35, 0.901),
+            (34, 35, 0.855),
+            (81, 263, 0.255),
+        ] {
+            assert!((wilson(good, all) - bound).abs() < 0.0006, "{good} of {all}: {}", wilson(good, all));
+        }
+    }
+
+    type Track = &'static [(&'static str, &'static str)];
+
+    /// What a record has earned, and what changes when one thing is missing.
+    #[test]
+    fn every_rung_takes_acts_and_weeks_and_a_signature() {
+        let cases: [(Track, u8); 19] = [
+            (&[], 2),
+            (&[("proven", "10"), ("level", "3")], 3),
+            (&[("proven", "9"), ("level", "3")], 2),
+            (&[("proven", "99"), ("level", "2"), ("days", "999")], 2),
+            (&[("proven", "20"), ("level", "4")], 4),
+            (&[("proven", "19"), ("level", "4")], 3),
+            (&[("proven", "35"), ("level", "4"), ("days", "999")], 4),
+            (&[("proven", "35"), ("level", "5")], 5),
+            (&[("proven", "34"), ("level", "5")], 4),
+            (&[("proven", "35"), ("missed", "1"), ("level", "5")], 4),
+            (&[("proven", "60"), ("missed", "1"), ("level", "5")], 5),
+            (&[("proven", "20"), ("missed", "50"), ("level", "4")], 4),
+            (&[("proven", "99"), ("level", "5"), ("unsigned_reports", "1")], 5),
+            (&[("proven", "99"), ("level", "5"), ("unsigned_reports", "2")], 2),
+            (&[("proven", "99"), ("level", "5"), ("put_back", "1")], 5),
+            (&[("proven", "99"), ("level", "5"), ("put_back", "2")], 2),
+            (&[("proven", "99"), ("level", "5"), ("harmful", "1")], 2),
+            (&[("proven", "10"), ("level", "3"), ("last_day", "99")], 3),
+            (&[("proven", "0"), ("level", "5")], 2),
+        ];
+        let set = strict();
+        for (track, level) in cases {
+            let keys: Vec<String> = track.iter().map(|(key, _)| format!("history.track.{key}")).collect();
+            let changes: Vec<(&str, &str)> =
+                keys.iter().zip(track).map(|(key, (_, value))| (key.as_str(), *value)).collect();
+            assert_eq!(decided(&set, &changes).level.unwrap().number(), level, "{track:?}");
+        }
+    }
+
+    const EARNED_3: Track = &[("history.track.proven", "10"), ("history.track.level", "3")];
+
+    #[test]
+    fn where_the_ladder_is_off_nothing_has_to_be_earned_and_harm_still_counts() {
+        check(&lenient(), &[], Act, 4, "grant/restart");
+        check(&lenient(), &[("history.track.unsigned_reports", "9")], Act, 4, "grant/restart");
+        check(&lenient(), &[("history.track.harmful", "1")], Ask, 2, "demoted");
+        check(&strict(), &[], Ask, 2, "earned");
+        check(&strict(), EARNED_3, Act, 3, "earned");
+    }
+
+    #[test]
+    fn a_promotion_that_was_signed_too_early_counts_for_nothing() {
+        let set = strict();
+        let mut question = asked(&set, EARNED_3);
+        let track = question.history.tracks.values_mut().next().unwrap();
+        track.promotions[0].at -= SignedDuration::from_secs(1);
+        assert_eq!(decide(&set, &question).level, Some(Level::InTheLoop));
+        // and does not stand in the way of one that was signed in time
+        let by = Person::Operator { name: "kim".to_owned() };
+        let track = question.history.tracks.values_mut().next().unwrap();
+        let at = track.promotions[0].at + SignedDuration::from_hours(1);
+        track.promotions.push(Promotion { at, level: Level::OnTheLoop, by });
+        question.now += SignedDuration::from_hours(1);
+        assert_eq!(decide(&set, &question).level, Some(Level::OnTheLoop));
+    }
+
+    #[test]
+    fn setbacks_far_apart_do_not_demote() {
+        let at = |days: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * days);
+        let track = |days: &[i64]| super::Track {
+            setbacks: days.iter().map(|d| (at(*d), Setback::FalsePositive)).collect(),
+            ..super::Track::default()
+        };
+        assert_eq!(demoted(&track(&[0])), None);
+        assert_eq!(demoted(&track(&[0, 31])), None);
+        assert!(demoted(&track(&[0, 30])).is_some());
+        assert!(demoted(&track(&[0, 31, 40, 90])).is_some(), "until a person resets it");
+    }
+
+    #[test]
+    fn an_override_lifts_what_was_earned_and_is_always_told() {
+        let mut set = strict();
+        lift(&mut set, Level::Supervised, 24);
+        check(&set, &[], Act, 4, "override");
+        // it is told where it lowers nothing, too
+        set.grants[0].level = Level::Supervised;
+        let told = decided(&set, &[]);
+        let reason = told.reasons.iter().find(|reason| reason.code == "override").unwrap();
+        assert!(reason.text.contains("Kim") && reason.text.contains("a launch"), "{}", reason.text);
+        // never what people took back
+        check(&set, &[("history.track.harmful", "1")], Ask, 2, "demoted");
+        check(&set, &[("history.track.unsigned_reports", "2")], Ask, 2, "unsigned-reports");
+        lift(&mut set, Level::OnTheLoop, 24);
+        assert_eq!(decided(&set, &[]).level, Some(Level::OnTheLoop));
+        // further than thirty days ahead it is none
+        lift(&mut set, Level::Supervised, 30 * 24 + 1);
+        check(&set, &[], Ask, 2, "earned");
+    }
+
+    proptest! {
+        #[test]
+        fn prop_an_override_never_outlives_its_end(hours in 1i64..=720, after in 0i64..100_000) {
+            let mut set = strict();
+            lift(&mut set, Level::Autonomous, hours);
+            let mut question = asked(&set, &[]);
+            question.now += SignedDuration::from_hours(hours) + SignedDuration::from_secs(after);
+            question.plan = None;
+            prop_assert_eq!(decide(&set, &question).level, Some(Level::InTheLoop));
+        }
+
+        /// More proof never lowers, more misses and setbacks never raise, and without a signature nothing
+        /// rises at all.
+        #[test]
+        fn prop_a_level_is_never_taken(proven in 0u32..100, missed in 0u32..100, signed in 2u8..=5, days in 0u32..200) {
+            let set = strict();
+            let level = |proven: u32, missed: u32, signed: u8| {
+                let (proven, missed, signed) = (proven.to_string(), missed.to_string(), signed.to_string());
+                let days = days.to_string();
+                let track = [
+                    ("history.track.proven", proven.as_str()),
+                    ("history.track.missed", missed.as_str()),
+                    ("history.track.level", signed.as_str()),
+                    ("history.track.days", days.as_str()),
+                ];
+                decided(&set, &track).level.unwrap().number()
+            };
+            let own = level(proven, missed, signed);
+            prop_assert!(own <= signed);
+            prop_assert!(level(proven + 1, missed, signed) >= own);
+            prop_assert!(level(proven, missed + 1, signed) <= own);
+            prop_assert_eq!(level(proven, missed, 2), 2);
+        }
+    }
+}

@@ -122,8 +122,8 @@ fn max_in_flight(global: &Global, question: &Question) -> u32 {
     let since = question.now.saturating_sub(global.window).unwrap_or(Timestamp::MIN);
     let verdicts = question.history.verdicts.known().map(Vec::as_slice).unwrap_or_default();
     let verified = verdicts.iter().take_while(|verdict| verdict.helped && verdict.at > since).count();
-    let steps = global.ramp.len();
-    let ramp = steps.checked_sub(1).and_then(|last| global.ramp.get(verified.min(last)));
+    // at its end all is allowed that is allowed at all
+    let ramp = global.ramp.get(verified);
     ramp.map_or(global.max_in_flight, |ramp| global.max_in_flight.min(*ramp))
 }
 

@@ -19,6 +19,8 @@ mod raw;
 mod reader;
 mod set;
 mod table;
+#[cfg(test)]
+mod tried;
 
 pub use book::Book;
 pub use brakes::{storm_now, watchdog};

@@ -299,7 +299,11 @@ impl<'f> Golden<'_, 'f> {
         let own = alert.labels.get("alertname").cloned();
         let storm = fields.get("storm_minutes_ago").map(|node| self.ago(Some(node)));
         Some(ClusterFacts {
-            firing_groups: self.count(&fields, "firing_groups"),
+            // no list of alerts is connected unless the input says what it shows
+            firing_groups: match fields.get("firing_groups") {
+                None => Fact::NotApplicable,
+                Some(_) => self.count(&fields, "firing_groups"),
+            },
             unhealthy_permille: match fields.get("unhealthy_fraction") {
                 None => Fact::NotApplicable,
                 node => self.fact(node, permille),

@@ -155,27 +155,27 @@ fn expressions_that_are_not_boolean() {
 
 #[test]
 fn facts_and_functions() {
-    let edits = [("finding.cause == 'OOMKilled'", "incident.severity == 'x' || owner.bogus()")];
+    let edits = [("finding.cause == 'OOMKilled'", "incident.mood == 'x' || owner.bogus()")];
     insta::assert_snapshot!(shown(&errors(&edited(&edits))), @r#"
-    error: the fact `incident.severity` is not supported yet
+    error: there is no fact `incident.mood`
       --> policies/test.yaml:20:14
        |
-    20 |       when: "incident.severity == 'x' || owner.bogus()"
-       |              ^^^^^^^^^^^^^^^^^
-       = this version does not know it: leave it out
+    20 |       when: "incident.mood == 'x' || owner.bogus()"
+       |              ^^^^^^^^^^^^^
+       = expected one of `incident.acknowledged_elsewhere`, `incident.severity`
 
     error: `owner` is not a fact by itself
-      --> policies/test.yaml:20:42
+      --> policies/test.yaml:20:38
        |
-    20 |       when: "incident.severity == 'x' || owner.bogus()"
-       |                                          ^^^^^
-       = expected one of `owner.kind`, `owner.name`, `owner.replicas`, `owner.ready`, `owner.stateful`, `owner.busy`, `owner.gitops.selfHeal`, `owner.hpa`, `owner.minutes_since_rollout`, `owner.changed_by_person_minutes`
+    20 |       when: "incident.mood == 'x' || owner.bogus()"
+       |                                      ^^^^^
+       = expected one of `owner.kind`, `owner.name`, `owner.replicas`, `owner.ready`, `owner.stateful`, `owner.busy`, `owner.gitops.selfHeal`, `owner.hpa`, `owner.minutes_since_rollout`, `owner.changed_by_person_minutes`, `owner.budget`, `owner.migration`
 
     error: there is no function `bogus`
-      --> policies/test.yaml:20:48
+      --> policies/test.yaml:20:44
        |
-    20 |       when: "incident.severity == 'x' || owner.bogus()"
-       |                                                ^^^^^
+    20 |       when: "incident.mood == 'x' || owner.bogus()"
+       |                                            ^^^^^
        = expected one of `startsWith`, `endsWith`, `contains`, `matches`, `size`, `string`, `int`, `double`, `timestamp`, `duration`, `getHours`, `getMinutes`, `getDayOfWeek`, `getDayOfMonth`, `getMonth`, `getFullYear`
 
     3 errors: the policy is not used
@@ -214,8 +214,11 @@ fn tests_that_fail() {
            grant    restart           YES       level 4      policies/test.yaml:21
            grant    scale             no        action restart_pod is not listed      policies/test.yaml:29
            cap      environment shop            5, ladder off      policies/test.yaml:7
+           limit    cooldown                    0 of 1 acts of this kind on this owner in the last 5m
            limit    global                      0 of 10 acts in all in the last 1h
-           limit    inFlight                    0 of 4 acts under way
+           limit    inFlight                    0 of 1 acts under way
+           limit    failures                    0 of 3 acts on this owner in a row failed
+           limit    ineffective                 0 of 3 acts on this owner in a row did not help
 
     error: there is no example `examples/oomm.yaml`
       --> policies/test.yaml:19:31

@@ -75,8 +75,11 @@ fn a_reached_limit_explained() {
       guard    work-in-progress        no        owner.busy = false, target.annotations = 0 entries      policies/demo.yaml:53
       freeze   black-friday            no        from 2026-11-27T00:00:00Z to 2026-12-01T06:00:00Z      policies/demo.yaml:60
       limit    perTarget               EXCEEDED  1 of 1 acts on this owner in the last 10m, the last at 2026-11-20T02:06:41Z
+      limit    cooldown                          0 of 1 acts of this kind on this owner in the last 5m
       limit    global                            0 of 10 acts in all in the last 1h
-      limit    inFlight                          0 of 4 acts under way
+      limit    inFlight                          0 of 1 acts under way
+      limit    failures                          0 of 3 acts on this owner in a row failed
+      limit    ineffective                       0 of 3 acts on this owner in a row did not help
       blast    maxUnavailable                    1 of 4 unavailable, 50 % allow 2
       blast    keepReady                         3 of 4 stay ready, at least 1 must
       blast    respectBudgets                    the disruption budget allows 1
@@ -104,8 +107,11 @@ fn a_freeze_explained() {
       guard    work-in-progress        no        owner.busy = false, target.annotations = 0 entries      policies/demo.yaml:53
       freeze   black-friday            YES       level 1, freeze `black-friday` until 2026-12-01T06:00:00Z      policies/demo.yaml:60
       limit    perTarget                         0 of 1 acts on this owner in the last 10m
+      limit    cooldown                          0 of 1 acts of this kind on this owner in the last 5m
       limit    global                            0 of 10 acts in all in the last 1h
-      limit    inFlight                          0 of 4 acts under way
+      limit    inFlight                          0 of 1 acts under way
+      limit    failures                          0 of 3 acts on this owner in a row failed
+      limit    ineffective                       0 of 3 acts on this owner in a row did not help
 
     would act at level 3 if: freeze `black-friday` were over
     "#);
@@ -130,8 +136,11 @@ fn an_unknown_fact_explained() {
       guard    work-in-progress        no        owner.busy = false, target.annotations = 0 entries      policies/demo.yaml:53
       freeze   black-friday            no        from 2026-11-27T00:00:00Z to 2026-12-01T06:00:00Z      policies/demo.yaml:60
       limit    perTarget                         0 of 1 acts on this owner in the last 10m
+      limit    cooldown                          0 of 1 acts of this kind on this owner in the last 5m
       limit    global                            0 of 10 acts in all in the last 1h
-      limit    inFlight                          0 of 4 acts under way
+      limit    inFlight                          0 of 1 acts under way
+      limit    failures                          0 of 3 acts on this owner in a row failed
+      limit    ineffective                       0 of 3 acts on this owner in a row did not help
 
     would act at level 3 if: guard `stateful-needs-two` did not fire
     "#);
