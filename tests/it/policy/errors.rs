@@ -162,7 +162,7 @@ fn facts_and_functions() {
        |
     20 |       when: "incident.mood == 'x' || owner.bogus()"
        |              ^^^^^^^^^^^^^
-       = expected one of `incident.acknowledged_elsewhere`, `incident.severity`
+       = did you mean `incident.severity`?
 
     error: `owner` is not a fact by itself
       --> policies/test.yaml:20:38
