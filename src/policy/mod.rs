@@ -2,23 +2,28 @@
 //! reasons out. `policies/README.md` teaches the format.
 
 mod brakes;
+mod calendar;
 mod cel;
 mod compile;
+mod cron;
 mod decide;
 mod explain;
 mod facts;
 mod golden;
+mod ics;
 mod judge;
 mod limits;
 mod matchers;
+mod people;
 mod permit;
 mod problem;
 mod raw;
 mod reader;
+mod scope;
 mod set;
 mod table;
 
-pub use compile::load;
+pub use compile::{draft, lint, load};
 pub use decide::{advise, decide};
 pub use explain::{Explanation, Line, explain};
 pub use golden::example;

@@ -82,6 +82,7 @@ pub(super) fn question(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) ->
         history: HistoryFacts::default(),
         cluster,
         approval: None,
+        people: BTreeMap::new(),
         undoes: None,
         now,
     };
