@@ -86,6 +86,8 @@ impl Daemon {
             history: HistoryFacts::default(),
             cluster: self.cluster_facts(&snapshot, asking.but).await?,
             approval: approval(state),
+            // nobody looks them up: such groups are nobody
+            people: std::collections::BTreeMap::new(),
             undoes: None,
             now,
         };

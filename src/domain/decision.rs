@@ -1,12 +1,13 @@
 //! What policy is asked and what it answers. The whole input is kept with the answer, so that replay
 //! needs nothing else. No field of it holds anything a model wrote.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
+pub use super::approval::{ApprovalGroup, ApprovalRule};
 use super::canonical::Hash;
 pub use super::facts::{
     AlertFacts, ClusterFacts, Fact, FindingFacts, Heartbeat, HistoryFacts, IncidentFacts, OwnerFacts,
@@ -105,6 +106,9 @@ pub struct Question {
     pub cluster: ClusterFacts,
     /// What people approved, if anything.
     pub approval: Option<ApprovalFacts>,
+    /// Who is in the groups that others keep (`slackUserGroup/…`, `schedule/…`, `oidcGroup/…`), by Slack id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub people: BTreeMap<String, Fact<Vec<String>>>,
     /// For an undo: the grant that carried the act which is put back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<GrantId>,
@@ -198,38 +202,6 @@ pub struct Reason {
     pub text: String,
 }
 
-/// Who may approve or confirm, and how many of them it takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApprovalRule {
-    /// The rule's name in the policy.
-    pub name: String,
-    /// The entitled Slack users, by id.
-    pub slack_users: Vec<String>,
-    /// Whether people at the admin socket or the terminal are entitled.
-    pub operators: bool,
-    /// How many distinct people.
-    pub count: u32,
-    /// After how long an open question expires; what then is always escalation.
-    pub expires: SignedDuration,
-}
-
-impl ApprovalRule {
-    /// Whether this person may answer under this rule.
-    pub fn entitles(&self, person: &Person) -> bool {
-        match person {
-            Person::Slack { user, .. } => self.slack_users.contains(user),
-            Person::Operator { .. } => self.operators,
-        }
-    }
-
-    /// Whether enough distinct entitled people are among these.
-    pub fn satisfied_by(&self, people: &[Person]) -> bool {
-        let distinct: BTreeSet<_> =
-            people.iter().filter(|person| self.entitles(person)).map(Person::identity).collect();
-        distinct.len() >= usize::try_from(self.count.max(1)).unwrap_or(usize::MAX)
-    }
-}
-
 /// What silence after an act means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -317,6 +289,9 @@ pub struct Terms {
     pub verify: VerifyRule,
     /// Whether and how people are asked afterwards (levels 3; `None` at 4 and 5).
     pub confirm: Option<ConfirmRule>,
+    /// A temporary measure: how long after the act it is put back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<SignedDuration>,
 }
 
 impl Terms {

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod alert;
+pub mod approval;
 pub mod canonical;
 pub mod cluster;
 pub mod decision;

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::judge::{Cap, Place, place};
-use super::set::{Environment, Grant, Override, PolicySet};
+use super::set::{Environment, Grant, Override, PolicySet, Standing};
 use crate::domain::decision::{Level, Question, Reason};
 use crate::domain::ids::GrantId;
 use crate::domain::track::{Setback, Track};
@@ -18,8 +18,6 @@ const STAY: SignedDuration = SignedDuration::from_hours(28 * 24);
 const SURE: f64 = 0.9;
 /// The 97.5 % quantile of the standard normal distribution: an interval of 95 %.
 const Z: f64 = 1.959_963_984_540_054;
-/// An override ends within this.
-const OVERRIDE_AT_MOST: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Two setbacks as close as this demote.
 const SETBACKS_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// So many weekly reports that nobody signed cap the grant.
@@ -142,7 +140,7 @@ fn standing(grant: &Grant, environment: &Environment, track: Option<&Track>, now
     };
     let own =
         format!("grant `{}` has earned level {} in environment `{name}`{next}", grant.id, level.number());
-    match grant.lifted.as_ref().filter(|lifted| in_force(lifted, now)) {
+    match grant.lifted.as_ref().filter(|lifted| lifted.standing(now) == Standing::InForce) {
         Some(Override { level: to, by, reason, until }) if *to > level => {
             let text = format!("{by} lifted it to level {} until {until} ({reason}); {own}", to.number());
             cap(OVERRIDE, *to, text)
@@ -153,11 +151,6 @@ fn standing(grant: &Grant, environment: &Environment, track: Option<&Track>, now
 
 /// The code of a cap that a person lifted. It is told even where it lowers nothing.
 pub(super) const OVERRIDE: &str = "override";
-
-/// An override holds until its end, and one that reaches further than is allowed does not hold at all.
-fn in_force(lifted: &Override, now: Timestamp) -> bool {
-    now < lifted.until && lifted.until.duration_since(now) <= OVERRIDE_AT_MOST
-}
 
 fn cap(code: &str, level: Level, text: String) -> Cap {
     Cap { level, reason: Reason { code: code.to_owned(), text } }

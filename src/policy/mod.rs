@@ -3,20 +3,25 @@
 
 mod book;
 mod brakes;
+mod calendar;
 mod cel;
 mod compile;
+mod cron;
 mod decide;
 mod explain;
 mod facts;
 mod golden;
+mod ics;
 mod judge;
 mod ladder;
 mod limits;
 mod matchers;
+mod people;
 mod permit;
 mod problem;
 mod raw;
 mod reader;
+mod scope;
 mod set;
 mod table;
 #[cfg(test)]
@@ -24,7 +29,7 @@ mod tried;
 
 pub use book::Book;
 pub use brakes::{storm_now, watchdog};
-pub use compile::load;
+pub use compile::{draft, lint, load};
 pub use decide::{advise, decide};
 pub use explain::{Explanation, Line, explain};
 pub use golden::example;

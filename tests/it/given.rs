@@ -182,6 +182,9 @@ pub fn rule() -> ApprovalRule {
         operators: true,
         count: 1,
         expires: SignedDuration::from_mins(15),
+        groups: vec![],
+        each_group: 0,
+        step_up: false,
     }
 }
 
@@ -202,6 +205,7 @@ pub fn terms() -> Terms {
             within: SignedDuration::from_mins(30),
             on_silence: OnSilence::Keep,
         }),
+        expires: None,
     }
 }
 
@@ -273,6 +277,7 @@ pub fn question(asked: Asked, action: Action, plan: Option<Plan>, now: Timestamp
             heartbeat: Fact::NotApplicable,
         },
         approval: None,
+        people: [].into(),
         undoes: None,
         now,
     }

@@ -17,7 +17,7 @@ use super::facts;
 use crate::domain::alert::Labels;
 use crate::domain::decision::{Fact, Question};
 
-/// The longest expression. The parser overflows the stack (and aborts) on chains of some thousand terms;
+/// The longest expression, and the longest text that one gets to see: the engine has no cost limit. The parser overflows the stack (and aborts) on chains of some thousand terms;
 /// 2 KiB hold at most about a thousand, and no rule that a person can read is longer.
 const MAX_TEXT: usize = 2048;
 
@@ -94,12 +94,27 @@ impl Rule {
         }
     }
 
+    /// Why it cannot be evaluated although every fact that it reads is known.
+    pub fn fault(&self, question: &Question) -> Option<String> {
+        let known = |fact: &String| matches!(facts::read(question, fact), Fact::Known(_));
+        match self.ask(question) {
+            Verdict::Error(why) if self.facts.iter().all(known) => Some(why),
+            Verdict::Yes | Verdict::No | Verdict::NotApplicable(_) | Verdict::Error(_) => None,
+        }
+    }
+
     fn failed(&self, question: &Question, error: &ExecutionError) -> Verdict {
         let mut not_applicable = None;
         for fact in &self.facts {
             match facts::read(question, fact) {
                 Fact::Unknown(why) => return Verdict::Error(format!("{fact} is unknown: {why}")),
                 Fact::NotApplicable => not_applicable = not_applicable.or(Some(fact)),
+                Fact::Known(facts::Value::Text(text)) if text.len() > MAX_TEXT => {
+                    return Verdict::Error(format!("{fact} is longer than {MAX_TEXT} bytes"));
+                }
+                Fact::Known(facts::Value::Labels(labels)) if !fits(labels) => {
+                    return Verdict::Error(format!("{fact} is too large to be looked at"));
+                }
                 Fact::Known(_) => {}
             }
         }
@@ -159,12 +174,16 @@ impl VariableResolver for Facts<'_> {
         if let Some((map, key)) = name.split_once(KEY) {
             // A label that is not there is the empty text, as in Alertmanager's matchers.
             let value = self.labels(map)?.get(key).map_or("", String::as_str);
+            if value.len() > MAX_TEXT {
+                return None;
+            }
             return Some(CowVal::owned(CelString::from(value)));
         }
         if let Some((map, key)) = name.split_once(HAS) {
             return Some(CowVal::owned(CelBool::from(self.labels(map)?.contains_key(key))));
         }
         match facts::read(self.0, name) {
+            Fact::Known(facts::Value::Text(text)) if text.len() > MAX_TEXT => None,
             Fact::Known(facts::Value::Bool(b)) => Some(CowVal::owned(CelBool::from(b))),
             Fact::Known(facts::Value::Int(n)) => Some(CowVal::owned(CelInt::from(n))),
             Fact::Known(facts::Value::Text(std::borrow::Cow::Borrowed(text))) => {
@@ -195,9 +214,13 @@ fn owned<'b>(value: Value) -> Option<CowVal<'b, 'b>> {
     value.try_into().ok().map(CowVal::Owned)
 }
 
+fn fits(labels: &Labels) -> bool {
+    labels.len() <= MAX_ITEMS && labels.iter().all(|(key, value)| key.len().max(value.len()) <= MAX_TEXT)
+}
+
 /// A map that is too large is no value at all: an expression over half of it would be a wrong answer.
 fn map_value(labels: &Labels) -> Option<Value> {
-    if labels.len() > MAX_ITEMS {
+    if !fits(labels) {
         return None;
     }
     Some(labels.iter().map(|(k, v)| (k.clone(), Value::from(v.as_str()))).collect::<HashMap<_, _>>().into())

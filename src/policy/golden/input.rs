@@ -83,6 +83,7 @@ pub(super) fn question(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) ->
         history: HistoryFacts::default(),
         cluster,
         approval: None,
+        people: std::collections::BTreeMap::new(),
         undoes: None,
         now,
     };

@@ -23,7 +23,8 @@ fn the_default_pack_acts_nowhere_until_an_environment_is_declared() {
     // A reached limit is heard all the same.
     assert_eq!(decided(&set, OOM, &[("history.per_target", "1")]).outcome, Outcome::Escalate);
     let mine = "apiVersion: belay.dev/v1\nkind: Policy\nmetadata: { name: mine, owner: us }\nspec:\n  environments:\n    - { name: shop, when: \"target.namespace == 'shop'\", maxLevel: 3, ladder: off }\n";
-    let files = [("mine.yaml", mine.to_owned()), ("default.yaml", read("default.yaml")), (OOM, read(OOM))];
+    let mut files = super::files("default.yaml", &read("default.yaml"));
+    files.push(("mine.yaml".to_owned(), mine.to_owned()));
     let set = belay::policy::load(files).unwrap();
     let decision = decided(&set, OOM, &[]);
     assert_eq!((decision.outcome, decision.level.map(Level::number)), (Outcome::Act, Some(3)));
