@@ -22,7 +22,7 @@ use crate::policy;
 use crate::ports::store::{Append, Hold, HoldOp};
 
 use super::query::{Summary, Unclear};
-use super::{Daemon, Fed};
+use super::{Daemon, Fed, TrackAsk};
 
 /// The socket's name within the state directory.
 pub const SOCKET: &str = "admin.sock";
@@ -77,6 +77,13 @@ pub enum Request {
     },
     /// The holds in force.
     Holds,
+    /// Look at track records, or do something about them.
+    Track {
+        /// What.
+        what: TrackAsk,
+        /// Who.
+        name: String,
+    },
 }
 
 /// What is answered.
@@ -175,6 +182,7 @@ impl Daemon {
             Request::Holds => {
                 self.ports().store.holds().await.map(Response::Holds).map_err(|e| e.to_string())
             }
+            Request::Track { what, name } => self.track(what, by(name)).await.map(Response::Text),
         };
         done.unwrap_or_else(Response::Refused)
     }
@@ -268,7 +276,7 @@ fn question_for(state: &State) -> QuestionId {
 }
 
 /// One line of plain words, bounded.
-fn tidy(text: &str) -> String {
+pub(super) fn tidy(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect::<String>().trim().to_owned()
 }
 

@@ -42,6 +42,7 @@ impl Daemon {
             Effect::Apply { intent } => self.apply(&entries, &state, intent).await,
             Effect::Check { intent } => self.check(&state, intent).await,
             Effect::PlanRevert { intent, by } => self.plan_revert(&state, intent, by.clone()).await,
+            Effect::Note { intent } => self.note(&state, intent).await,
             Effect::Publish => self.publish(&entries, &state, claimed).await,
             Effect::Page { why } => self.page(&entries, &state, why).await,
         };
@@ -173,19 +174,22 @@ impl Daemon {
 
     async fn check(&self, state: &State, id: &IntentId) -> Done {
         let (Some(act), Some(lead)) = (state.act(id), state.lead()) else { return Ok(None) };
-        let owner = act.intent.plan.owner.clone();
+        let mut intent = act.intent.clone();
+        // whatever the grant asks for besides: a cause that comes again is one that was not remedied
+        if intent.reverts.is_none() && !intent.terms.verify.expect.contains(&Expectation::NoNewRestarts) {
+            intent.terms.verify.expect.push(Expectation::NoNewRestarts);
+        }
+        let owner = intent.plan.owner.clone();
         let located = Located { target: owner.0.clone(), owner };
         let after = match self.ports().reads.snapshot(&located).await {
             Ok(after) => after,
             Err(e) => return Ok(Some(Input::Checked { intent: id.clone(), check: unseen(&e.to_string()) })),
         };
         let before = self.before(state).await?;
-        let active = match &self.ports().alerts {
-            Some(alerts) => alerts.active().await.map_err(|e| e.to_string()),
-            None => Err("no Alertmanager is configured whose list could be read".into()),
-        };
+        let unread = || Err("no Alertmanager is configured whose list could be read".into());
+        let active = self.active().await.unwrap_or_else(unread);
         let look = verify::Look {
-            intent: &act.intent,
+            intent: &intent,
             acted: act.done_at.unwrap_or(act.intended_at),
             alert: &lead.labels,
             before: before.as_ref().unwrap_or(&after),

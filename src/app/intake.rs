@@ -92,6 +92,7 @@ impl Daemon {
             // it was readable when it was taken in
             let Ok(delivery) = intake::parse(body) else { continue };
             for alert in &delivery.alerts {
+                self.heard(alert, entry.at).await.map_err(FeedError::Refused)?;
                 if let Err(e) = self.route_alert(alert, claimed).await {
                     failed = Some(e);
                 }

@@ -1,6 +1,7 @@
 //! The composition root: what is decided elsewhere is carried out here. `Daemon` owns the ports and the
 //! loops over them; handles to it are what the HTTP server, the admin socket and the demo hold.
 
+mod acts;
 pub mod admin;
 pub mod build;
 mod desk;
@@ -12,6 +13,8 @@ mod loops;
 mod query;
 mod reconcile;
 mod story;
+mod track;
+mod watch;
 mod work;
 
 use std::sync::Arc;
@@ -32,10 +35,11 @@ use crate::telemetry::Metrics;
 pub use incidents::{Fed, FeedError};
 pub use intake::{Receipt, ReceiveError};
 pub use query::{Summary, Unclear};
+pub use track::TrackAsk;
 pub use work::Job;
 
 /// The streams that are no incidents.
-const OWN_STREAMS: [&str; 2] = ["daemon", "intake"];
+const OWN_STREAMS: [&str; 4] = ["daemon", "intake", "acts", "brakes"];
 
 /// The ports that the daemon works through.
 pub struct Ports {
@@ -72,6 +76,8 @@ struct Inner {
     metrics: Metrics,
     missing: reconcile::Missing,
     desk: desk::Desk,
+    acts: acts::Acts,
+    watch: watch::Watch,
 }
 
 impl Daemon {
@@ -84,6 +90,8 @@ impl Daemon {
             metrics: Metrics::default(),
             missing: reconcile::Missing::default(),
             desk: desk::Desk::default(),
+            acts: acts::Acts::default(),
+            watch: watch::Watch::default(),
         };
         Self { inner: Arc::new(inner) }
     }

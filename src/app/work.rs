@@ -34,7 +34,7 @@ impl Job {
 
     /// Whether, after enough tries, a person is told instead of trying on.
     pub const fn may_be_given_up(&self) -> bool {
-        !matches!(self, Self::Incident { effect: Effect::Page { .. } })
+        !matches!(self, Self::Incident { effect: Effect::Page { .. } | Effect::Note { .. } })
     }
 
     /// The job that a piece of work holds.

@@ -118,9 +118,11 @@ pub fn secret(path: &Path) -> Result<SecretString, ConfigError> {
     Ok(SecretString::from(text))
 }
 
-/// The policy files of a folder and the golden inputs in its `examples`, by path, in a fixed order.
+/// The policy files and calendars of a folder and the golden inputs in its `examples`, by path, in a fixed
+/// order.
 pub fn policies(dir: &Path) -> Result<Vec<(String, String)>, ConfigError> {
     let mut files = files(dir, "yaml")?;
+    files.extend(self::files(dir, "ics")?);
     let examples = dir.join("examples");
     if examples.is_dir() {
         files.extend(self::files(&examples, "yaml")?);

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::action::Candidate;
 use super::alert::Alert;
 use super::canonical::Hash;
-use super::decision::{ApprovalRule, Decided, Person, Terms};
+use super::decision::{ApprovalRule, Decided, Level, Person, Terms};
 use super::evidence::Evidence;
 use super::finding::Finding;
 use super::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, IntentId, QuestionId, StreamId};
 use super::plan::{Plan, Refusal};
 use super::target::{RootOwner, Targeted};
+use super::track::{ActNote, Judgement, Reset};
 use super::warrant::Applied;
 
 /// The version that this program writes.
@@ -63,6 +64,71 @@ pub enum Record {
         root: Hash,
         /// Over how many streams.
         streams: u64,
+    },
+    // ---- stream `acts`: what track records are folded from ----
+    /// What is known of an act; of several notes about one act the fullest holds.
+    Noted(Box<ActNote>),
+    /// A person judged an act afterwards.
+    Judged {
+        /// Which act.
+        intent: IntentId,
+        /// As what.
+        judgement: Judgement,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: Person,
+    },
+    /// A person reset a grant's demotion, or the breaker.
+    Reset {
+        /// What.
+        #[serde(flatten)]
+        reset: Reset,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: Person,
+    },
+    /// A person signed a grant's promotion by one level.
+    Promoted {
+        /// Which grant.
+        grant: GrantId,
+        /// In which environment.
+        environment: String,
+        /// To which level.
+        level: Level,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: Person,
+    },
+    /// A weekly report was handed out.
+    Reported {
+        /// Its name.
+        report: String,
+        /// What it covers: from here …
+        from: Timestamp,
+        /// … to before here.
+        to: Timestamp,
+        /// The grants it speaks of; none: all.
+        grants: Vec<GrantId>,
+    },
+    /// A person signed a weekly report.
+    SignedOff {
+        /// Which.
+        report: String,
+        /// Who.
+        by: Person,
+    },
+    // ---- stream `brakes`: only changes ----
+    /// A brake that depends on what is seen began to hold, or let go.
+    Braked {
+        /// Which: `storm` or `blind`.
+        brake: String,
+        /// Whether it holds from now on.
+        on: bool,
+        /// What was seen.
+        why: String,
     },
     // ---- streams of incidents ----
     /// An alert opened this incident.
@@ -142,6 +208,13 @@ pub enum Record {
         /// What was seen.
         verdict: Verdict,
     },
+    /// After an act had helped, while it was still watched, its cause came again.
+    Recurred {
+        /// Which act.
+        intent: IntentId,
+        /// What was seen.
+        seen: Vec<String>,
+    },
     /// A channel accepted the incident's message.
     Published {
         /// The channel's name for it.
@@ -169,6 +242,9 @@ pub enum Record {
         outcome: Outcome,
         /// For people.
         summary: String,
+        /// Nothing had to be done: the same alert is quiet for a day.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        nothing_to_do: bool,
     },
 }
 

@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::cel::Verdict;
 use super::decide::conclude;
 use super::judge::{Judgement, Miss, Place, frozen, judge, miss};
-use super::set::{Grant, Guard, PolicySet};
+use super::scope::Home;
+use super::set::{Grant, Guard, Origin, Override, PolicySet, Standing};
 use crate::domain::decision::{Decision, Outcome, Question};
 
 /// How many grants are listed one by one. Those that match are always among them.
@@ -45,6 +46,12 @@ pub struct Line {
     pub text: String,
     /// `file:line` of the rule.
     pub at: Option<String>,
+    /// Whose the rule is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Whether that owner's rules reach only so far.
+    #[serde(skip)]
+    scoped: bool,
 }
 
 /// Explains the decision about this question.
@@ -52,6 +59,7 @@ pub fn explain(set: &PolicySet, question: &Question) -> Explanation {
     let judged = judge(set, question);
     let decision = conclude(set, question, &judged);
     let mut lines = grants(set, question, &judged);
+    lines.extend(overrides(question, &judged));
     lines.extend(caps(&judged));
     lines.extend(set.guards.iter().map(|guard| guard_line(guard, question)));
     lines.extend(freezes(set, question, &judged.place));
@@ -69,8 +77,11 @@ pub fn explain(set: &PolicySet, question: &Question) -> Explanation {
     Explanation { version: 1, action, target, decision, lines, counterfactual }
 }
 
-fn line(kind: &'static str, name: &str, verdict: &'static str, text: String, at: Option<String>) -> Line {
-    Line { kind, name: name.to_owned(), verdict, text, at }
+fn line(kind: &'static str, name: &str, verdict: &'static str, text: String, from: Option<&Origin>) -> Line {
+    let at = from.map(ToString::to_string);
+    let owner = from.map(|origin| origin.home.owner.clone());
+    let scoped = from.is_some_and(|origin| origin.home.scope.is_some());
+    Line { kind, name: name.to_owned(), verdict, text, at, owner, scoped }
 }
 
 fn grants(set: &PolicySet, question: &Question, judged: &Judgement<'_>) -> Vec<Line> {
@@ -107,7 +118,7 @@ fn grant_line(grant: &Grant, question: &Question, judged: &Judgement<'_>, matche
         Some(miss) => miss_text(grant, question, miss),
     };
     let verdict = if matches { "YES" } else { "no" };
-    line("grant", grant.id.as_str(), verdict, text, Some(grant.origin.to_string()))
+    line("grant", grant.id.as_str(), verdict, text, Some(&grant.origin))
 }
 
 fn miss_text(grant: &Grant, question: &Question, miss: Miss<'_>) -> String {
@@ -118,6 +129,7 @@ fn miss_text(grant: &Grant, question: &Question, miss: Miss<'_>) -> String {
             let sources: Vec<&str> = grant.alerts.iter().map(super::matchers::Matchers::source).collect();
             format!("the alert does not match {}", sources.join(" or "))
         }
+        Miss::Scope(home) => outside(question, home),
         Miss::Environment(listed) => format!("the target is not in {}", listed.join(" or ")),
         Miss::Playbook => "no model chose it, and it is not a playbook".to_owned(),
         Miss::When(Verdict::NotApplicable(fact)) => format!("{fact} does not apply"),
@@ -126,13 +138,35 @@ fn miss_text(grant: &Grant, question: &Question, miss: Miss<'_>) -> String {
     }
 }
 
+/// That a file's rules do not reach the target.
+fn outside(question: &Question, home: &Home) -> String {
+    let named = &question.target.object.named;
+    format!("{}/{} is out of the scope of `{}`", named.cluster, named.namespace, home.owner)
+}
+
+/// What a person's override says, and whether it counts.
+fn overrides(question: &Question, judged: &Judgement<'_>) -> Vec<Line> {
+    let lifted = judged.matching.iter().filter_map(|grant| Some((grant, grant.lifted.as_ref()?)));
+    let explain = |(grant, lifted): (&&Grant, &Override)| {
+        let (verdict, standing) = match lifted.standing(question.now) {
+            Standing::InForce => ("YES", ""),
+            Standing::Over => ("no", "; it is over"),
+            Standing::TooLong => ("no", "; more than 30 days ahead it does not count"),
+        };
+        let Override { level, by, reason, until } = lifted;
+        let text = format!("level {} by {by} until {until}: {reason}{standing}", level.number());
+        line("override", grant.id.as_str(), verdict, text, Some(&grant.origin))
+    };
+    lifted.map(explain).collect()
+}
+
 fn caps(judged: &Judgement<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
     if let Place::In(environment) = &judged.place {
         let ladder = if environment.strict { "ladder strict" } else { "ladder off" };
         let text = format!("{}, {ladder}", environment.max_level.number());
         let name = format!("environment {}", environment.name);
-        lines.push(line("cap", &name, "", text, Some(environment.origin.to_string())));
+        lines.push(line("cap", &name, "", text, Some(&environment.origin)));
     }
     let ours = |code: &str| ["guard/", "freeze/"].iter().all(|rule| !code.starts_with(rule));
     let known = |code: &str| !matches!(judged.place, Place::In(_)) || !code.starts_with("environment/");
@@ -149,7 +183,9 @@ fn caps(judged: &Judgement<'_>) -> Vec<Line> {
 }
 
 fn guard_line(guard: &Guard, question: &Question) -> Line {
+    let reached = guard.origin.home.reaches(&question.target.object.named);
     let (verdict, text) = match guard.when.ask(question) {
+        _ if !reached => ("no", outside(question, &guard.origin.home)),
         Verdict::Yes => ("YES", guard.when.values(question)),
         Verdict::No => ("no", guard.when.values(question)),
         Verdict::NotApplicable(fact) => ("no", format!("{fact} does not apply")),
@@ -160,16 +196,19 @@ fn guard_line(guard: &Guard, question: &Question) -> Line {
         ("YES", false, Some(level)) => format!("level {}, {text}", level.number()),
         _ => text,
     };
-    line("guard", &guard.id, verdict, text, Some(guard.origin.to_string()))
+    line("guard", &guard.id, verdict, text, Some(&guard.origin))
 }
 
 fn freezes(set: &PolicySet, question: &Question, place: &Place<'_>) -> Vec<Line> {
     let explain = |freeze: &super::set::Freeze| {
         let (verdict, text) = match frozen(freeze, question, place) {
             Some(why) => ("YES", format!("level {}, {why}", freeze.max_level.number())),
-            None => ("no", format!("from {} to {}", freeze.from, freeze.to)),
+            None if !freeze.origin.home.reaches(&question.target.object.named) => {
+                ("no", outside(question, &freeze.origin.home))
+            }
+            None => ("no", freeze.window.to_string()),
         };
-        line("freeze", &freeze.name, verdict, text, Some(freeze.origin.to_string()))
+        line("freeze", &freeze.name, verdict, text, Some(&freeze.origin))
     };
     set.freezes.iter().map(explain).collect()
 }
@@ -241,6 +280,7 @@ fn without<'s>(judged: &Judgement<'s>, code: &str) -> Judgement<'s> {
         denials: judged.denials.iter().filter(|denial| denial.code != code).cloned().collect(),
         checks: judged.checks.iter().filter(|check| check.reason.code != code).cloned().collect(),
         also: judged.also.clone(),
+        offers: judged.offers.clone(),
     }
 }
 
@@ -251,6 +291,7 @@ fn change(code: &str) -> String {
         Some(("environment", "unknown")) => "the target's environment could be told".to_owned(),
         Some(("environment", name)) => format!("environment `{name}` allowed a higher level"),
         Some(("guard", name)) => format!("guard `{name}` did not fire"),
+        Some(("ceiling", name)) => format!("the platform's ceiling for `{name}` were higher"),
         Some(("freeze", name)) => format!("freeze `{name}` were over"),
         Some(_) | None => match code {
             "earned" => "the grant had earned its level here".to_owned(),
@@ -286,8 +327,10 @@ impl fmt::Display for Explanation {
         }
         writeln!(f)?;
         let width = self.lines.iter().map(|l| l.name.chars().count()).max().unwrap_or_default();
-        for Line { kind, name, verdict, text, at } in &self.lines {
-            let at = at.as_ref().map(|at| format!("      {at}")).unwrap_or_default();
+        for Line { kind, name, verdict, text, at, owner, scoped } in &self.lines {
+            let owner =
+                owner.as_ref().filter(|_| *scoped).map(|owner| format!(" of {owner}")).unwrap_or_default();
+            let at = at.as_ref().map(|at| format!("      {at}{owner}")).unwrap_or_default();
             let said = format!("  {kind:<8} {name:<width$}  {verdict:<8}  {text}{at}");
             writeln!(f, "{}", said.trim_end())?;
         }

@@ -1,27 +1,39 @@
 //! May this be done to this, now, by itself? Pure: files' texts and facts in, a decision with its
 //! reasons out. `policies/README.md` teaches the format.
 
+mod book;
 mod brakes;
+mod calendar;
 mod cel;
 mod compile;
+mod cron;
 mod decide;
 mod explain;
 mod facts;
 mod golden;
+mod ics;
 mod judge;
+mod ladder;
 mod limits;
 mod matchers;
+mod people;
 mod permit;
 mod problem;
 mod raw;
 mod reader;
+mod scope;
 mod set;
 mod table;
+#[cfg(test)]
+mod tried;
 
-pub use compile::load;
+pub use book::Book;
+pub use brakes::{storm_now, watchdog};
+pub use compile::{draft, lint, load};
 pub use decide::{advise, decide};
 pub use explain::{Explanation, Line, explain};
 pub use golden::example;
+pub use ladder::{Earned, Next, demoted, earned, earning, environment, track_grants};
 pub use limits::{IN_FLIGHT, history_keys};
 pub use permit::{Permit, permit};
 pub use problem::{Errors, Problem};

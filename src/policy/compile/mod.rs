@@ -1,48 +1,109 @@
 //! From files to a policy set: all of them or none, with every error of every file at once.
 
+mod alerts;
+mod brakes;
+mod file;
+mod freezes;
 mod grants;
+mod lint;
 mod people;
 mod rules;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::brakes::Brakes;
 use super::golden;
-use super::problem::{Errors, Problem, meant};
+use super::problem::{Errors, Problem, Section, meant};
 use super::raw::{self, Node, Pos, Yaml};
 use super::reader::Reader;
-use super::set::{Advice, Environment, Freeze, Grant, Guard, Index, Origin, PolicySet};
+use super::set::{Advice, Ceiling, Environment, Freeze, Grant, Guard, Index, Origin, PolicySet};
 use crate::domain::canonical::Hash;
-use crate::domain::decision::ApprovalRule;
+use crate::domain::decision::{ApprovalGroup, ApprovalRule};
+use file::{Spec, mode};
+pub use lint::lint;
 
 const API_VERSION: &str = "belay.dev/v1";
 
 /// The largest file: a thousand generous rules, and small enough to parse in well under a second.
 const MAX_FILE: usize = 1 << 20;
 
-/// Reads a set of files, each a name and its text: policies (`kind: Policy`) and the golden inputs of
-/// their tests (`kind: Example`). The order of the files does not matter. Tests run here: a set whose
-/// tests fail is refused.
+/// Reads a set of files, each a name and its text: policies (`kind: Policy`), the golden inputs of their
+/// tests (`kind: Example`), and the calendars of their freezes (`*.ics`). The order of the files does not
+/// matter. Tests and golden inputs run here: a set whose tests fail is refused.
 pub fn load<N, T>(files: impl IntoIterator<Item = (N, T)>) -> Result<PolicySet, Errors>
 where
     N: AsRef<str>,
     T: AsRef<str>,
 {
+    let files = sorted(files);
+    let mut compiled = compiled(&files)?;
+    let mut problems = lint::examples(&compiled.set, &files);
+    let examples_are_fine = problems.is_empty();
+    problems.extend(compiled.tests.iter().flat_map(|test| golden::run(&compiled.set, test)));
+    if examples_are_fine {
+        lint::check(&mut compiled, &files, &mut problems);
+    }
+    finished(compiled.set, problems)
+}
+
+/// Reads a set as `load` does, without its tests and golden inputs: for tools that ask what would be if
+/// something were different. Nothing acts by a draft.
+pub fn draft<N, T>(files: impl IntoIterator<Item = (N, T)>) -> Result<PolicySet, Errors>
+where
+    N: AsRef<str>,
+    T: AsRef<str>,
+{
+    compiled(&sorted(files)).map(|compiled| compiled.set)
+}
+
+fn sorted<N: AsRef<str>, T: AsRef<str>>(files: impl IntoIterator<Item = (N, T)>) -> Vec<(String, String)> {
     let mut files: Vec<(String, String)> =
         files.into_iter().map(|(n, t)| (n.as_ref().to_owned(), t.as_ref().to_owned())).collect();
     files.sort();
+    files
+}
+
+fn compiled(files: &[(String, String)]) -> Result<Compiled, Errors> {
     let parts: Vec<&[u8]> = files.iter().flat_map(|(n, t)| [n.as_bytes(), t.as_bytes()]).collect();
     let hash = Hash::of_parts(&parts);
-
     let mut problems = Vec::new();
-    let documents: Vec<Document> = files.iter().filter_map(|file| document(file, &mut problems)).collect();
-    let (set, tests) = compile(documents, hash, &mut problems);
-    if problems.is_empty() {
-        problems.extend(tests.iter().flat_map(|test| golden::run(&set, test)));
-    }
-    problems.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
-    if problems.is_empty() { Ok(set) } else { Err(Errors(problems)) }
+    let is_calendar = |name: &str| name.ends_with(".ics");
+    let documents: Vec<Document> = files
+        .iter()
+        .filter(|(name, _)| !is_calendar(name))
+        .filter_map(|file| document(file, &mut problems))
+        .collect();
+    let calendars = files.iter().filter(|(name, _)| is_calendar(name)).cloned().collect();
+    let compiled = compile(documents, calendars, hash, &mut problems);
+    if problems.is_empty() { Ok(compiled) } else { Err(errors(problems)) }
+}
+
+fn finished(set: PolicySet, problems: Vec<Problem>) -> Result<PolicySet, Errors> {
+    if problems.is_empty() { Ok(set) } else { Err(errors(problems)) }
+}
+
+fn errors(mut problems: Vec<Problem>) -> Errors {
+    problems.sort_by(|a, b| (&a.file, a.at, &a.message).cmp(&(&b.file, b.at, &b.message)));
+    problems.dedup();
+    Errors(problems)
+}
+
+/// A set, and what is needed to judge it.
+struct Compiled {
+    set: PolicySet,
+    tests: Vec<Test>,
+    places: Places,
+}
+
+/// Where things stand, by what they are and their names.
+type Places = BTreeMap<(&'static str, String), Place>;
+
+#[derive(Debug, Clone)]
+struct Place {
+    file: Arc<str>,
+    at: Pos,
+    section: Section,
 }
 
 struct Document<'f> {
@@ -67,7 +128,7 @@ pub(super) struct Test {
 
 fn document<'f>(file: &'f (String, String), problems: &mut Vec<Problem>) -> Option<Document<'f>> {
     let (name, text) = file;
-    let mut reader = Reader { file: name, text, problems: Vec::new() };
+    let mut reader = Reader::new(name, text);
     let document = if text.len() > MAX_FILE {
         reader.wrong(Pos { line: 1, column: 1, len: 1 }, "the file is larger than 1 MiB", None);
         None
@@ -101,22 +162,31 @@ fn header(reader: &mut Reader<'_>, body: &Node) -> Option<Kind> {
 /// What is gathered over all files.
 #[derive(Default)]
 struct Gathered {
-    groups: HashMap<String, people::Group>,
+    groups: HashMap<String, ApprovalGroup>,
     approvals: HashMap<String, ApprovalRule>,
     environments: Vec<Environment>,
     grants: Vec<Grant>,
     guards: Vec<Guard>,
     freezes: Vec<Freeze>,
     advice: Vec<Advice>,
-    brakes: Option<Brakes>,
+    ceilings: Vec<Ceiling>,
+    brakes: Brakes,
+    calendars: BTreeMap<String, String>,
+    /// Calendars that a freeze named.
+    named: BTreeSet<String>,
+    /// What is wrong in calendars.
+    problems: Vec<Problem>,
     names: BTreeMap<(&'static str, String), Origin>,
+    places: Places,
     notes: Vec<String>,
 }
 
 impl Gathered {
     /// Notes a name of its kind; an error if it is there already.
     fn claim(&mut self, reader: &mut Reader<'_>, what: &'static str, name: &str, node: &Node) -> Origin {
-        let origin = Origin { file: Arc::from(reader.file), line: node.at.line };
+        let origin =
+            Origin { file: Arc::from(reader.file), line: node.at.line, home: Arc::clone(&reader.home) };
+        self.place(reader, what, name, node);
         match self.names.get(&(what, name.to_owned())) {
             Some(first) => {
                 reader.wrong(
@@ -130,6 +200,12 @@ impl Gathered {
             }
         }
         origin
+    }
+
+    /// Notes where something stands, for what is found out about it later.
+    fn place(&mut self, reader: &Reader<'_>, what: &'static str, name: &str, node: &Node) {
+        let place = Place { file: Arc::from(reader.file), at: node.at, section: reader.section };
+        self.places.entry((what, name.to_owned())).or_insert(place);
     }
 
     /// The approval rule of this name.
@@ -161,50 +237,51 @@ impl Gathered {
     }
 }
 
-type Section = fn(&mut Gathered, &mut Reader<'_>, &Spec<'_>);
+type Read = fn(&mut Gathered, &mut Reader<'_>, &Spec<'_>);
 
 /// Sections in the order in which they refer to one another.
-const SECTIONS: [Section; 8] = [
-    people::groups,
-    people::approvals,
-    rules::environments,
-    rules::guards,
-    rules::freezes,
-    rules::advice,
-    rules::brakes,
-    grants::grants,
+const SECTIONS: [(Section, Read); 9] = [
+    (Section::Approvals, people::groups),
+    (Section::Approvals, people::approvals),
+    (Section::Environments, rules::environments),
+    (Section::Scopes, rules::ceilings),
+    (Section::Guards, rules::guards),
+    (Section::Freezes, freezes::freezes),
+    (Section::Advice, rules::advice),
+    (Section::Brakes, brakes::brakes),
+    (Section::Grants, grants::grants),
 ];
-
-struct Spec<'n> {
-    shadow: bool,
-    fields: super::reader::Fields<'n>,
-}
 
 fn compile(
     mut documents: Vec<Document<'_>>,
+    calendars: BTreeMap<String, String>,
     hash: Hash,
     problems: &mut Vec<Problem>,
-) -> (PolicySet, Vec<Test>) {
-    let mut gathered = Gathered::default();
+) -> Compiled {
+    let mut gathered = Gathered { calendars, ..Gathered::default() };
     let bodies: Vec<Node> = documents.iter().map(|document| document.body.clone()).collect();
     let specs: Vec<Option<Spec<'_>>> = documents
         .iter_mut()
         .zip(&bodies)
         .map(|(document, body)| match document.kind {
-            Kind::Policy => spec(&mut document.reader, body),
+            Kind::Policy => file::spec(&mut document.reader, body),
             Kind::Example => None,
         })
         .collect();
-    for section in SECTIONS {
+    for (section, read) in SECTIONS {
         for (document, spec) in documents.iter_mut().zip(&specs) {
             if let Some(spec) = spec {
-                section(&mut gathered, &mut document.reader, spec);
+                document.reader.section = section;
+                read(&mut gathered, &mut document.reader, spec);
             }
         }
     }
+    freezes::unnamed(&mut gathered);
+    problems.append(&mut gathered.problems);
     let mut tests = Vec::new();
     for (document, spec) in documents.iter_mut().zip(&specs) {
         let items = spec.as_ref().and_then(|spec| spec.fields.get("tests"));
+        document.reader.section = Section::Golden;
         let (file, text) = (document.reader.file.to_owned(), document.reader.text.to_owned());
         tests.extend(document.reader.list(items, |_, node| {
             Some(Test { file: file.clone(), text: text.clone(), node: node.clone() })
@@ -216,56 +293,32 @@ fn compile(
         .map(|d| (d.name.to_string(), d.body.clone()))
         .collect();
     problems.extend(documents.into_iter().flat_map(|document| document.reader.problems));
-    (finish(gathered, hash, examples), tests)
+    let places = std::mem::take(&mut gathered.places);
+    Compiled { set: finish(gathered, hash, examples), tests, places }
 }
 
 /// Sorts whatever was gathered, so that the order of rules and files is gone for good.
 fn finish(gathered: Gathered, hash: Hash, examples: Vec<(String, Node)>) -> PolicySet {
-    let Gathered { mut environments, mut grants, mut guards, mut freezes, advice, brakes, mut notes, .. } =
-        gathered;
+    let Gathered { mut environments, mut grants, mut guards, mut freezes, advice, .. } = gathered;
+    let (mut ceilings, brakes, mut notes) = (gathered.ceilings, gathered.brakes, gathered.notes);
     environments.sort_by(|a, b| a.name.cmp(&b.name));
     grants.sort_by(|a, b| a.id.cmp(&b.id));
     guards.sort_by(|a, b| a.id.cmp(&b.id));
     freezes.sort_by(|a, b| a.name.cmp(&b.name));
+    ceilings.sort_by_key(|ceiling| ceiling.max_level);
     notes.sort();
     let index = Index::of(&grants);
-    let brakes = brakes.unwrap_or_default();
-    PolicySet { hash, environments, grants, advice, guards, freezes, brakes, index, examples, notes }
-}
-
-fn spec<'n>(reader: &mut Reader<'_>, body: &'n Node) -> Option<Spec<'n>> {
-    let root = reader.fields(body, "the file", &["apiVersion", "kind", "metadata", "spec"], &[])?;
-    if let Some(metadata) = root.need(reader, "metadata")
-        && let Some(metadata) = reader.fields(metadata, "metadata", &["name", "owner"], &[])
-    {
-        for key in ["name", "owner"] {
-            if let Some(node) = metadata.need(reader, key) {
-                reader.name(node);
-            }
-        }
+    PolicySet {
+        hash,
+        environments,
+        grants,
+        ceilings,
+        advice,
+        guards,
+        freezes,
+        brakes,
+        index,
+        examples,
+        notes,
     }
-    let known = [
-        "mode",
-        "environments",
-        "approvers",
-        "approvals",
-        "grants",
-        "advice",
-        "guards",
-        "freezes",
-        "brakes",
-        "tests",
-    ];
-    let node = root.need(reader, "spec")?;
-    if node.value == Yaml::Null {
-        return None;
-    }
-    let fields = reader.fields(node, "spec", &known, &["scope", "ceilings"])?;
-    let shadow = fields.get("mode").and_then(|node| mode(reader, node)).unwrap_or(false);
-    Some(Spec { shadow, fields })
-}
-
-/// Whether the mode is shadow.
-fn mode(reader: &mut Reader<'_>, node: &Node) -> Option<bool> {
-    reader.word(node, "a mode", &[("enforce", false), ("shadow", true)])
 }

@@ -2,13 +2,14 @@
 //! policy's tests expect of it. Runs at load.
 
 mod input;
+mod past;
 
 use super::compile::Test;
 use super::decide::decide;
 use super::explain::explain;
-use super::problem::{Problem, meant};
+use super::problem::{Problem, Section, meant};
 use super::raw::{Key, Node, Yaml};
-use super::reader::Reader;
+use super::reader::{Fields, Reader};
 use super::set::PolicySet;
 use crate::domain::decision::{Decision, Level, Outcome, Question};
 use input::question;
@@ -21,7 +22,7 @@ pub fn example(set: &PolicySet, name: &str, changes: &[(&str, &str)]) -> Result<
         let value = super::raw::parse(value).map_err(|(_, why)| why)?;
         put(&mut node, path, &value);
     }
-    let mut reader = Reader { file: name, text: "", problems: Vec::new() };
+    let mut reader = Reader::new(name, "");
     let question = question(&mut reader, set, &node);
     match (question, reader.problems.first()) {
         (Some(question), None) => Ok(question),
@@ -37,7 +38,8 @@ fn find<'s>(set: &'s PolicySet, name: &str) -> Option<&'s Node> {
 
 /// Runs one test; what is wrong with it, or with the set.
 pub(super) fn run(set: &PolicySet, test: &Test) -> Vec<Problem> {
-    let mut reader = Reader { file: &test.file, text: &test.text, problems: Vec::new() };
+    let mut reader = Reader::new(&test.file, &test.text);
+    reader.section = Section::Golden;
     let _ = check(&mut reader, set, &test.node);
     reader.problems
 }
@@ -45,6 +47,13 @@ pub(super) fn run(set: &PolicySet, test: &Test) -> Vec<Problem> {
 fn check(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<()> {
     let fields = reader.fields(node, "a test", &["name", "given", "set", "expect"], &[])?;
     let name = fields.need(reader, "name").and_then(|node| reader.text(node));
+    let asked = asked(reader, set, &fields)?;
+    let expect = fields.need(reader, "expect")?;
+    compare(reader, set, &asked, expect, &name?)
+}
+
+/// What a test asks: its golden input with its changes.
+fn asked(reader: &mut Reader<'_>, set: &PolicySet, fields: &Fields<'_>) -> Option<Question> {
     let given = fields.need(reader, "given")?;
     let mut input = if matches!(given.value, Yaml::Map(_)) {
         given.clone()
@@ -63,14 +72,25 @@ fn check(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<()> {
         }
     }
     // Problems of an example are shown where the test names it: the file at hand is the test's.
-    let mut inner = Reader { file: reader.file, text: reader.text, problems: Vec::new() };
+    let mut inner = Reader::new(reader.file, reader.text);
     let asked = question(&mut inner, set, &input);
     for problem in inner.problems {
         reader.wrong(given.at, format!("the golden input: {}", problem.message), problem.help);
     }
-    let asked = asked?;
-    let expect = fields.need(reader, "expect")?;
-    compare(reader, set, &asked, expect, &name?)
+    asked
+}
+
+/// The question of an example, with what is wrong in it in its own file.
+pub(super) fn of_example(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<Question> {
+    reader.section = Section::Golden;
+    question(reader, set, node)
+}
+
+/// The question that a test asks, if it can be read; what is wrong with it is said when it runs.
+pub(super) fn of_test(set: &PolicySet, test: &Test) -> Option<Question> {
+    let mut reader = Reader::new(&test.file, &test.text);
+    let fields = reader.map(&test.node, "a test")?;
+    asked(&mut reader, set, &fields)
 }
 
 /// Puts a value at a dotted path, making maps on the way. A label's own dots are kept: the longest key

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod acts;
+mod again;
 mod clicks;
 mod deliveries;
 mod house;

@@ -23,7 +23,8 @@ fn the_default_pack_acts_nowhere_until_an_environment_is_declared() {
     // A reached limit is heard all the same.
     assert_eq!(decided(&set, OOM, &[("history.per_target", "1")]).outcome, Outcome::Escalate);
     let mine = "apiVersion: belay.dev/v1\nkind: Policy\nmetadata: { name: mine, owner: us }\nspec:\n  environments:\n    - { name: shop, when: \"target.namespace == 'shop'\", maxLevel: 3, ladder: off }\n";
-    let files = [("mine.yaml", mine.to_owned()), ("default.yaml", read("default.yaml")), (OOM, read(OOM))];
+    let mut files = super::files("default.yaml", &read("default.yaml"));
+    files.push(("mine.yaml".to_owned(), mine.to_owned()));
     let set = belay::policy::load(files).unwrap();
     let decision = decided(&set, OOM, &[]);
     assert_eq!((decision.outcome, decision.level.map(Level::number)), (Outcome::Act, Some(3)));
@@ -75,8 +76,11 @@ fn a_reached_limit_explained() {
       guard    work-in-progress        no        owner.busy = false, target.annotations = 0 entries      policies/demo.yaml:53
       freeze   black-friday            no        from 2026-11-27T00:00:00Z to 2026-12-01T06:00:00Z      policies/demo.yaml:60
       limit    perTarget               EXCEEDED  1 of 1 acts on this owner in the last 10m, the last at 2026-11-20T02:06:41Z
+      limit    cooldown                          0 of 1 acts of this kind on this owner in the last 5m
       limit    global                            0 of 10 acts in all in the last 1h
-      limit    inFlight                          0 of 4 acts under way
+      limit    inFlight                          0 of 1 acts under way
+      limit    failures                          0 of 3 acts on this owner in a row failed
+      limit    ineffective                       0 of 3 acts on this owner in a row did not help
       blast    maxUnavailable                    1 of 4 unavailable, 50 % allow 2
       blast    keepReady                         3 of 4 stay ready, at least 1 must
       blast    respectBudgets                    the disruption budget allows 1
@@ -104,8 +108,11 @@ fn a_freeze_explained() {
       guard    work-in-progress        no        owner.busy = false, target.annotations = 0 entries      policies/demo.yaml:53
       freeze   black-friday            YES       level 1, freeze `black-friday` until 2026-12-01T06:00:00Z      policies/demo.yaml:60
       limit    perTarget                         0 of 1 acts on this owner in the last 10m
+      limit    cooldown                          0 of 1 acts of this kind on this owner in the last 5m
       limit    global                            0 of 10 acts in all in the last 1h
-      limit    inFlight                          0 of 4 acts under way
+      limit    inFlight                          0 of 1 acts under way
+      limit    failures                          0 of 3 acts on this owner in a row failed
+      limit    ineffective                       0 of 3 acts on this owner in a row did not help
 
     would act at level 3 if: freeze `black-friday` were over
     "#);
@@ -130,8 +137,11 @@ fn an_unknown_fact_explained() {
       guard    work-in-progress        no        owner.busy = false, target.annotations = 0 entries      policies/demo.yaml:53
       freeze   black-friday            no        from 2026-11-27T00:00:00Z to 2026-12-01T06:00:00Z      policies/demo.yaml:60
       limit    perTarget                         0 of 1 acts on this owner in the last 10m
+      limit    cooldown                          0 of 1 acts of this kind on this owner in the last 5m
       limit    global                            0 of 10 acts in all in the last 1h
-      limit    inFlight                          0 of 4 acts under way
+      limit    inFlight                          0 of 1 acts under way
+      limit    failures                          0 of 3 acts on this owner in a row failed
+      limit    ineffective                       0 of 3 acts on this owner in a row did not help
 
     would act at level 3 if: guard `stateful-needs-two` did not fire
     "#);
