@@ -3,6 +3,7 @@
 
 mod brakes;
 mod cel;
+mod check;
 mod compile;
 mod decide;
 mod explain;
@@ -11,19 +12,28 @@ mod golden;
 mod judge;
 mod limits;
 mod matchers;
+mod mutate;
 mod permit;
 mod problem;
 mod raw;
 mod reader;
+mod replay;
+mod report;
 mod set;
+mod situation;
 mod table;
 
+pub use check::{Checked, TestRun, check};
 pub use compile::load;
 pub use decide::{advise, decide};
 pub use explain::{Explanation, Line, explain};
 pub use golden::example;
 pub use limits::{IN_FLIGHT, history_keys};
+pub use mutate::{Mutant, mutants, noticed};
 pub use permit::{Permit, permit};
 pub use problem::{Errors, Problem};
 pub use raw::Pos;
+pub use replay::{Change, Enforced, Replay, Said, Trial, Trials, enforced};
+pub use report::{Format, bail, report};
 pub use set::PolicySet;
+pub use situation::situation;

@@ -29,6 +29,21 @@ where
     N: AsRef<str>,
     T: AsRef<str>,
 {
+    let (set, tests) = read(files, |_, _| ())?;
+    let problems = tests.iter().flat_map(|test| golden::run(&set, test)).collect();
+    sound(problems).map(|()| set)
+}
+
+/// The same without running the tests. `edit` may change a file's tree before it is read: a mutant is
+/// decided by the same code as the set itself.
+pub(super) fn read<N, T>(
+    files: impl IntoIterator<Item = (N, T)>,
+    mut edit: impl FnMut(&str, &mut Node),
+) -> Result<(PolicySet, Vec<Test>), Errors>
+where
+    N: AsRef<str>,
+    T: AsRef<str>,
+{
     let mut files: Vec<(String, String)> =
         files.into_iter().map(|(n, t)| (n.as_ref().to_owned(), t.as_ref().to_owned())).collect();
     files.sort();
@@ -36,13 +51,17 @@ where
     let hash = Hash::of_parts(&parts);
 
     let mut problems = Vec::new();
-    let documents: Vec<Document> = files.iter().filter_map(|file| document(file, &mut problems)).collect();
+    let mut documents: Vec<Document> =
+        files.iter().filter_map(|file| document(file, &mut problems)).collect();
+    documents.iter_mut().for_each(|document| edit(&document.name, &mut document.body));
     let (set, tests) = compile(documents, hash, &mut problems);
-    if problems.is_empty() {
-        problems.extend(tests.iter().flat_map(|test| golden::run(&set, test)));
-    }
+    sound(problems).map(|()| (set, tests))
+}
+
+/// Nothing is wrong, or else everything that is, in order.
+fn sound(mut problems: Vec<Problem>) -> Result<(), Errors> {
     problems.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
-    if problems.is_empty() { Ok(set) } else { Err(Errors(problems)) }
+    if problems.is_empty() { Ok(()) } else { Err(Errors(problems)) }
 }
 
 struct Document<'f> {
