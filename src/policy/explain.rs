@@ -296,12 +296,7 @@ fn window(set: &PolicySet, grant: &Grant, code: &str) -> Option<SignedDuration> 
     own.map(|limit| limit.window).or(global)
 }
 
-fn freed(
-    now: Timestamp,
-    frees_at: Option<Timestamp>,
-    code: &str,
-    window: Option<SignedDuration>,
-) -> String {
+fn freed(now: Timestamp, frees_at: Option<Timestamp>, code: &str, window: Option<SignedDuration>) -> String {
     let Some(at) = frees_at else { return format!("`{code}` were not exceeded") };
     let left = at.duration_since(now);
     let left = left.round(SignedDurationRound::new().smallest(Unit::Second)).unwrap_or(left);

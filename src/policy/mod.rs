@@ -1,6 +1,7 @@
 //! May this be done to this, now, by itself? Pure: files' texts and facts in, a decision with its
 //! reasons out. `policies/README.md` teaches the format.
 
+mod admission;
 mod brakes;
 mod cel;
 mod check;
@@ -19,10 +20,12 @@ mod raw;
 mod reader;
 mod replay;
 mod report;
+mod schema;
 mod set;
 mod situation;
 mod table;
 
+pub use admission::{Bounds, admission, stop};
 pub use check::{Checked, TestRun, check};
 pub use compile::load;
 pub use decide::{advise, decide};
@@ -33,7 +36,8 @@ pub use mutate::{Mutant, mutants, noticed};
 pub use permit::{Permit, permit};
 pub use problem::{Errors, Problem};
 pub use raw::Pos;
-pub use replay::{Change, Enforced, Replay, Said, Trial, Trials, enforced};
+pub use replay::{Change, Counted, Enforced, Replay, Said, Trial, Trials, enforced};
 pub use report::{Format, bail, report};
+pub use schema::schema;
 pub use set::PolicySet;
 pub use situation::situation;
