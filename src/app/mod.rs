@@ -8,6 +8,7 @@ mod facts;
 mod incidents;
 mod intake;
 mod loops;
+pub mod policies;
 mod query;
 mod reconcile;
 mod story;
@@ -75,11 +76,13 @@ struct Inner {
 impl Daemon {
     /// A daemon over these ports; nothing runs yet.
     pub fn new(ports: Ports, policies: PolicySet, signer: Signer) -> Self {
+        let metrics = Metrics::default();
+        policies::in_force(&metrics, policies.hash(), ports.clock.now());
         let inner = Inner {
             ports,
             policies: ArcSwap::from_pointee(policies),
             signer,
-            metrics: Metrics::default(),
+            metrics,
             missing: reconcile::Missing::default(),
         };
         Self { inner: Arc::new(inner) }

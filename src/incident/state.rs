@@ -219,6 +219,8 @@ impl State {
             Record::Received { .. }
             | Record::Oversize { .. }
             | Record::Started { .. }
+            | Record::PolicyLoaded { .. }
+            | Record::PolicyRefused { .. }
             | Record::Held { .. }
             | Record::Lifted { .. }
             | Record::Checkpoint { .. } => return Err("it belongs to a stream of the daemon"),

@@ -26,6 +26,8 @@ fn kind(record: &Record) -> &'static str {
         Record::Received { .. } => "received",
         Record::Oversize { .. } => "oversize",
         Record::Started { .. } => "started",
+        Record::PolicyLoaded { .. } => "policy_loaded",
+        Record::PolicyRefused { .. } => "policy_refused",
         Record::Held { .. } => "held",
         Record::Lifted { .. } => "lifted",
         Record::Checkpoint { .. } => "checkpoint",
@@ -51,10 +53,12 @@ fn kind(record: &Record) -> &'static str {
     }
 }
 
-const KINDS: [&str; 25] = [
+const KINDS: [&str; 27] = [
     "received",
     "oversize",
     "started",
+    "policy_loaded",
+    "policy_refused",
     "held",
     "lifted",
     "checkpoint",
