@@ -7,6 +7,7 @@ use std::fmt;
 use jiff::{SignedDuration, SignedDurationRound, Timestamp, Unit};
 use serde::{Deserialize, Serialize};
 
+use super::brakes::Global;
 use super::cel::Verdict;
 use super::decide::conclude;
 use super::judge::{Judgement, Miss, Place, frozen, judge, miss};
@@ -289,19 +290,28 @@ fn change(code: &str) -> String {
     }
 }
 
-/// The window of the limit that goes by this code.
-fn window(set: &PolicySet, grant: &Grant, code: &str) -> Option<SignedDuration> {
+/// The window of the limit that goes by this code, and how many fit into it.
+fn window(set: &PolicySet, grant: &Grant, code: &str) -> Option<(SignedDuration, u32)> {
     let own = grant.limits.iter().find(|limit| code.strip_prefix("limit/") == Some(limit.per.name()));
-    let global = (code == "limit/global").then_some(set.brakes.global.window);
-    own.map(|limit| limit.window).or(global)
+    let Global { window, max_actions, .. } = set.brakes.global;
+    let global = (code == "limit/global").then_some((window, max_actions));
+    own.map(|limit| (limit.window, limit.max)).or(global)
 }
 
-fn freed(now: Timestamp, frees_at: Option<Timestamp>, code: &str, window: Option<SignedDuration>) -> String {
+fn freed(
+    now: Timestamp,
+    frees_at: Option<Timestamp>,
+    code: &str,
+    window: Option<(SignedDuration, u32)>,
+) -> String {
     let Some(at) = frees_at else { return format!("`{code}` were not exceeded") };
     let left = at.duration_since(now);
     let left = left.round(SignedDurationRound::new().smallest(Unit::Second)).unwrap_or(left);
     match window {
-        Some(window) => format!("an earlier act were older than {} (in {})", short(window), short(left)),
+        Some((window, max)) => {
+            let act = if max == 1 { "the last act" } else { "an earlier act" };
+            format!("{act} were older than {} (in {})", short(window), short(left))
+        }
         None => format!("an earlier act did not count against `{code}` any more (in {})", short(left)),
     }
 }

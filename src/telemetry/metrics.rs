@@ -2,8 +2,8 @@
 
 use std::sync::atomic::AtomicU64;
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -31,7 +31,7 @@ pub struct Metrics {
 }
 
 /// What came of policy files that changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reloaded {
     /// They are in force.
     Loaded,
@@ -39,9 +39,18 @@ pub enum Reloaded {
     Refused,
 }
 
+impl Reloaded {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Refused => "refused",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reload {
-    result: Reloaded,
+    result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -66,7 +75,7 @@ impl Default for Metrics {
         let reloads = Family::<Reload, Counter>::default();
         // both are there from the start: an alert on the first refusal needs a zero before it
         for result in [Reloaded::Loaded, Reloaded::Refused] {
-            drop(reloads.get_or_create(&Reload { result }));
+            drop(reloads.get_or_create(&Reload { result: result.name() }));
         }
         registry.register(
             "policy_reloads",
@@ -85,7 +94,7 @@ impl Default for Metrics {
 impl Metrics {
     /// Policy files changed.
     pub fn reloaded(&self, result: Reloaded) {
-        self.reloads.get_or_create(&Reload { result }).inc();
+        self.reloads.get_or_create(&Reload { result: result.name() }).inc();
     }
 
     /// This set (its hash, shortened) is in force since `at`, in seconds since 1970.

@@ -7,5 +7,6 @@ mod clicks;
 mod deliveries;
 mod house;
 mod mind;
+mod reloads;
 mod replay;
 mod stops;

@@ -9,10 +9,15 @@
 use belay::domain::decision::{Decision, Outcome, Question};
 use belay::policy::{Errors, PolicySet, decide, example, load};
 
+mod admission;
 mod algebra;
+mod corpus;
 mod errors;
 mod knobs;
 mod permits;
+mod replay;
+mod reports;
+mod schema;
 mod shipped;
 mod story;
 
