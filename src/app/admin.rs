@@ -96,6 +96,8 @@ pub enum Response {
     View(Box<View>),
     /// Lines of text.
     Text(String),
+    /// Why policy decided as it did.
+    Explanation(Box<policy::Explanation>),
     /// It is done; in words.
     Done(String),
     /// It was not done, and why.
@@ -197,7 +199,8 @@ impl Daemon {
         let incident = self.resolve(given).await.map_err(|e| e.to_string())?;
         let state = self.incident(&incident).await.map_err(|e| e.to_string())?;
         let decided = state.decided.ok_or("policy has not been asked about it")?;
-        Ok(Response::Text(policy::explain(&self.policies(), &decided.question).to_string()))
+        let explanation = policy::explain(&self.policies(), &decided.question);
+        Ok(Response::Explanation(Box::new(explanation)))
     }
 
     async fn answer_by_name(&self, given: &str, answer: Answer, by: Person) -> Result<Response, String> {

@@ -84,14 +84,14 @@ impl Daemon {
         loop {
             // whoever writes for this one may go away (its client hangs up), and then nobody knows whether
             // it was kept: it is put down again, since twice does no harm
-            if let Some(kept) = self.kept(desk.put(Arc::clone(&body))?).await {
+            if let Some(kept) = self.answered(desk.put(Arc::clone(&body))?).await {
                 return kept;
             }
         }
     }
 
     /// The answer for a delivery that waits; nothing if whoever wrote for it went away.
-    async fn kept(&self, mut answered: oneshot::Receiver<Kept>) -> Option<Kept> {
+    async fn answered(&self, mut answered: oneshot::Receiver<Kept>) -> Option<Kept> {
         loop {
             let writer = tokio::select! {
                 biased;

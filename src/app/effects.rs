@@ -10,7 +10,7 @@ use crate::domain::warrant::Applied;
 use crate::execute::verify::{self, Seen};
 use crate::incident::input::{Check, Held};
 use crate::incident::{Effect, Input, State};
-use crate::policy::Permit;
+use crate::policy::{Permit, PolicySet};
 use crate::ports::actions::NoAnswer;
 use crate::ports::messenger::Undelivered;
 use crate::ports::reads::{Located, ReadError};
@@ -102,16 +102,10 @@ impl Daemon {
     }
 
     async fn decide(&self, state: &State, candidate: &CandidateId) -> Done {
-        let asking = Asking { asked: Asked::Candidate, candidate, plan: None, but: None };
-        let question = self.question(state, asking).await?;
-        Ok(Some(self.decided(question)))
-    }
-
-    fn decided(&self, question: Question) -> Input {
         let set = self.policies();
-        let decision = policy::decide(&set, &question);
-        let cleared = policy::permit(&set, &question).is_ok();
-        Input::Decided { decided: Box::new(Decided { question, decision }), cleared }
+        let asking = Asking { asked: Asked::Candidate, candidate, plan: None, set: &set, but: None };
+        let question = self.question(state, asking).await?;
+        Ok(Some(decided(&set, question)))
     }
 
     async fn plan(&self, state: &State, id: &CandidateId) -> Done {
@@ -124,9 +118,11 @@ impl Daemon {
 
     async fn judge(&self, state: &State) -> Done {
         let (Some(plan), Some(candidate)) = (&state.plan, chosen(state)) else { return Ok(None) };
-        let asking = Asking { asked: Asked::Plan, candidate: &candidate, plan: Some(plan), but: None };
+        let set = self.policies();
+        let asking =
+            Asking { asked: Asked::Plan, candidate: &candidate, plan: Some(plan), set: &set, but: None };
         let question = self.question(state, asking).await?;
-        Ok(Some(self.decided(question)))
+        Ok(Some(decided(&set, question)))
     }
 
     /// Policy a last time, then the warrant, then the write. On a repeat the object is asked first: what
@@ -159,16 +155,18 @@ impl Daemon {
         intent: &Intent,
     ) -> Result<Result<Permit, Box<Decided>>, NotNow> {
         let candidate = chosen(state).ok_or_else(|| NotNow("nothing was chosen".into()))?;
+        let set = self.policies();
         let asking = Asking {
             asked: Asked::Write,
             candidate: &candidate,
             plan: Some(&intent.plan),
+            set: &set,
             but: Some(&intent.id),
         };
         let mut question = self.question(state, asking).await?;
         question.approval = approved(state, intent);
         question.undoes = intent.reverts.as_ref().map(|_| intent.grant().clone());
-        let permit = policy::permit(&self.policies(), &question);
+        let permit = policy::permit(&set, &question);
         Ok(permit.map_err(|decision| Box::new(Decided { question, decision: *decision })))
     }
 
@@ -243,6 +241,12 @@ impl Daemon {
             }
         }
     }
+}
+
+fn decided(set: &PolicySet, question: Question) -> Input {
+    let decision = policy::decide(set, &question);
+    let cleared = policy::permit(set, &question).is_ok();
+    Input::Decided { decided: Box::new(Decided { question, decision }), cleared }
 }
 
 /// One look, summed up: the strictest counts.

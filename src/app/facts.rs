@@ -27,6 +27,8 @@ pub(super) struct Asking<'a> {
     pub candidate: &'a CandidateId,
     /// About which plan.
     pub plan: Option<&'a Plan>,
+    /// By which policy set: the one that will decide, so that the limits looked up are those it judges by.
+    pub set: &'a policy::PolicySet,
     /// The intent whose own draws do not count against it.
     pub but: Option<&'a IntentId>,
 }
@@ -91,13 +93,18 @@ impl Daemon {
             undoes: None,
             now,
         };
-        question.history = self.history(&question, asking.but).await?;
+        question.history = self.history(asking.set, &question, asking.but).await?;
         Ok(question)
     }
 
     /// What was drawn upon the limits that could matter for this question.
-    async fn history(&self, question: &Question, but: Option<&IntentId>) -> Result<HistoryFacts, NotNow> {
-        let keys = policy::history_keys(&self.policies(), question);
+    async fn history(
+        &self,
+        set: &policy::PolicySet,
+        question: &Question,
+        but: Option<&IntentId>,
+    ) -> Result<HistoryFacts, NotNow> {
+        let keys = policy::history_keys(set, question);
         let taken = self.ports().store.taken(&keys, but).await?;
         let taken = taken.into_iter().filter(|(_, at)| !at.is_empty()).collect();
         Ok(HistoryFacts { taken, ..self.past(question).await? })

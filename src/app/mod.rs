@@ -10,6 +10,7 @@ mod facts;
 mod incidents;
 mod intake;
 mod loops;
+pub mod policies;
 mod query;
 mod reconcile;
 mod story;
@@ -83,11 +84,13 @@ struct Inner {
 impl Daemon {
     /// A daemon over these ports; nothing runs yet.
     pub fn new(ports: Ports, policies: PolicySet, signer: Signer) -> Self {
+        let metrics = Metrics::default();
+        policies::in_force(&metrics, policies.hash(), ports.clock.now());
         let inner = Inner {
             ports,
             policies: ArcSwap::from_pointee(policies),
             signer,
-            metrics: Metrics::default(),
+            metrics,
             missing: reconcile::Missing::default(),
             desk: desk::Desk::default(),
             acts: acts::Acts::default(),

@@ -51,7 +51,7 @@ enum Command {
 
 /// Where the daemon keeps its state.
 #[derive(Debug, clap::Args)]
-struct StateDir {
+pub(in crate::cli) struct StateDir {
     /// The daemon's state directory
     #[arg(long, global = true, env = "BELAY_STATE_DIR", default_value = "belay-state", value_name = "DIR")]
     state_dir: PathBuf,

@@ -42,6 +42,20 @@ pub enum Record {
         /// The policy set it loaded.
         set: Hash,
     },
+    /// Another policy set was taken up while running (stream `daemon`).
+    PolicyLoaded {
+        /// The set.
+        set: Hash,
+        /// The set before it.
+        before: Hash,
+    },
+    /// Policy files were found and refused; the set in force stays (stream `daemon`).
+    PolicyRefused {
+        /// Why, one sentence a problem.
+        why: Vec<String>,
+        /// The set that stays in force.
+        stays: Hash,
+    },
     /// Acting was paused (stream `daemon`).
     Held {
         /// The hold's name; two holders never lift each other's.

@@ -202,6 +202,8 @@ impl State {
             Record::Received { .. }
             | Record::Oversize { .. }
             | Record::Started { .. }
+            | Record::PolicyLoaded { .. }
+            | Record::PolicyRefused { .. }
             | Record::Held { .. }
             | Record::Lifted { .. }
             | Record::Checkpoint { .. }

@@ -1,11 +1,13 @@
 //! Why policy said what it said: every grant, cap, guard, freeze and limit with its verdict and place,
 //! and the smallest single change that would flip the outcome. Computed on demand from the question.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use jiff::{SignedDurationRound, Timestamp, Unit};
-use serde::Serialize;
+use jiff::{SignedDuration, SignedDurationRound, Timestamp, Unit};
+use serde::{Deserialize, Serialize};
 
+use super::brakes::Global;
 use super::cel::Verdict;
 use super::decide::conclude;
 use super::judge::{Judgement, Miss, Place, frozen, judge, miss};
@@ -17,7 +19,7 @@ use crate::domain::decision::{Decision, Outcome, Question};
 const MAX_GRANTS: usize = 50;
 
 /// A decision explained.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The version of this form.
     pub version: u32,
@@ -34,23 +36,23 @@ pub struct Explanation {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// `grant`, `cap`, `guard`, `freeze`, `limit`, `blast`, `deny`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Which.
     pub name: String,
     /// What it said: `YES`, `no`, `EXCEEDED`, …; empty where the text says it all.
-    pub verdict: &'static str,
+    pub verdict: Cow<'static, str>,
     /// Why.
     pub text: String,
     /// `file:line` of the rule.
     pub at: Option<String>,
     /// Whose the rule is.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// Whether that owner's rules reach only so far.
-    #[serde(skip)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     scoped: bool,
 }
 
@@ -81,7 +83,7 @@ fn line(kind: &'static str, name: &str, verdict: &'static str, text: String, fro
     let at = from.map(ToString::to_string);
     let owner = from.map(|origin| origin.home.owner.clone());
     let scoped = from.is_some_and(|origin| origin.home.scope.is_some());
-    Line { kind, name: name.to_owned(), verdict, text, at, owner, scoped }
+    Line { kind: kind.into(), name: name.to_owned(), verdict: verdict.into(), text, at, owner, scoped }
 }
 
 fn grants(set: &PolicySet, question: &Question, judged: &Judgement<'_>) -> Vec<Line> {
@@ -231,54 +233,80 @@ fn checks(judged: &Judgement<'_>) -> Vec<Line> {
     judged.checks.iter().map(explain).collect()
 }
 
-/// Takes out one thing at a time and decides again; the change that gives most is told.
+/// Changes one thing at a time and decides again; the change that gives most is told. Where no single one
+/// would do, all that stand against it together are.
 fn counterfactual(
     set: &PolicySet,
     question: &Question,
     judged: &Judgement<'_>,
     now: Outcome,
 ) -> Option<String> {
-    judged.matching.first()?;
+    let Some(grant) = judged.matching.first() else { return by_a_model(set, question, now) };
     let mut best: Option<(u8, Decision, String)> = None;
-    for (without, change) in variants(question, judged) {
-        let decision = conclude(set, question, &without);
+    let mut all = without(judged, &[]);
+    let mut changes = Vec::new();
+    for (code, change) in obstacles(set, grant, question, judged) {
+        let decision = conclude(set, question, &without(judged, &[code]));
         let gain = authority(decision.outcome);
         let better = best.as_ref().is_none_or(|(most, _, _)| gain > *most);
-        if decision.outcome != now && gain > authority(now) && better {
+        all = without(&all, &[code]);
+        changes.push(change.clone());
+        if gain > authority(now) && better {
             best = Some((gain, decision, change));
         }
     }
-    let (_, decision, change) = best?;
+    if let Some((_, decision, change)) = best {
+        return Some(format!("{} if: {change}", would(&decision)));
+    }
+    let decision = conclude(set, question, &all);
+    let several = changes.len() > 1 && authority(decision.outcome) > authority(now);
+    several.then(|| format!("{} if all of this were so: {}", would(&decision), changes.join("; ")))
+}
+
+fn would(decision: &Decision) -> String {
     let level = decision.level.map(|level| format!(" at level {}", level.number())).unwrap_or_default();
-    Some(format!("would {}{level} if: {change}", decision.outcome.name()))
+    format!("would {}{level}", decision.outcome.name())
 }
 
-/// Every judgement with one thing less, and how people would say that.
-fn variants<'s>(question: &Question, judged: &Judgement<'s>) -> Vec<(Judgement<'s>, String)> {
-    let mut variants = Vec::new();
-    for cap in &judged.caps {
-        variants.push((without(judged, &cap.reason.code), change(&cap.reason.code)));
+/// Where no grant matches: perhaps one does once a model has chosen it.
+fn by_a_model(set: &PolicySet, question: &Question, now: Outcome) -> Option<String> {
+    if question.chosen_by_model {
+        return None;
     }
-    for denial in &judged.denials {
-        variants.push((without(judged, &denial.code), change(&denial.code)));
-    }
-    for check in judged.checks.iter().filter(|check| check.exceeded) {
-        variants.push((
-            without(judged, &check.reason.code),
-            freed(question.now, check.frees_at, &check.reason.code),
-        ));
-    }
-    variants
+    let chosen = Question { chosen_by_model: true, ..question.clone() };
+    let decision = conclude(set, &chosen, &judge(set, &chosen));
+    let gains = authority(decision.outcome) > authority(now);
+    gains.then(|| format!("{} if: a model had chosen it", would(&decision)))
 }
 
-fn without<'s>(judged: &Judgement<'s>, code: &str) -> Judgement<'s> {
+/// Everything that stands against it, each with what would have to be otherwise.
+fn obstacles<'j>(
+    set: &PolicySet,
+    grant: &Grant,
+    question: &Question,
+    judged: &'j Judgement<'_>,
+) -> Vec<(&'j str, String)> {
+    let caps = judged.caps.iter().filter(|cap| cap.level < grant.level).map(|cap| &cap.reason);
+    let ruled = caps.chain(&judged.denials).map(|reason| (reason.code.as_str(), change(&reason.code)));
+    let exceeded = judged.checks.iter().filter(|check| check.exceeded).map(|check| {
+        let code = check.reason.code.as_str();
+        (code, freed(question.now, check.frees_at, code, window(set, grant, code)))
+    });
+    let mut found: Vec<_> = ruled.chain(exceeded).collect();
+    found.dedup();
+    found
+}
+
+/// The judgement without whatever goes by these codes.
+fn without<'s>(judged: &Judgement<'s>, codes: &[&str]) -> Judgement<'s> {
     let place = Place::Nowhere; // concluding does not look at it any more
+    let stays = |code: &str| !codes.contains(&code);
     Judgement {
         place,
         matching: judged.matching.clone(),
-        caps: judged.caps.iter().filter(|cap| cap.reason.code != code).cloned().collect(),
-        denials: judged.denials.iter().filter(|denial| denial.code != code).cloned().collect(),
-        checks: judged.checks.iter().filter(|check| check.reason.code != code).cloned().collect(),
+        caps: judged.caps.iter().filter(|cap| stays(&cap.reason.code)).cloned().collect(),
+        denials: judged.denials.iter().filter(|denial| stays(&denial.code)).cloned().collect(),
+        checks: judged.checks.iter().filter(|check| stays(&check.reason.code)).cloned().collect(),
         also: judged.also.clone(),
         offers: judged.offers.clone(),
     }
@@ -297,16 +325,41 @@ fn change(code: &str) -> String {
             "earned" => "the grant had earned its level here".to_owned(),
             "hold" => "belay were not paused".to_owned(),
             "lock" => "the other act on this owner were over".to_owned(),
+            "not-grounded" => "the target had been reached from the alert's labels".to_owned(),
             other => format!("`{other}` did not stand against it"),
         },
     }
 }
 
-fn freed(now: Timestamp, frees_at: Option<Timestamp>, code: &str) -> String {
+/// The window of the limit that goes by this code, and how many fit into it.
+fn window(set: &PolicySet, grant: &Grant, code: &str) -> Option<(SignedDuration, u32)> {
+    let own = grant.limits.iter().find(|limit| code.strip_prefix("limit/") == Some(limit.per.name()));
+    let Global { window, max_actions, .. } = set.brakes.global;
+    let global = (code == "limit/global").then_some((window, max_actions));
+    own.map(|limit| (limit.window, limit.max)).or(global)
+}
+
+fn freed(
+    now: Timestamp,
+    frees_at: Option<Timestamp>,
+    code: &str,
+    window: Option<(SignedDuration, u32)>,
+) -> String {
     let Some(at) = frees_at else { return format!("`{code}` were not exceeded") };
     let left = at.duration_since(now);
     let left = left.round(SignedDurationRound::new().smallest(Unit::Second)).unwrap_or(left);
-    format!("an earlier act were out of the window of `{code}` (in {left:#})")
+    match window {
+        Some((window, max)) => {
+            let act = if max == 1 { "the last act" } else { "an earlier act" };
+            format!("{act} were older than {} (in {})", short(window), short(left))
+        }
+        None => format!("an earlier act did not count against `{code}` any more (in {})", short(left)),
+    }
+}
+
+/// `3m12s`.
+fn short(span: SignedDuration) -> String {
+    format!("{span:#}").replace(' ', "")
 }
 
 const fn authority(outcome: Outcome) -> u8 {

@@ -77,6 +77,7 @@ fn each_key_is_read_into_its_place() {
     let expected = AlertmanagerConfig { url: "http://am:9093".into(), bearer_token_file: path("am") };
     assert_eq!(alertmanager, Some(expected));
     let expected = SlackConfig {
+        policy_channel: None,
         channel: "C1".into(),
         app: "A1".into(),
         team: "T1".into(),

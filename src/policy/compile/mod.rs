@@ -36,15 +36,34 @@ where
     N: AsRef<str>,
     T: AsRef<str>,
 {
-    let files = sorted(files);
-    let mut compiled = compiled(&files)?;
-    let mut problems = lint::examples(&compiled.set, &files);
-    let examples_are_fine = problems.is_empty();
+    let (compiled, mut problems) = linted(&sorted(files))?;
     problems.extend(compiled.tests.iter().flat_map(|test| golden::run(&compiled.set, test)));
-    if examples_are_fine {
-        lint::check(&mut compiled, &files, &mut problems);
-    }
-    finished(compiled.set, problems)
+    if problems.is_empty() { Ok(compiled.set) } else { Err(errors(problems)) }
+}
+
+/// Reads a set as `load` does, and gives its tests without running them.
+pub(super) fn untested<N, T>(
+    files: impl IntoIterator<Item = (N, T)>,
+) -> Result<(PolicySet, Vec<Test>), Errors>
+where
+    N: AsRef<str>,
+    T: AsRef<str>,
+{
+    let (compiled, problems) = linted(&sorted(files))?;
+    if problems.is_empty() { Ok((compiled.set, compiled.tests)) } else { Err(errors(problems)) }
+}
+
+/// Reads a set without judging it by its golden inputs. `edit` may change a file's tree before it is read:
+/// a mutant is decided by the same code as the set itself.
+pub(super) fn edited<N, T>(
+    files: impl IntoIterator<Item = (N, T)>,
+    edit: impl FnMut(&str, &mut Node),
+) -> Result<(PolicySet, Vec<Test>), Errors>
+where
+    N: AsRef<str>,
+    T: AsRef<str>,
+{
+    compiled(&sorted(files), edit).map(|compiled| (compiled.set, compiled.tests))
 }
 
 /// Reads a set as `load` does, without its tests and golden inputs: for tools that ask what would be if
@@ -54,7 +73,7 @@ where
     N: AsRef<str>,
     T: AsRef<str>,
 {
-    compiled(&sorted(files)).map(|compiled| compiled.set)
+    compiled(&sorted(files), |_, _| ()).map(|compiled| compiled.set)
 }
 
 fn sorted<N: AsRef<str>, T: AsRef<str>>(files: impl IntoIterator<Item = (N, T)>) -> Vec<(String, String)> {
@@ -64,23 +83,30 @@ fn sorted<N: AsRef<str>, T: AsRef<str>>(files: impl IntoIterator<Item = (N, T)>)
     files
 }
 
-fn compiled(files: &[(String, String)]) -> Result<Compiled, Errors> {
+/// A set that can be read, and what is wrong with it as a whole.
+fn linted(files: &[(String, String)]) -> Result<(Compiled, Vec<Problem>), Errors> {
+    let mut compiled = compiled(files, |_, _| ())?;
+    let mut problems = lint::examples(&compiled.set, files);
+    if problems.is_empty() {
+        lint::check(&mut compiled, files, &mut problems);
+    }
+    Ok((compiled, problems))
+}
+
+fn compiled(files: &[(String, String)], mut edit: impl FnMut(&str, &mut Node)) -> Result<Compiled, Errors> {
     let parts: Vec<&[u8]> = files.iter().flat_map(|(n, t)| [n.as_bytes(), t.as_bytes()]).collect();
     let hash = Hash::of_parts(&parts);
     let mut problems = Vec::new();
     let is_calendar = |name: &str| name.ends_with(".ics");
-    let documents: Vec<Document> = files
+    let mut documents: Vec<Document> = files
         .iter()
         .filter(|(name, _)| !is_calendar(name))
         .filter_map(|file| document(file, &mut problems))
         .collect();
+    documents.iter_mut().for_each(|document| edit(&document.name, &mut document.body));
     let calendars = files.iter().filter(|(name, _)| is_calendar(name)).cloned().collect();
     let compiled = compile(documents, calendars, hash, &mut problems);
     if problems.is_empty() { Ok(compiled) } else { Err(errors(problems)) }
-}
-
-fn finished(set: PolicySet, problems: Vec<Problem>) -> Result<PolicySet, Errors> {
-    if problems.is_empty() { Ok(set) } else { Err(errors(problems)) }
 }
 
 fn errors(mut problems: Vec<Problem>) -> Errors {

@@ -41,7 +41,7 @@ const SECTIONS: [&str; 14] = [
     "plan",
 ];
 
-pub(super) fn question(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<Question> {
+pub(in super::super) fn question(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<Question> {
     let mut known = SECTIONS.to_vec();
     known.push("now");
     let root = reader.fields(node, "a golden input", &known, &["approval", "undoes"])?;

@@ -1,7 +1,7 @@
 //! Golden inputs: a question written so that people can read it, what a test changes in it, and what a
 //! policy's tests expect of it. Runs at load.
 
-mod input;
+pub(super) mod input;
 mod past;
 
 use super::compile::Test;
@@ -31,7 +31,7 @@ pub fn example(set: &PolicySet, name: &str, changes: &[(&str, &str)]) -> Result<
     }
 }
 
-fn find<'s>(set: &'s PolicySet, name: &str) -> Option<&'s Node> {
+pub(super) fn find<'s>(set: &'s PolicySet, name: &str) -> Option<&'s Node> {
     let suffix = format!("/{name}");
     set.examples.iter().find(|(n, _)| n == name || n.ends_with(&suffix)).map(|(_, node)| node)
 }
@@ -95,7 +95,7 @@ pub(super) fn of_test(set: &PolicySet, test: &Test) -> Option<Question> {
 
 /// Puts a value at a dotted path, making maps on the way. A label's own dots are kept: the longest key
 /// that is there wins.
-fn put(node: &mut Node, path: &str, value: &Node) {
+pub(super) fn put(node: &mut Node, path: &str, value: &Node) {
     let at = value.at;
     if !matches!(node.value, Yaml::Map(_)) {
         node.value = Yaml::Map(Vec::new());

@@ -12,7 +12,7 @@ use belay::app::{Daemon, Fed, admin};
 use belay::config;
 use belay::domain::decision::Person;
 use belay::domain::ids::{IncidentId, StreamId};
-use belay::domain::message::View;
+use belay::domain::message::{Notice, View};
 use belay::domain::record::{Answer, Entry, Intent, MessageRef, Record};
 use belay::http::{self, Clicks, Gate, WebhookAuth};
 use belay::incident::{Phase, State};
@@ -428,6 +428,7 @@ async fn poll<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
 pub struct People {
     pub views: Mutex<Vec<View>>,
     pub pages: Mutex<Vec<(IncidentId, String)>>,
+    pub notices: Mutex<Vec<Notice>>,
 }
 
 impl People {
@@ -445,6 +446,11 @@ impl Messenger for People {
     async fn publish(&self, view: &View, _: Option<&MessageRef>) -> Result<MessageRef, Undelivered> {
         self.views.lock().unwrap().push(view.clone());
         Ok(MessageRef { through: "people".into(), channel: String::new(), id: view.incident.to_string() })
+    }
+
+    async fn tell(&self, notice: &Notice) -> Result<(), Undelivered> {
+        self.notices.lock().unwrap().push(notice.clone());
+        Ok(())
     }
 }
 

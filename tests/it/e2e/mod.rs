@@ -8,5 +8,6 @@ mod clicks;
 mod deliveries;
 mod house;
 mod mind;
+mod reloads;
 mod replay;
 mod stops;

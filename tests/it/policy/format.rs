@@ -107,7 +107,7 @@ fn whose_a_rule_is_stands_in_the_explanation() {
         "{text}"
     );
     let guard = explanation.lines.iter().find(|line| line.kind == "guard").unwrap();
-    assert_eq!((guard.verdict, guard.owner.as_deref()), ("no", Some("us")));
+    assert_eq!((&*guard.verdict, guard.owner.as_deref()), ("no", Some("us")));
     assert!(guard.text.contains("is out of the scope of `us`"), "{}", guard.text);
 }
 
@@ -229,7 +229,7 @@ fn an_override_stands_in_the_explanation() {
         (line.verdict, line.text)
     };
     let (verdict, text) = line("2026-11-20T02:00:00Z");
-    assert_eq!((verdict, text.as_str()), ("YES", "level 4 by kim until 2026-11-30T00:00:00Z: the launch"));
+    assert_eq!((&*verdict, text.as_str()), ("YES", "level 4 by kim until 2026-11-30T00:00:00Z: the launch"));
     assert!(line("2026-11-30T00:00:00Z").1.ends_with("; it is over"));
     let (verdict, text) = line("2026-10-30T00:00:00Z");
     assert!(verdict == "no" && text.ends_with("; more than 30 days ahead it does not count"), "{text}");

@@ -9,11 +9,16 @@
 use belay::domain::decision::{Decision, Outcome, Question};
 use belay::policy::{Errors, PolicySet, decide, draft, example, load};
 
+mod admission;
 mod algebra;
+mod corpus;
 mod errors;
 mod format;
 mod knobs;
 mod permits;
+mod replay;
+mod reports;
+mod schema;
 mod shipped;
 mod story;
 

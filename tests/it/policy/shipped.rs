@@ -85,7 +85,7 @@ fn a_reached_limit_explained() {
       blast    keepReady                         3 of 4 stay ready, at least 1 must
       blast    respectBudgets                    the disruption budget allows 1
 
-    would act at level 3 if: an earlier act were out of the window of `limit/perTarget` (in 9m)
+    would act at level 3 if: the last act were older than 10m (in 9m)
     "#);
 }
 

@@ -26,6 +26,8 @@ fn kind(record: &Record) -> &'static str {
         Record::Received { .. } => "received",
         Record::Oversize { .. } => "oversize",
         Record::Started { .. } => "started",
+        Record::PolicyLoaded { .. } => "policy_loaded",
+        Record::PolicyRefused { .. } => "policy_refused",
         Record::Held { .. } => "held",
         Record::Lifted { .. } => "lifted",
         Record::Checkpoint { .. } => "checkpoint",
@@ -59,10 +61,12 @@ fn kind(record: &Record) -> &'static str {
     }
 }
 
-const KINDS: [&str; 33] = [
+const KINDS: [&str; 35] = [
     "received",
     "oversize",
     "started",
+    "policy_loaded",
+    "policy_refused",
     "held",
     "lifted",
     "checkpoint",
