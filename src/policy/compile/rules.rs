@@ -31,7 +31,7 @@ fn environment(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node) -> Opti
     let environment = Environment { name, when, max_level: max_level?, strict: strict?, origin };
     if environment.strict && environment.max_level > Level::InTheLoop {
         all.notes.push(format!(
-            "{}: environment `{}` has the strict ladder: until track records are kept, everything there is capped at level 2",
+            "{}: environment `{}` has the strict ladder: a grant begins at level 2 there and earns more (`docs/track-records.md`)",
             environment.origin, environment.name
         ));
     }
