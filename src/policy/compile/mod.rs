@@ -184,8 +184,7 @@ struct Gathered {
 impl Gathered {
     /// Notes a name of its kind; an error if it is there already.
     fn claim(&mut self, reader: &mut Reader<'_>, what: &'static str, name: &str, node: &Node) -> Origin {
-        let origin =
-            Origin { file: Arc::from(reader.file), line: node.at.line, home: Arc::clone(&reader.home) };
+        let origin = origin(reader, node);
         self.place(reader, what, name, node);
         match self.names.get(&(what, name.to_owned())) {
             Some(first) => {
@@ -235,6 +234,11 @@ impl Gathered {
             Some(name)
         })
     }
+}
+
+/// Where this stands, and whose it is.
+fn origin(reader: &Reader<'_>, node: &Node) -> Origin {
+    Origin { file: Arc::from(reader.file), line: node.at.line, home: Arc::clone(&reader.home) }
 }
 
 type Read = fn(&mut Gathered, &mut Reader<'_>, &Spec<'_>);

@@ -103,7 +103,7 @@ fn whose_a_rule_is_stands_in_the_explanation() {
     let explanation = explain(&set, &ask(&set, OOM, &[]));
     let text = explanation.to_string();
     assert!(
-        text.contains("demo/shop is out of the scope of `us`      policies/test.yaml:21 of us"),
+        text.contains("demo/shop is out of the scope of `us`      policies/test.yaml:18 of us"),
         "{text}"
     );
     let guard = explanation.lines.iter().find(|line| line.kind == "guard").unwrap();
