@@ -62,7 +62,7 @@ pub(super) fn parse(text: &str, zone: Option<&TimeZone>) -> Result<Vec<Span>, Ve
         };
         match (property.name.as_str(), property.value.to_ascii_uppercase().as_str(), event.as_mut()) {
             ("BEGIN", "VEVENT", None) => event = Some(Event { line: *line, ..Event::default() }),
-            ("END", "VEVENT", Some(_)) if inner == 0 => match event.take().map(span) {
+            ("END", "VEVENT", Some(_)) if inner == 0 => match event.take().as_ref().map(span) {
                 Some(Ok(found)) => spans.extend(found),
                 Some(Err(e)) => wrong.push(e),
                 None => {}
@@ -187,7 +187,7 @@ fn weeks(text: &str) -> Result<SignedDuration, jiff::Error> {
     span.to_duration(jiff::SpanRelativeTo::days_are_24_hours())
 }
 
-fn span(event: Event) -> Result<Option<Span>, Wrong> {
+fn span(event: &Event) -> Result<Option<Span>, Wrong> {
     let wrong = |message: &str| Wrong { line: event.line, message: message.to_owned() };
     if event.cancelled || event.broken {
         return Ok(None);
@@ -230,10 +230,11 @@ mod tests {
     }
 
     fn read(lines: &str) -> String {
+        let join = |lines: &mut dyn Iterator<Item = String>| lines.collect::<Vec<_>>().join("; ");
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         match parse(&calendar(lines), Some(&zone)) {
-            Ok(spans) => spans.iter().map(|span| format!("{}/{}", span.from, span.to)).collect(),
-            Err(wrong) => wrong.iter().map(|w| format!("{}: {}", w.line, w.message)).collect(),
+            Ok(spans) => join(&mut spans.iter().map(|span| format!("{}/{}", span.from, span.to))),
+            Err(wrong) => join(&mut wrong.iter().map(|w| format!("{}: {}", w.line, w.message))),
         }
     }
 

@@ -10,6 +10,7 @@ mod people;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::brakes::Brakes;
@@ -68,7 +69,7 @@ fn compiled(files: &[(String, String)]) -> Result<Compiled, Errors> {
     let parts: Vec<&[u8]> = files.iter().flat_map(|(n, t)| [n.as_bytes(), t.as_bytes()]).collect();
     let hash = Hash::of_parts(&parts);
     let mut problems = Vec::new();
-    let is_calendar = |name: &str| name.ends_with(".ics");
+    let is_calendar = |name: &str| Path::new(name).extension().is_some_and(|ics| ics == "ics");
     let documents: Vec<Document> = files
         .iter()
         .filter(|(name, _)| !is_calendar(name))
