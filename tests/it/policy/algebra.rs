@@ -227,12 +227,12 @@ fn change() -> impl Strategy<Value = Changed> {
             q.alert.labels.insert("alertname".to_owned(), v.to_owned());
         }),
         changed("severity", select(vec![Severity::Info, Severity::Warning, Severity::Critical]), |q, v| {
-            q.alert.severity = v
+            q.alert.severity = v;
         }),
         changed("age", 0..600_i64, |q, v| q.alert.starts_at = q.now - SignedDuration::from_mins(v)),
         changed("flaps", 0..=4_u32, |q, v| q.alert.flaps = v),
         changed("cause", select(vec!["OOMKilled", "CrashLoop", "Saturation"]), |q, v: &str| {
-            q.finding.cause = v.to_owned()
+            q.finding.cause = v.to_owned();
         }),
         changed(
             "certainty",
@@ -240,10 +240,10 @@ fn change() -> impl Strategy<Value = Changed> {
             |q, v| q.finding.certainty = v,
         ),
         changed("cluster", select(vec!["demo", "eu-1"]), |q, v: &str| {
-            q.target.object.named.cluster = Cluster::new(v)
+            q.target.object.named.cluster = Cluster::new(v);
         }),
         changed("namespace", select(vec!["shop", "elsewhere"]), |q, v: &str| {
-            q.target.object.named.namespace = v.to_owned()
+            q.target.object.named.namespace = v.to_owned();
         }),
         changed("labels", fact(labels.clone()), |q, v| q.target.labels = v),
         changed("annotations", fact(labels), |q, v| q.target.annotations = v),
@@ -281,7 +281,7 @@ fn change() -> impl Strategy<Value = Changed> {
         changed("asked", select(vec![Asked::Candidate, Asked::Plan, Asked::Write]), |q, v| q.asked = v),
         changed("unavailable", 0..=4_u32, |q, v| {
             if let Some(plan) = &mut q.plan {
-                plan.blast.unavailable_after = v
+                plan.blast.unavailable_after = v;
             }
         }),
         changed("no plan", Just(()), |q, ()| q.plan = None),

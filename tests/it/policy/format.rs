@@ -78,9 +78,10 @@ fn advice_ends_with_the_scope_and_never_silences_what_cannot_be_told() {
         Alert {
             fingerprint: Fingerprint::new("f"),
             status: AlertStatus::Firing,
-            labels: Labels::from_iter(
-                [("alertname".to_owned(), "X".to_owned())].into_iter().chain(namespace),
-            ),
+            labels: [("alertname".to_owned(), "X".to_owned())]
+                .into_iter()
+                .chain(namespace)
+                .collect::<Labels>(),
             annotations: Labels::new(),
             starts_at: "2026-11-20T00:00:00Z".parse().unwrap(),
             ends_at: None,
