@@ -70,7 +70,9 @@ impl Daemon {
                 let entries = self.ports().store.range(&stream(), from, PAGE).await?;
                 let Some(last) = entries.last() else { break };
                 from = last.seq + 1;
-                entries.iter().for_each(|entry| seen.take(entry.at, &entry.record, now));
+                for entry in &entries {
+                    seen.take(entry.at, &entry.record, now);
+                }
             }
             *kept = Some(seen);
         }
