@@ -70,7 +70,9 @@ impl Daemon {
                 let entries = self.ports().store.range(&stream(), from, PAGE).await?;
                 let Some(last) = entries.last() else { break };
                 from = last.seq + 1;
-                entries.iter().for_each(|entry| seen.take(entry.at, &entry.record, now));
+                for entry in &entries {
+                    seen.take(entry.at, &entry.record, now);
+                }
             }
             *kept = Some(seen);
         }
@@ -191,4 +193,35 @@ fn names(active: &[ActiveAlert]) -> Fact<BTreeSet<String>> {
         return Fact::Unknown(format!("more than {NAMES} alerts of different names fire"));
     }
     Fact::Known(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes)
+    }
+
+    fn braked(brake: &str, on: bool) -> Record {
+        Record::Braked { brake: brake.to_owned(), on, why: String::new() }
+    }
+
+    /// What nobody saw while belay was away counts as it was: a storm goes on, and what was missing is.
+    #[test]
+    fn a_start_takes_up_what_was_seen_last() {
+        let mut seen = Seen::default();
+        seen.take(at(1), &braked(STORM, true), at(100));
+        assert_eq!((seen.storm, seen.last_storm), (true, Some(at(100))));
+        seen.take(at(2), &braked(STORM, false), at(100));
+        assert_eq!((seen.storm, seen.last_storm), (false, Some(at(2))));
+        seen.take(at(3), &braked("blind/Watchdog", false), at(100));
+        assert_eq!(seen.beats.get("Watchdog").map(|beat| (beat.last, beat.missing)), Some((at(100), false)));
+        seen.take(at(4), &braked("blind/Watchdog", true), at(100));
+        assert_eq!(seen.beats.get("Watchdog").map(|beat| (beat.last, beat.missing)), Some((at(4), true)));
+        seen.take(at(5), &Record::Oversize { bytes: 1 }, at(100));
+        assert_eq!(seen.beats.len(), 1);
+    }
 }

@@ -153,7 +153,7 @@ fn owner(snapshot: &Snapshot) -> OwnerFacts {
         minutes_since_rollout: since_rollout(snapshot, &workload),
         changed_by_person_minutes: then(&workload, |w| by_person(&w.writers, snapshot.at)),
         budget: budget(snapshot),
-        migration: then(&workload, migration),
+        migration: then(&workload, |w| migration(w)),
     }
 }
 
@@ -166,7 +166,7 @@ fn budget(snapshot: &Snapshot) -> Fact<u32> {
 }
 
 /// Nothing in the cluster shows a migration of data: the workload says so itself, or it is not known.
-fn migration(workload: &&Workload) -> Fact<bool> {
+fn migration(workload: &Workload) -> Fact<bool> {
     match workload.annotations.get(MIGRATION).map(String::as_str) {
         Some("true") => Fact::Known(true),
         Some("false") => Fact::Known(false),

@@ -240,6 +240,7 @@ mod tests {
 
     type Changes = &'static [(&'static str, &'static str)];
     type Knob = fn(&mut Brakes);
+    type Then = (Outcome, u8, &'static str);
 
     #[test]
     fn the_default_watches_what_belay_sees_by() {
@@ -248,9 +249,10 @@ mod tests {
 
     /// What is asked, what follows by default, and a knob that changes it back.
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table: one line a knob")]
     fn every_knob_changes_a_decision() {
         let acts = (Act, 4, "grant/restart");
-        let cases: [(Changes, (Outcome, u8, &str), Knob, (Outcome, u8, &str)); 25] = [
+        let cases: [(Changes, Then, Knob, Then); 25] = [
             (
                 &[("cluster.firing_groups", "21")],
                 (Ask, 2, "brake/storm"),
@@ -429,9 +431,9 @@ mod tests {
             assert_eq!(found.reasons[0].code, code, "{fact}");
             check(&set, &[(fact, "not_applicable")], Act, 4, "grant/restart");
         }
-        for forget in [(|q: &mut Question| q.history.missed = Fact::default()) as fn(&mut Question), |q| {
-            q.history.acts = Fact::default()
-        }] {
+        let forgets: [fn(&mut Question); 2] =
+            [|q| q.history.missed = Fact::default(), |q| q.history.acts = Fact::default()];
+        for forget in forgets {
             let mut question = asked(&set, &[]);
             forget(&mut question);
             assert_ne!(decide(&set, &question).outcome, Act);

@@ -116,10 +116,10 @@ fn moments(zone: &TimeZone, at: DateTime) -> Vec<Timestamp> {
 fn values(text: &str, low: i8, high: i8, names: &[&str], base: i8) -> Result<Vec<i8>, String> {
     let wrong = || format!("`{text}` is not a list of numbers, {low} to {high}");
     let number = |text: &str| {
-        let named = names.iter().position(|name| name.eq_ignore_ascii_case(text));
-        let named = named.and_then(|i| i8::try_from(i).ok()).map(|i| i + base);
+        let position = names.iter().position(|name| name.eq_ignore_ascii_case(text));
+        let by_name = position.and_then(|i| i8::try_from(i).ok()).map(|i| i + base);
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        named.or_else(|| text.parse().ok().filter(|_| digits)).filter(|n| (low..=high).contains(n))
+        by_name.or_else(|| text.parse().ok().filter(|_| digits)).filter(|n| (low..=high).contains(n))
     };
     let mut found = Vec::new();
     for part in text.split(',') {

@@ -33,6 +33,8 @@ struct Event {
     end: Option<Moment>,
     length: Option<SignedDuration>,
     cancelled: bool,
+    /// Something of it could not be read, which has been said.
+    broken: bool,
 }
 
 /// A date, or a moment.
@@ -60,7 +62,7 @@ pub(super) fn parse(text: &str, zone: Option<&TimeZone>) -> Result<Vec<Span>, Ve
         };
         match (property.name.as_str(), property.value.to_ascii_uppercase().as_str(), event.as_mut()) {
             ("BEGIN", "VEVENT", None) => event = Some(Event { line: *line, ..Event::default() }),
-            ("END", "VEVENT", Some(_)) if inner == 0 => match event.take().map(span) {
+            ("END", "VEVENT", Some(_)) if inner == 0 => match event.take().as_ref().map(span) {
                 Some(Ok(found)) => spans.extend(found),
                 Some(Err(e)) => wrong.push(e),
                 None => {}
@@ -70,6 +72,7 @@ pub(super) fn parse(text: &str, zone: Option<&TimeZone>) -> Result<Vec<Span>, Ve
             ("END", _, Some(_)) => inner = inner.saturating_sub(1),
             (_, _, Some(event)) if inner == 0 => {
                 if let Err(e) = event.read(&property, zone) {
+                    event.broken = true;
                     wrong.push(e);
                 }
             }
@@ -184,12 +187,12 @@ fn weeks(text: &str) -> Result<SignedDuration, jiff::Error> {
     span.to_duration(jiff::SpanRelativeTo::days_are_24_hours())
 }
 
-fn span(event: Event) -> Result<Option<Span>, Wrong> {
+fn span(event: &Event) -> Result<Option<Span>, Wrong> {
     let wrong = |message: &str| Wrong { line: event.line, message: message.to_owned() };
-    if event.cancelled {
+    if event.cancelled || event.broken {
         return Ok(None);
     }
-    let start = event.start.clone().ok_or_else(|| wrong("this event has no `DTSTART` that can be read"))?;
+    let start = event.start.clone().ok_or_else(|| wrong("this event has no `DTSTART`"))?;
     let from = start.begins().ok_or_else(|| wrong("this event begins outside of time"))?;
     let to = match (&event.end, event.length, &start) {
         (Some(end), _, _) => end.begins(),
@@ -227,10 +230,11 @@ mod tests {
     }
 
     fn read(lines: &str) -> String {
+        let join = |lines: &mut dyn Iterator<Item = String>| lines.collect::<Vec<_>>().join("; ");
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         match parse(&calendar(lines), Some(&zone)) {
-            Ok(spans) => spans.iter().map(|span| format!("{}/{}", span.from, span.to)).collect(),
-            Err(wrong) => wrong.iter().map(|w| format!("{}: {}", w.line, w.message)).collect(),
+            Ok(spans) => join(&mut spans.iter().map(|span| format!("{}/{}", span.from, span.to))),
+            Err(wrong) => join(&mut wrong.iter().map(|w| format!("{}: {}", w.line, w.message))),
         }
     }
 
@@ -265,16 +269,10 @@ mod tests {
     fn what_cannot_be_read_is_refused_with_its_line() {
         let cases = [
             ("DTSTART:20261127T000000Z", "3: this event has no end"),
-            ("DTEND:20261127T000000Z", "3: this event has no `DTSTART` that can be read"),
+            ("DTEND:20261127T000000Z", "3: this event has no `DTSTART`"),
             ("DTSTART:20261127T000000Z\nDTEND:20261126T000000Z", "3: this event ends before it starts"),
-            (
-                "DTSTART:20261127T000000Z\nDURATION:-PT1H",
-                "5: `-PT1H` is not a duration3: this event has no end",
-            ),
-            (
-                "DTSTART:tomorrow\nDTEND:20261126T000000Z",
-                "4: `tomorrow` is not a time3: this event has no `DTSTART` that can be read",
-            ),
+            ("DTSTART:20261127T000000Z\nDURATION:-PT1H", "5: `-PT1H` is not a duration"),
+            ("DTSTART:tomorrow\nDTEND:20261126T000000Z", "4: `tomorrow` is not a time"),
         ];
         for (lines, expected) in cases {
             assert_eq!(read(lines), expected, "{lines}");

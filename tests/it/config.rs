@@ -219,15 +219,15 @@ fn secrets_come_from_files_and_are_not_shown() {
 #[test]
 fn policies_and_prompts_are_the_files_of_their_ending_in_order() {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["b.yaml", "a.yaml", "note.txt", "system.md"] {
+    for name in ["b.yaml", "a.yaml", "freezes.ics", "note.txt", "system.md"] {
         fs::write(dir.path().join(name), name).unwrap();
     }
     fs::create_dir(dir.path().join("examples")).unwrap();
     fs::write(dir.path().join("examples/oom.yaml"), "oom").unwrap();
     let texts = |files: Vec<(String, String)>| files.into_iter().map(|(_, t)| t).collect::<Vec<_>>();
-    assert_eq!(texts(policies(dir.path()).unwrap()), ["a.yaml", "b.yaml", "oom"]);
+    assert_eq!(texts(policies(dir.path()).unwrap()), ["a.yaml", "b.yaml", "freezes.ics", "oom"]);
     // tests of a policy name `examples/oom.yaml`, and prompts are overridden by their file names
-    assert!(policies(dir.path()).unwrap()[2].0.ends_with("/examples/oom.yaml"));
+    assert!(policies(dir.path()).unwrap()[3].0.ends_with("/examples/oom.yaml"));
     assert_eq!(prompts(dir.path()).unwrap(), [("system.md".to_owned(), "system.md".to_owned())]);
     assert!(policies(&dir.path().join("gone")).is_err());
 }

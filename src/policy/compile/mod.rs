@@ -10,6 +10,7 @@ mod people;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::brakes::Brakes;
@@ -97,7 +98,7 @@ fn compiled(files: &[(String, String)], mut edit: impl FnMut(&str, &mut Node)) -
     let parts: Vec<&[u8]> = files.iter().flat_map(|(n, t)| [n.as_bytes(), t.as_bytes()]).collect();
     let hash = Hash::of_parts(&parts);
     let mut problems = Vec::new();
-    let is_calendar = |name: &str| name.ends_with(".ics");
+    let is_calendar = |name: &str| Path::new(name).extension().is_some_and(|ics| ics == "ics");
     let mut documents: Vec<Document> = files
         .iter()
         .filter(|(name, _)| !is_calendar(name))
@@ -210,8 +211,7 @@ struct Gathered {
 impl Gathered {
     /// Notes a name of its kind; an error if it is there already.
     fn claim(&mut self, reader: &mut Reader<'_>, what: &'static str, name: &str, node: &Node) -> Origin {
-        let origin =
-            Origin { file: Arc::from(reader.file), line: node.at.line, home: Arc::clone(&reader.home) };
+        let origin = origin(reader, node);
         self.place(reader, what, name, node);
         match self.names.get(&(what, name.to_owned())) {
             Some(first) => {
@@ -261,6 +261,11 @@ impl Gathered {
             Some(name)
         })
     }
+}
+
+/// Where this stands, and whose it is.
+fn origin(reader: &Reader<'_>, node: &Node) -> Origin {
+    Origin { file: Arc::from(reader.file), line: node.at.line, home: Arc::clone(&reader.home) }
 }
 
 type Read = fn(&mut Gathered, &mut Reader<'_>, &Spec<'_>);

@@ -7,7 +7,7 @@ use super::super::raw::Node;
 use super::super::reader::{Fields, Reader};
 use super::super::set::{Advice, Ceiling, Environment, Guard, Offer};
 use super::grants::action;
-use super::{Gathered, Spec};
+use super::{Gathered, Spec, origin};
 use crate::domain::decision::{Level, Outcome};
 
 /// Reads `environments`.
@@ -31,7 +31,7 @@ fn environment(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node) -> Opti
     let environment = Environment { name, when, max_level: max_level?, strict: strict?, origin };
     if environment.strict && environment.max_level > Level::InTheLoop {
         all.notes.push(format!(
-            "{}: environment `{}` has the strict ladder: until track records are kept, everything there is capped at level 2",
+            "{}: environment `{}` has the strict ladder: a grant begins at level 2 there and earns more (`docs/track-records.md`)",
             environment.origin, environment.name
         ));
     }
@@ -45,10 +45,7 @@ pub(super) fn ceilings(all: &mut Gathered, reader: &mut Reader<'_>, spec: &Spec<
         let environments = all.environments(reader, fields.get("environments"));
         let actions = reader.list(fields.get("actions"), action);
         let max_level = fields.need(reader, "maxLevel").and_then(|node| reader.level(node))?;
-        // it has no name of its own; its place is one
-        let place = format!("{}:{}", reader.file, node.at.line);
-        let origin = all.claim(reader, "ceiling", &place, node);
-        Some(Ceiling { environments, actions, max_level, origin })
+        Some(Ceiling { environments, actions, max_level, origin: origin(reader, node) })
     });
     all.ceilings.extend(read);
 }

@@ -97,7 +97,7 @@ async fn what_lies_beyond_the_time_it_had_to_help_in_is_another_story() {
 
 #[tokio::test]
 async fn two_incidents_never_both_take_the_last_place() {
-    let house = House::open(Wish::default()).await;
+    let house = House::open(Wish::default().with(", ramp: [4] }", " }")).await;
     house.leak("web").await;
     house.surge();
     let settled = |p: &Phase| matches!(p, Phase::Confirming(_) | Phase::Escalated | Phase::Closed);

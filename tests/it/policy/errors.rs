@@ -21,23 +21,15 @@ fn unknown_and_later_keys() {
       = did you mean `environments`?
       = see policies/README.md#files
 
-    error: this scope bounds nothing
-     --> policies/test.yaml:7:10
-      |
-    7 |   scope: {}
-      |          ^
-      = give it `cluster` or `namespace`, or leave `scope` out: then the file is the platform's
-      = see policies/README.md#owners-scopes-and-ceilings
-
-    error: a file with a `scope` cannot have `brakes`
-      --> policies/test.yaml:17:3
+    error: `metrics` is not supported yet
+      --> policies/test.yaml:25:56
        |
-    17 |   brakes:
-       |   ^^^^^^
-       = it holds over everybody: move it to a file without `scope`
-       = see policies/README.md#owners-scopes-and-ceilings
+    25 |       verify: { within: 20m, expect: [workload_ready], metrics: [] }
+       |                                                        ^^^^^^^
+       = this version does not know it, and nothing is ever ignored: leave it out
+       = see policies/README.md#grants
 
-    3 errors: the policy is not used
+    2 errors: the policy is not used
     "#);
 }
 
@@ -458,7 +450,7 @@ fn brakes_that_are_refused() {
     for (brake, told) in cases {
         let (from, to) = (NO_BRAKES.0, format!("  brakes:\n    {brake}\n"));
         let errors = errors(&edited(&[(from, &to)]));
-        assert!(errors.contains(told) && errors.contains("--> policies/test.yaml:17:"), "{brake}: {errors}");
+        assert!(errors.contains(told) && errors.contains("--> policies/test.yaml:16:"), "{brake}: {errors}");
         assert!(errors.contains("= see policies/README.md#brakes"), "{brake}: {errors}");
     }
 }
@@ -484,7 +476,7 @@ fn freezes_that_are_refused() {
     for (text, told) in cases {
         let section = format!("  freezes: [{{ name: f, {text} }}]\n  brakes:\n");
         let errors = errors(&edited(&[("  brakes:\n", &section)]));
-        assert!(errors.contains(told) && errors.contains("--> policies/test.yaml:16:"), "{text}: {errors}");
+        assert!(errors.contains(told) && errors.contains("--> policies/test.yaml:15:"), "{text}: {errors}");
         assert!(errors.contains("= see policies/README.md#freezes"), "{text}: {errors}");
     }
 }
@@ -498,6 +490,21 @@ fn a_calendar_that_cannot_be_read() {
         "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\nRRULE:FREQ=YEARLY\nEND:VEVENT\n";
     files.push(("policies/freezes.ics".to_owned(), calendar.to_owned()));
     insta::assert_snapshot!(belay::policy::load(files).unwrap_err().to_string(), @r#"
+    error: this time has no time zone: give the freeze a `timezone`
+     --> policies/freezes.ics:3:1
+      |
+    3 | DTSTART;VALUE=DATE:20261224
+      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = see policies/README.md#freezes
+
+    error: `RRULE`: events that come again are not supported; write a freeze with `cron`, or one event for each
+     --> policies/freezes.ics:4:1
+      |
+    4 | RRULE:FREQ=YEARLY
+      | ^^^^^^^^^^^^^^^^^
+      = see policies/README.md#freezes
+
+    2 errors: the policy is not used
     "#);
 }
 
@@ -583,6 +590,31 @@ fn what_no_golden_input_shows_is_refused() {
         ),
     ];
     insta::assert_snapshot!(shown(&errors(&edited(&edits))), @r#"
+    error: guard `quiet` fires on no golden input: nothing shows what it does
+      --> policies/test.yaml:16:13
+       |
+    16 |     - { id: quiet, when: "target.annotations['quiet'] == 'yes'", deny: true }
+       |             ^^^^^
+       = add a test, or an example, with facts that it is about
+       = see policies/README.md#guards
+
+    error: the expression fails on golden input `policies/examples/oom.yaml`: Division by zero of Int(10)
+      --> policies/test.yaml:17:24
+       |
+    17 |     - { id: odd, when: "10 / (owner.replicas - 4) > 3 || owner.stateful", deny: true }
+       |                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       = every fact that it reads is known there: it would fail in earnest, too
+       = see policies/README.md#guards
+
+    error: grant `restart` matches no golden input: nothing shows what it does
+      --> policies/test.yaml:21:11
+       |
+    21 |     - id: restart
+       |           ^^^^^^^
+       = add a test, or an example, with facts that it is about
+       = see policies/README.md#grants
+
+    3 errors: the policy is not used
     "#);
     // an unknown fact lets a guard fire, and shows nothing of what it is about
     let unknown = "  guards:\n    - { id: quiet, when: \"target.annotations['quiet'] == 'yes'\", deny: true }\n  tests:\n    - { name: unknown, given: examples/oom.yaml, set: { target.annotations: unknown }, expect: { outcome: escalate } }\n  brakes:\n";

@@ -78,9 +78,10 @@ fn advice_ends_with_the_scope_and_never_silences_what_cannot_be_told() {
         Alert {
             fingerprint: Fingerprint::new("f"),
             status: AlertStatus::Firing,
-            labels: Labels::from_iter(
-                [("alertname".to_owned(), "X".to_owned())].into_iter().chain(namespace),
-            ),
+            labels: [("alertname".to_owned(), "X".to_owned())]
+                .into_iter()
+                .chain(namespace)
+                .collect::<Labels>(),
             annotations: Labels::new(),
             starts_at: "2026-11-20T00:00:00Z".parse().unwrap(),
             ends_at: None,
@@ -103,7 +104,7 @@ fn whose_a_rule_is_stands_in_the_explanation() {
     let explanation = explain(&set, &ask(&set, OOM, &[]));
     let text = explanation.to_string();
     assert!(
-        text.contains("demo/shop is out of the scope of `us`      policies/test.yaml:21 of us"),
+        text.contains("demo/shop is out of the scope of `us`      policies/test.yaml:18 of us"),
         "{text}"
     );
     let guard = explanation.lines.iter().find(|line| line.kind == "guard").unwrap();

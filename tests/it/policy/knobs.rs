@@ -518,3 +518,18 @@ fn a_map_too_large_for_the_engine_is_an_error() {
     question.target.labels = Fact::NotApplicable;
     assert_eq!(decide(&set, &question).outcome, Outcome::Notify);
 }
+
+#[test]
+fn a_text_too_large_for_the_engine_is_an_error() {
+    for when in ["target.annotations['note'].contains('x')", "target.annotations.exists(k, k == 'x')"] {
+        let guard = format!("  guards:\n    - {{ id: g, when: \"{when}\", maxLevel: 1 }}\n  brakes:\n");
+        let set = set(&edited(&[("  brakes:\n", &guard)]));
+        let mut question = ask(&set, OOM, &[]);
+        let mut with = |bytes: usize| {
+            question.target.annotations = Fact::Known([("note".to_owned(), "a".repeat(bytes))].into());
+            decide(&set, &question).outcome
+        };
+        assert_eq!(with(2048), Outcome::Act, "{when}");
+        assert_eq!(with(2049), Outcome::Notify, "{when}");
+    }
+}

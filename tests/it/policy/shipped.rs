@@ -45,11 +45,11 @@ fn the_manual_is_true() {
 }
 
 #[test]
-fn notes_say_what_the_strict_ladder_means_now() {
+fn notes_say_what_the_strict_ladder_means() {
     let text = super::edited(&[(", ladder: off", "")]);
     let set = set(&text);
     assert_eq!(set.notes().len(), 1);
-    assert!(set.notes()[0].contains("capped at level 2"), "{:?}", set.notes());
+    assert!(set.notes()[0].contains("begins at level 2"), "{:?}", set.notes());
 }
 
 fn explained(changes: &[(&str, &str)]) -> String {
@@ -78,7 +78,7 @@ fn a_reached_limit_explained() {
       limit    perTarget               EXCEEDED  1 of 1 acts on this owner in the last 10m, the last at 2026-11-20T02:06:41Z
       limit    cooldown                          0 of 1 acts of this kind on this owner in the last 5m
       limit    global                            0 of 10 acts in all in the last 1h
-      limit    inFlight                          0 of 1 acts under way
+      limit    inFlight                          0 of 4 acts under way
       limit    failures                          0 of 3 acts on this owner in a row failed
       limit    ineffective                       0 of 3 acts on this owner in a row did not help
       blast    maxUnavailable                    1 of 4 unavailable, 50 % allow 2
@@ -110,7 +110,7 @@ fn a_freeze_explained() {
       limit    perTarget                         0 of 1 acts on this owner in the last 10m
       limit    cooldown                          0 of 1 acts of this kind on this owner in the last 5m
       limit    global                            0 of 10 acts in all in the last 1h
-      limit    inFlight                          0 of 1 acts under way
+      limit    inFlight                          0 of 4 acts under way
       limit    failures                          0 of 3 acts on this owner in a row failed
       limit    ineffective                       0 of 3 acts on this owner in a row did not help
 
@@ -139,7 +139,7 @@ fn an_unknown_fact_explained() {
       limit    perTarget                         0 of 1 acts on this owner in the last 10m
       limit    cooldown                          0 of 1 acts of this kind on this owner in the last 5m
       limit    global                            0 of 10 acts in all in the last 1h
-      limit    inFlight                          0 of 1 acts under way
+      limit    inFlight                          0 of 4 acts under way
       limit    failures                          0 of 3 acts on this owner in a row failed
       limit    ineffective                       0 of 3 acts on this owner in a row did not help
 
