@@ -53,7 +53,9 @@ where
     let mut problems = Vec::new();
     let mut documents: Vec<Document> =
         files.iter().filter_map(|file| document(file, &mut problems)).collect();
-    documents.iter_mut().for_each(|document| edit(&document.name, &mut document.body));
+    for document in &mut documents {
+        edit(&document.name, &mut document.body);
+    }
     let (set, tests) = compile(documents, hash, &mut problems);
     sound(problems).map(|()| (set, tests))
 }
