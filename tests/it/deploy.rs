@@ -80,6 +80,7 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "alertmanager.url",
         "alertmanager.bearerTokenFile",
         "slack.channel",
+        "slack.policyChannel",
         "slack.app",
         "slack.team",
         "slack.tokenFile",
