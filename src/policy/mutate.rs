@@ -96,7 +96,8 @@ struct List<'a> {
 }
 
 impl List<'_> {
-    fn add(&mut self, kind: &'static str, what: String, at: &Node, path: Vec<Step>, edit: Edit) {
+    fn add(&mut self, kind: &'static str, what: String, at: &Node, change: (Vec<Step>, Edit)) {
+        let (path, edit) = change;
         let (file, line) = (self.file.to_owned(), at.at.line);
         self.found.push(Mutant { kind, what, file, line, path, edit });
     }
@@ -110,7 +111,7 @@ impl List<'_> {
                 if section == "grants" {
                     self.within(&what, rule, &path);
                 }
-                self.add(kind, what, rule, path, Edit::Remove);
+                self.add(kind, what, rule, (path, Edit::Remove));
             }
         }
     }
@@ -120,13 +121,13 @@ impl List<'_> {
             for (key, node) in entries(get(rule, section)) {
                 let mut path = path.to_vec();
                 path.extend([Step::Key(section), Step::Named(key.clone())]);
-                self.add("limit", format!("{grant}: {section}.{key}"), node, path, Edit::Remove);
+                self.add("limit", format!("{grant}: {section}.{key}"), node, (path, Edit::Remove));
             }
         }
         if let Some(node) = get(rule, "actFrom") {
             let mut path = path.to_vec();
             path.push(Step::Key("actFrom"));
-            self.add("cap", format!("{grant}: actFrom"), node, path, Edit::Remove);
+            self.add("cap", format!("{grant}: actFrom"), node, (path, Edit::Remove));
         }
     }
 
@@ -138,12 +139,12 @@ impl List<'_> {
             let off = get(rule, "ladder").is_some_and(|node| node.value == Yaml::Text("off".to_owned()));
             if max != Some(&Yaml::Int(5)) {
                 let edit = Edit::Put(Yaml::Int(5));
-                self.add("cap", format!("{what}: maxLevel"), rule, at("maxLevel"), edit);
+                self.add("cap", format!("{what}: maxLevel"), rule, (at("maxLevel"), edit));
             }
             // the ladder starts at level 2: below that there is nothing it could take away
             if !off && !matches!(max, Some(Yaml::Int(..=2))) {
                 let edit = Edit::Put(Yaml::Text("off".to_owned()));
-                self.add("cap", format!("{what}: ladder"), rule, at("ladder"), edit);
+                self.add("cap", format!("{what}: ladder"), rule, (at("ladder"), edit));
             }
         }
     }
@@ -152,10 +153,10 @@ impl List<'_> {
         let path = |last| vec![Step::Key("spec"), Step::Key("ceilings"), last];
         let ceilings = get(spec, "ceilings");
         for (i, node) in items(ceilings).iter().enumerate() {
-            self.add("cap", format!("ceiling {}", called(node)), node, path(Step::Item(i)), Edit::Remove);
+            self.add("cap", format!("ceiling {}", called(node)), node, (path(Step::Item(i)), Edit::Remove));
         }
         for (key, node) in entries(ceilings) {
-            self.add("cap", format!("ceiling {key}"), node, path(Step::Named(key.clone())), Edit::Remove);
+            self.add("cap", format!("ceiling {key}"), node, (path(Step::Named(key.clone())), Edit::Remove));
         }
     }
 
@@ -169,7 +170,7 @@ impl List<'_> {
             let path = vec![Step::Key("spec"), Step::Key("brakes"), Step::Key(section), Step::Key(key)];
             let edit = Edit::Put(value);
             let kind = if key == "maxLevel" { "cap" } else { "limit" };
-            self.add(kind, format!("brake {section}.{key}"), node, path, edit);
+            self.add(kind, format!("brake {section}.{key}"), node, (path, edit));
         }
     }
 }

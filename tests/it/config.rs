@@ -27,7 +27,7 @@ log: { filter: debug, format: json }
 cluster: { name: eu-1, url: 'http://127.0.0.1:6443', tokenFile: read, writeTokenFile: write }
 webhook: { bearerTokenFile: hook }
 alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
-slack: { channel: C1, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
+slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
 limits: { namespaces: [shop], ownNamespace: ops, maxReplicas: 7, maxReplicaDelta: 2 }
@@ -77,7 +77,7 @@ fn each_key_is_read_into_its_place() {
     let expected = AlertmanagerConfig { url: "http://am:9093".into(), bearer_token_file: path("am") };
     assert_eq!(alertmanager, Some(expected));
     let expected = SlackConfig {
-        policy_channel: None,
+        policy_channel: Some("C2".into()),
         channel: "C1".into(),
         app: "A1".into(),
         team: "T1".into(),

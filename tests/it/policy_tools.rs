@@ -149,9 +149,9 @@ fn the_journal_is_explained_replayed_and_compared() {
             "    - { id: calm, when: \"action.kind == 'restart_pod'\", maxLevel: 2 }\n\n  freezes:",
         )
     });
-    let changed = with("replay", path(&stricter));
-    let changes = changed["changes"].as_array().unwrap();
-    assert!(!changes.is_empty() && changes.iter().all(|c| c["action"] == "restart_pod"), "{changed}");
+    let replay = with("replay", path(&stricter));
+    let changes = replay["changes"].as_array().unwrap();
+    assert!(!changes.is_empty() && changes.iter().all(|c| c["action"] == "restart_pod"), "{replay}");
     assert_eq!(changes[0]["new"][0]["code"], "guard/calm");
     assert_eq!(
         (&changes[0]["before"]["outcome"], &changes[0]["after"]["outcome"]),
@@ -168,7 +168,7 @@ fn the_journal_is_explained_replayed_and_compared() {
         "policy",
         "explain",
         "--incident",
-        &incident[..12],
+        &incident[..4],
         "--state-dir",
         state,
         "--policies",

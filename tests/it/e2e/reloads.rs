@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use belay::app::admin::{self, Request, Response};
 use belay::app::policies::{Looked, Watch};
 use belay::config;
+use belay::domain::decision::Outcome;
 use belay::domain::record::{Answer, Record};
 use belay::incident::{Phase, State};
 
@@ -79,8 +81,7 @@ async fn a_mounted_folder_is_taken_up_whole_or_refused_whole() {
     assert_eq!(watch.look().await, Looked::Restored);
 
     let said = headlines(&house);
-    let kinds: Vec<_> =
-        said.iter().map(|h| h.split(|c: char| c == ';' || c == ',').next().unwrap()).collect();
+    let kinds: Vec<_> = said.iter().map(|h| h.split([';', ',']).next().unwrap()).collect();
     assert_eq!(kinds[..2], ["Policy files were refused", "Policy files were refused"]);
     assert_eq!(kinds[2], format!("Policy set {} is in force", set.short()));
     assert_eq!(kinds[3..], ["Policy files were refused", "The policy files are sound again"]);
@@ -134,6 +135,9 @@ async fn approved_after(edit: impl Fn(&str) -> String) -> (House, State) {
     let mut watch = watch(&house, dir.path());
     house.leak("web").await;
     let state = house.phase("web", |phase| matches!(phase, Phase::Approving)).await;
+    let request = Request::Why { incident: state.id.to_string() };
+    let why = admin::ask(house.dir.path(), &request).await.unwrap();
+    assert!(matches!(why, Response::Explanation(e) if e.decision.outcome == Outcome::Ask));
     mount(dir.path(), "2", &edit(&level_2));
     assert!(matches!(watch.look().await, Looked::Loaded(_)));
     house.answer(&state, Answer::Approve).await;

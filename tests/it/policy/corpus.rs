@@ -39,11 +39,11 @@ fn each_wrong_file_is_told_what_is_beside_it() {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     let _bound = settings.bind_to_scope();
+    let hash = regex::Regex::new("policy [0-9a-f]{8}").unwrap();
     for (name, text) in corpus {
         let errors = loaded(&format!("{name}.yaml"), &text).err();
         let errors = errors.unwrap_or_else(|| panic!("`{name}` is not wrong"));
         check_places(&text, &errors);
-        let hash = regex::Regex::new("policy [0-9a-f]{8}").unwrap();
         let said: Vec<String> = errors.to_string().lines().map(|l| l.trim_end().to_owned()).collect();
         insta::assert_snapshot!(name, hash.replace_all(&said.join("\n"), "policy <hash>"));
     }

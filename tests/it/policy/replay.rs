@@ -16,7 +16,9 @@ fn decided(set: &PolicySet, given: &str, changes: &[(&str, &str)]) -> Decided {
 
 fn replayed(set: &PolicySet, past: &[Decided]) -> Replay {
     let mut replay = Replay::default();
-    past.iter().for_each(|decided| replay.add(set, Timestamp::UNIX_EPOCH, decided));
+    for decided in past {
+        replay.add(set, Timestamp::UNIX_EPOCH, decided);
+    }
     replay.finish()
 }
 

@@ -196,3 +196,22 @@ fn each_test_protects_what_it_is_about_and_nothing_else() {
         assert_eq!(lost, protects, "{test}");
     }
 }
+
+#[test]
+fn a_counterfactual_is_the_smallest_change_or_all_that_are_needed() {
+    use belay::policy::explain;
+    let guards = "  guards:\n    - { id: a, when: owner.busy, maxLevel: 1 }\n    - { id: b, when: owner.busy, maxLevel: 1 }\n  grants:\n";
+    let set = super::set(&edited(&[("  grants:\n", guards)]));
+    let told = |changes: &[(&str, &str)]| explain(&set, &super::ask(&set, OOM, changes)).counterfactual;
+    assert_eq!(told(&[]), None, "it acts");
+    assert_eq!(
+        told(&[("owner.busy", "true")]).unwrap(),
+        "would act at level 4 if all of this were so: guard `a` did not fire; guard `b` did not fire"
+    );
+    assert_eq!(
+        told(&[("chosen_by_model", "false")]).unwrap(),
+        "would act at level 4 if: a model had chosen it"
+    );
+    let ten = [("history.global", "10")];
+    assert_eq!(told(&ten).unwrap(), "would act at level 4 if: an earlier act were older than 1h (in 58m51s)");
+}
