@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::visible::{clip, one_line, visible};
 use crate::domain::ids::IncidentId;
-use crate::domain::message::{Buttons, Line, Section, Standing, View};
+use crate::domain::message::{Buttons, Line, Notice, Section, Standing, View};
 use crate::domain::record::MessageRef;
 use crate::ports::messenger::{Messenger, Pager, Undelivered};
 
@@ -67,6 +67,14 @@ impl Messenger for TerminalMessenger {
         }
         inner.shown.insert(view.incident.clone(), view.clone());
         Ok(MessageRef { through: NAME.to_owned(), channel: String::new(), id: view.incident.to_string() })
+    }
+
+    async fn tell(&self, notice: &Notice) -> Result<(), Undelivered> {
+        let mut pen = Pen { look: self.look, text: String::new() };
+        pen.wrapped("-- ", &clip(&one_line(&notice.headline), LONGEST), Some(Ink::Bold));
+        notice.lines.iter().for_each(|line| pen.each("     ", line, None));
+        pen.text.push('\n');
+        write(&mut lock(&self.inner).out, &pen.text)
     }
 }
 

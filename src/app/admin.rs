@@ -22,7 +22,7 @@ use crate::policy;
 use crate::ports::store::{Append, Hold, HoldOp};
 
 use super::query::{Summary, Unclear};
-use super::{Daemon, Fed};
+use super::{Daemon, Fed, TrackAsk};
 
 /// The socket's name within the state directory.
 pub const SOCKET: &str = "admin.sock";
@@ -77,6 +77,13 @@ pub enum Request {
     },
     /// The holds in force.
     Holds,
+    /// Look at track records, or do something about them.
+    Track {
+        /// What.
+        what: TrackAsk,
+        /// Who.
+        name: String,
+    },
 }
 
 /// What is answered.
@@ -89,6 +96,8 @@ pub enum Response {
     View(Box<View>),
     /// Lines of text.
     Text(String),
+    /// Why policy decided as it did.
+    Explanation(Box<policy::Explanation>),
     /// It is done; in words.
     Done(String),
     /// It was not done, and why.
@@ -175,6 +184,7 @@ impl Daemon {
             Request::Holds => {
                 self.ports().store.holds().await.map(Response::Holds).map_err(|e| e.to_string())
             }
+            Request::Track { what, name } => self.track(what, by(name)).await.map(Response::Text),
         };
         done.unwrap_or_else(Response::Refused)
     }
@@ -189,7 +199,8 @@ impl Daemon {
         let incident = self.resolve(given).await.map_err(|e| e.to_string())?;
         let state = self.incident(&incident).await.map_err(|e| e.to_string())?;
         let decided = state.decided.ok_or("policy has not been asked about it")?;
-        Ok(Response::Text(policy::explain(&self.policies(), &decided.question).to_string()))
+        let explanation = policy::explain(&self.policies(), &decided.question);
+        Ok(Response::Explanation(Box::new(explanation)))
     }
 
     async fn answer_by_name(&self, given: &str, answer: Answer, by: Person) -> Result<Response, String> {
@@ -268,7 +279,7 @@ fn question_for(state: &State) -> QuestionId {
 }
 
 /// One line of plain words, bounded.
-fn tidy(text: &str) -> String {
+pub(super) fn tidy(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect::<String>().trim().to_owned()
 }
 

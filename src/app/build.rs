@@ -272,6 +272,7 @@ fn messenger(config: &Config, otherwise: Arc<dyn Messenger>) -> Result<Arc<dyn M
     let token: SecretString = config::secret(&slack.token_file)?;
     let mut settings = slack::Config::new(token, slack.channel.clone());
     settings.api_url.clone_from(&slack.url);
+    settings.policy_channel.clone_from(&slack.policy_channel);
     Ok(Arc::new(SlackMessenger::new(settings)?))
 }
 

@@ -10,7 +10,7 @@ use crate::domain::warrant::Applied;
 use crate::execute::verify::{self, Seen};
 use crate::incident::input::{Check, Held};
 use crate::incident::{Effect, Input, State};
-use crate::policy::Permit;
+use crate::policy::{Permit, PolicySet};
 use crate::ports::actions::NoAnswer;
 use crate::ports::messenger::Undelivered;
 use crate::ports::reads::{Located, ReadError};
@@ -42,6 +42,7 @@ impl Daemon {
             Effect::Apply { intent } => self.apply(&entries, &state, intent).await,
             Effect::Check { intent } => self.check(&state, intent).await,
             Effect::PlanRevert { intent, by } => self.plan_revert(&state, intent, by.clone()).await,
+            Effect::Note { intent } => self.note(&state, intent).await,
             Effect::Publish => self.publish(&entries, &state, claimed).await,
             Effect::Page { why } => self.page(&entries, &state, why).await,
         };
@@ -101,16 +102,10 @@ impl Daemon {
     }
 
     async fn decide(&self, state: &State, candidate: &CandidateId) -> Done {
-        let asking = Asking { asked: Asked::Candidate, candidate, plan: None, but: None };
-        let question = self.question(state, asking).await?;
-        Ok(Some(self.decided(question)))
-    }
-
-    fn decided(&self, question: Question) -> Input {
         let set = self.policies();
-        let decision = policy::decide(&set, &question);
-        let cleared = policy::permit(&set, &question).is_ok();
-        Input::Decided { decided: Box::new(Decided { question, decision }), cleared }
+        let asking = Asking { asked: Asked::Candidate, candidate, plan: None, set: &set, but: None };
+        let question = self.question(state, asking).await?;
+        Ok(Some(decided(&set, question)))
     }
 
     async fn plan(&self, state: &State, id: &CandidateId) -> Done {
@@ -123,9 +118,11 @@ impl Daemon {
 
     async fn judge(&self, state: &State) -> Done {
         let (Some(plan), Some(candidate)) = (&state.plan, chosen(state)) else { return Ok(None) };
-        let asking = Asking { asked: Asked::Plan, candidate: &candidate, plan: Some(plan), but: None };
+        let set = self.policies();
+        let asking =
+            Asking { asked: Asked::Plan, candidate: &candidate, plan: Some(plan), set: &set, but: None };
         let question = self.question(state, asking).await?;
-        Ok(Some(self.decided(question)))
+        Ok(Some(decided(&set, question)))
     }
 
     /// Policy a last time, then the warrant, then the write. On a repeat the object is asked first: what
@@ -158,34 +155,39 @@ impl Daemon {
         intent: &Intent,
     ) -> Result<Result<Permit, Box<Decided>>, NotNow> {
         let candidate = chosen(state).ok_or_else(|| NotNow("nothing was chosen".into()))?;
+        let set = self.policies();
         let asking = Asking {
             asked: Asked::Write,
             candidate: &candidate,
             plan: Some(&intent.plan),
+            set: &set,
             but: Some(&intent.id),
         };
         let mut question = self.question(state, asking).await?;
         question.approval = approved(state, intent);
         question.undoes = intent.reverts.as_ref().map(|_| intent.grant().clone());
-        let permit = policy::permit(&self.policies(), &question);
+        let permit = policy::permit(&set, &question);
         Ok(permit.map_err(|decision| Box::new(Decided { question, decision: *decision })))
     }
 
     async fn check(&self, state: &State, id: &IntentId) -> Done {
         let (Some(act), Some(lead)) = (state.act(id), state.lead()) else { return Ok(None) };
-        let owner = act.intent.plan.owner.clone();
+        let mut intent = act.intent.clone();
+        // whatever the grant asks for besides: a cause that comes again is one that was not remedied
+        if intent.reverts.is_none() && !intent.terms.verify.expect.contains(&Expectation::NoNewRestarts) {
+            intent.terms.verify.expect.push(Expectation::NoNewRestarts);
+        }
+        let owner = intent.plan.owner.clone();
         let located = Located { target: owner.0.clone(), owner };
         let after = match self.ports().reads.snapshot(&located).await {
             Ok(after) => after,
             Err(e) => return Ok(Some(Input::Checked { intent: id.clone(), check: unseen(&e.to_string()) })),
         };
         let before = self.before(state).await?;
-        let active = match &self.ports().alerts {
-            Some(alerts) => alerts.active().await.map_err(|e| e.to_string()),
-            None => Err("no Alertmanager is configured whose list could be read".into()),
-        };
+        let unread = || Err("no Alertmanager is configured whose list could be read".into());
+        let active = self.active().await.unwrap_or_else(unread);
         let look = verify::Look {
-            intent: &act.intent,
+            intent: &intent,
             acted: act.done_at.unwrap_or(act.intended_at),
             alert: &lead.labels,
             before: before.as_ref().unwrap_or(&after),
@@ -239,6 +241,12 @@ impl Daemon {
             }
         }
     }
+}
+
+fn decided(set: &PolicySet, question: Question) -> Input {
+    let decision = policy::decide(set, &question);
+    let cleared = policy::permit(set, &question).is_ok();
+    Input::Decided { decided: Box::new(Decided { question, decision }), cleared }
 }
 
 /// One look, summed up: the strictest counts.

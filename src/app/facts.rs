@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::diagnose;
 use crate::domain::cluster::Snapshot;
 use crate::domain::decision::{
-    AlertFacts, ApprovalFacts, Asked, ClusterFacts, Fact, FindingFacts, HistoryFacts, Question,
+    AlertFacts, ApprovalFacts, Asked, ClusterFacts, Fact, FindingFacts, HistoryFacts, IncidentFacts, Question,
 };
 use crate::domain::finding::Certainty;
 use crate::domain::ids::{CandidateId, IntentId};
@@ -27,6 +27,8 @@ pub(super) struct Asking<'a> {
     pub candidate: &'a CandidateId,
     /// About which plan.
     pub plan: Option<&'a Plan>,
+    /// By which policy set: the one that will decide, so that the limits looked up are those it judges by.
+    pub set: &'a policy::PolicySet,
     /// The intent whose own draws do not count against it.
     pub but: Option<&'a IntentId>,
 }
@@ -73,24 +75,39 @@ impl Daemon {
             finding: FindingFacts {
                 cause: candidate.cause.clone(),
                 certainty: finding.map_or(Certainty::Possible, |f| f.certainty),
+                // an analyser looks at one root owner
+                services: Fact::Known(1),
+            },
+            // no other tool is connected that could know
+            incident_facts: IncidentFacts {
+                acknowledged_elsewhere: Fact::NotApplicable,
+                severity: Fact::Known(lead.severity()),
             },
             target,
             owner,
             history: HistoryFacts::default(),
             cluster: self.cluster_facts(&snapshot, asking.but).await?,
             approval: approval(state),
+            // nobody looks them up: such groups are nobody
+            people: std::collections::BTreeMap::new(),
             undoes: None,
             now,
         };
-        question.history = self.history(&question, asking.but).await?;
+        question.history = self.history(asking.set, &question, asking.but).await?;
         Ok(question)
     }
 
     /// What was drawn upon the limits that could matter for this question.
-    async fn history(&self, question: &Question, but: Option<&IntentId>) -> Result<HistoryFacts, NotNow> {
-        let keys = policy::history_keys(&self.policies(), question);
+    async fn history(
+        &self,
+        set: &policy::PolicySet,
+        question: &Question,
+        but: Option<&IntentId>,
+    ) -> Result<HistoryFacts, NotNow> {
+        let keys = policy::history_keys(set, question);
         let taken = self.ports().store.taken(&keys, but).await?;
-        Ok(HistoryFacts { taken: taken.into_iter().filter(|(_, at)| !at.is_empty()).collect() })
+        let taken = taken.into_iter().filter(|(_, at)| !at.is_empty()).collect();
+        Ok(HistoryFacts { taken, ..self.past(question).await? })
     }
 
     async fn cluster_facts(
@@ -102,18 +119,11 @@ impl Daemon {
         let holds = store.holds().await?;
         let in_flight = store.taken(&[policy::IN_FLIGHT.to_owned()], but).await?;
         let in_flight: usize = in_flight.iter().map(|(_, at)| at.len()).sum();
-        let firing_groups = match &self.ports().alerts {
-            None => Fact::NotApplicable,
-            Some(alerts) => match alerts.active().await {
-                Ok(active) => Fact::Known(groups(&active)),
-                Err(e) => Fact::Unknown(e.to_string()),
-            },
-        };
         Ok(ClusterFacts {
-            firing_groups,
             actions_in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
             holds: holds.into_iter().map(|h| format!("{}: {}", h.hold, h.reason)).collect(),
             strange_intents: self.strange(snapshot).await?,
+            ..self.sense().await?
         })
     }
 
@@ -144,13 +154,6 @@ fn carried(snapshot: &Snapshot) -> BTreeSet<IntentId> {
     let pods = snapshot.pods.iter().flatten().map(|p| &p.annotations);
     let marks = workload.chain(pods).filter_map(|a| a.get(INTENT_ANNOTATION));
     marks.filter(|mark| !mark.is_empty()).map(|mark| IntentId::new(mark.clone())).collect()
-}
-
-/// Alert groups: distinct pairs of alert name and namespace.
-fn groups(active: &[crate::domain::cluster::ActiveAlert]) -> u32 {
-    let label = |a: &crate::domain::cluster::ActiveAlert, l: &str| a.labels.get(l).cloned();
-    let groups: BTreeSet<_> = active.iter().map(|a| (label(a, "alertname"), label(a, "namespace"))).collect();
-    u32::try_from(groups.len()).unwrap_or(u32::MAX)
 }
 
 fn chosen_by_model(state: &State) -> bool {

@@ -1,7 +1,6 @@
 //! From the webhook to the incidents: first durable, then answered, then worked on.
 
 use crate::domain::alert::{Alert, AlertStatus};
-use crate::domain::canonical::Hash;
 use crate::domain::ids::{Cluster, Fingerprint, IncidentId, StreamId};
 use crate::domain::record::{Opening, Record};
 use crate::domain::target::{RootOwner, Targeted};
@@ -48,27 +47,26 @@ pub(super) fn fingerprint_key(cluster: &Cluster, fingerprint: &Fingerprint) -> S
 
 impl Daemon {
     /// Takes a webhook body in. When this returns, it is durable and nothing has been worked on yet.
-    pub async fn receive(&self, body: &[u8]) -> Result<Receipt, ReceiveError> {
-        let delivery = intake::parse(body)?;
-        let alerts = delivery.alerts.len();
-        let record = Record::Received { delivery, body: Hash::of(body) };
-        let seq = self.keep_delivery(record, true).await?;
+    pub async fn receive(&self, body: Vec<u8>) -> Result<Receipt, ReceiveError> {
+        let body = intake::text(body)?;
+        let alerts = intake::readable(&body)?;
+        let seq = self.keep(body.into()).await?;
         self.metrics().deliveries.inc();
         Ok(Receipt { seq, alerts })
     }
 
     /// Notes that a body was too large to be read; reconciliation makes up for it.
     pub async fn receive_oversize(&self, bytes: u64) -> Result<Receipt, ReceiveError> {
-        let seq = self.keep_delivery(Record::Oversize { bytes }, false).await?;
-        Ok(Receipt { seq, alerts: 0 })
+        let first = self.keep_deliveries(vec![Record::Oversize { bytes }], &Job::Reconcile).await?;
+        Ok(Receipt { seq: first, alerts: 0 })
     }
 
-    async fn keep_delivery(&self, record: Record, route: bool) -> Result<u64, AppendError> {
+    /// Writes deliveries down and what is to be done about them, in one step; gives the number of the first.
+    pub(super) async fn keep_deliveries(&self, records: Vec<Record>, job: &Job) -> Result<u64, AppendError> {
         let at = self.now();
         let mut append = Append::to(stream(), None, at);
-        append.records.push(record);
+        append.records = records;
         let id = format!("intake/{:032x}", super::entropy());
-        let job = if route { Job::Route } else { Job::Reconcile };
         append.enqueue.push(job.work(id, stream(), at));
         let entries = self.ports().store.append(append).await?;
         Ok(entries.first().map_or(0, |entry| entry.seq))
@@ -83,18 +81,24 @@ enum Routed {
 }
 
 impl Daemon {
-    /// Gives each alert of a delivery to its incident. Safe to repeat: an alert that was given before is
-    /// a duplicate there.
-    pub(super) async fn route(&self, claimed: &Claimed) -> Result<(), FeedError> {
-        let store = &self.ports().store;
-        let entries = store.range(&stream(), claimed.entry, 1).await?;
-        let Some(Record::Received { delivery, .. }) = entries.first().map(|e| &e.record) else {
-            return Ok(());
-        };
-        for alert in &delivery.alerts {
-            self.route_alert(alert, claimed).await?;
+    /// Gives each alert of these deliveries to its incident. Safe to repeat: an alert that was given
+    /// before is a duplicate there. One that cannot be given does not keep the others waiting.
+    pub(super) async fn route(&self, claimed: &Claimed, deliveries: usize) -> Result<(), FeedError> {
+        let first = (claimed.entry + 1).saturating_sub(deliveries as u64);
+        let entries = self.ports().store.range(&stream(), first, deliveries).await?;
+        let mut failed = None;
+        for entry in entries {
+            let Record::Received { body } = &entry.record else { continue };
+            // it was readable when it was taken in
+            let Ok(delivery) = intake::parse(body) else { continue };
+            for alert in &delivery.alerts {
+                self.heard(alert, entry.at).await.map_err(FeedError::Refused)?;
+                if let Err(e) = self.route_alert(alert, claimed).await {
+                    failed = Some(e);
+                }
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn route_alert(&self, alert: &Alert, claimed: &Claimed) -> Result<(), FeedError> {

@@ -148,7 +148,7 @@ impl Daemon {
 
     async fn perform(&self, job: &Job, claimed: &Claimed) -> Ended {
         let done = match job {
-            Job::Route => self.route(claimed).await.map(|()| Ended::Done),
+            Job::Route { deliveries } => self.route(claimed, *deliveries).await.map(|()| Ended::Done),
             Job::Reconcile => self.reconcile().await.map(|()| Ended::Done),
             Job::Incident { effect } => {
                 let incident = IncidentId::new(claimed.work.stream.as_str());
@@ -174,7 +174,7 @@ impl Daemon {
         self.metrics().failures.inc();
         let job = Job::read(&claimed.work).ok();
         let tried_enough = claimed.attempts >= GIVE_UP;
-        // a page is never given up: somebody must hear
+        // a page is never given up: somebody must hear; nor is a note, from which levels are earned
         if let (Some(Job::Incident { effect }), true) = (job.filter(Job::may_be_given_up), tried_enough) {
             let incident = IncidentId::new(claimed.work.stream.as_str());
             let input = Input::Failed { effect, why: why.to_owned() };

@@ -1,16 +1,21 @@
 //! The composition root: what is decided elsewhere is carried out here. `Daemon` owns the ports and the
 //! loops over them; handles to it are what the HTTP server, the admin socket and the demo hold.
 
+mod acts;
 pub mod admin;
 pub mod build;
+mod desk;
 mod effects;
 mod facts;
 mod incidents;
 mod intake;
 mod loops;
+pub mod policies;
 mod query;
 mod reconcile;
 mod story;
+mod track;
+mod watch;
 mod work;
 
 use std::sync::Arc;
@@ -31,10 +36,11 @@ use crate::telemetry::Metrics;
 pub use incidents::{Fed, FeedError};
 pub use intake::{Receipt, ReceiveError};
 pub use query::{Summary, Unclear};
+pub use track::TrackAsk;
 pub use work::Job;
 
 /// The streams that are no incidents.
-const OWN_STREAMS: [&str; 2] = ["daemon", "intake"];
+const OWN_STREAMS: [&str; 4] = ["daemon", "intake", "acts", "brakes"];
 
 /// The ports that the daemon works through.
 pub struct Ports {
@@ -70,17 +76,25 @@ struct Inner {
     signer: Signer,
     metrics: Metrics,
     missing: reconcile::Missing,
+    desk: desk::Desk,
+    acts: acts::Acts,
+    watch: watch::Watch,
 }
 
 impl Daemon {
     /// A daemon over these ports; nothing runs yet.
     pub fn new(ports: Ports, policies: PolicySet, signer: Signer) -> Self {
+        let metrics = Metrics::default();
+        policies::in_force(&metrics, policies.hash(), ports.clock.now());
         let inner = Inner {
             ports,
             policies: ArcSwap::from_pointee(policies),
             signer,
-            metrics: Metrics::default(),
+            metrics,
             missing: reconcile::Missing::default(),
+            desk: desk::Desk::default(),
+            acts: acts::Acts::default(),
+            watch: watch::Watch::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -88,6 +102,10 @@ impl Daemon {
     /// The ports.
     pub fn ports(&self) -> &Ports {
         &self.inner.ports
+    }
+
+    fn desk(&self) -> &desk::Desk {
+        &self.inner.desk
     }
 
     /// The metrics.

@@ -1,6 +1,7 @@
 //! What no webhook ever says: silences, inhibition, route changes and deleted receivers send no
 //! `resolved`. Every five minutes, what is open is compared with Alertmanager's own list; an alert that
-//! is missing there twice in a row is over. And the hourly checkpoint over all streams.
+//! is missing there twice in a row is over. And the hourly checkpoint over all streams. Each minute it is
+//! looked whether alerts come in a storm, and whether they come at all.
 //!
 //! `tokio-cron-scheduler` only ticks once a minute; what is due is decided from the store and the clock.
 
@@ -19,6 +20,7 @@ use crate::ports::store::{Append, StoreError};
 use crate::store::checkpoint;
 
 use super::Daemon;
+use super::effects::NotNow;
 use super::incidents::FeedError;
 
 /// How often open incidents are compared with Alertmanager's list.
@@ -45,6 +47,9 @@ impl Daemon {
         let mut reconciled = Timestamp::MIN;
         let mut checkpointed = self.now();
         loop {
+            if let Err(NotNow(why)) = self.sense().await {
+                tracing::warn!(error = %why, "what was seen could not be remembered");
+            }
             if self.is_due(&mut reconciled, RECONCILE_EVERY)
                 && let Err(e) = self.reconcile().await
             {

@@ -10,8 +10,11 @@ use crate::ports::store::Work;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case")]
 pub enum Job {
-    /// Give each alert of the delivery that this was enqueued with to its incident.
-    Route,
+    /// Give each alert of the deliveries that this was enqueued with to its incident.
+    Route {
+        /// How many deliveries: the last is the entry that the work was enqueued with.
+        deliveries: usize,
+    },
     /// Compare what is open with what Alertmanager knows.
     Reconcile,
     /// Carry out an effect of an incident.
@@ -31,7 +34,7 @@ impl Job {
 
     /// Whether, after enough tries, a person is told instead of trying on.
     pub const fn may_be_given_up(&self) -> bool {
-        !matches!(self, Self::Incident { effect: Effect::Page { .. } })
+        !matches!(self, Self::Incident { effect: Effect::Page { .. } | Effect::Note { .. } })
     }
 
     /// The job that a piece of work holds.

@@ -117,6 +117,7 @@ const fn code(response: &Response) -> ExitCode {
         Response::List(_)
         | Response::View(_)
         | Response::Text(_)
+        | Response::Explanation(_)
         | Response::Done(_)
         | Response::Holds(_) => ExitCode::SUCCESS,
     }

@@ -9,6 +9,7 @@ mod pause;
 mod policy;
 mod serve;
 mod terminal;
+mod track;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,6 +39,8 @@ enum Command {
     Resume(pause::ResumeArgs),
     /// Check policy files and try them out
     Policy(policy::Args),
+    /// See what grants have earned; sign promotions and reports, judge acts, reset what was demoted
+    Track(track::Args),
     /// Check and export the journal
     Audit(audit::Args),
     /// Serve belay's MCP servers
@@ -48,7 +51,7 @@ enum Command {
 
 /// Where the daemon keeps its state.
 #[derive(Debug, clap::Args)]
-struct StateDir {
+pub(in crate::cli) struct StateDir {
     /// The daemon's state directory
     #[arg(long, global = true, env = "BELAY_STATE_DIR", default_value = "belay-state", value_name = "DIR")]
     state_dir: PathBuf,
@@ -74,6 +77,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Pause(args) => pause::pause(args),
         Command::Resume(args) => pause::resume(args),
         Command::Policy(args) => policy::run(&args),
+        Command::Track(args) => track::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Mcp(args) => mcp::run(args),
         Command::Completions(args) => Ok(completions::run(&args)),

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::adapters::terminal::{Look, TerminalMessenger, TerminalPager};
 use crate::app::build::{self, Built, Given};
+use crate::app::policies::Watch;
 use crate::app::{Daemon, admin};
 use crate::config::{self, Config, WebhookConfig};
 use crate::http::{self, Clicks, Gate, WebhookAuth};
@@ -45,7 +46,7 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let out = || Box::new(std::io::stdout());
     let given = Given {
         clock: Arc::new(SystemClock),
-        policies,
+        policies: policies.clone(),
         messenger: Arc::new(TerminalMessenger::new(out(), look)),
         pager: Arc::new(TerminalPager::new(out(), look)),
     };
@@ -56,6 +57,11 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let gate = gate(&config, &built.daemon)?;
     let stop = CancellationToken::new();
     let mut critical = start(&config, &built, listener, gate, &stop)?;
+    let (watch, token) = (Watch::new(built.daemon.clone(), &config.policies, &policies), stop.clone());
+    critical.spawn(async move {
+        watch.run(token).await;
+        Ok(())
+    });
     tracing::info!(listen = %config.listen, cluster = %config.cluster.name, "ready");
     let mut terminate = signal(SignalKind::terminate())?;
     let ended = tokio::select! {

@@ -9,6 +9,8 @@ use crate::app::Summary;
 use crate::app::admin::Response;
 use crate::config;
 
+use super::policy;
+
 /// The widest that text is set: beyond this, lines are hard to read.
 const WIDEST: usize = 100;
 
@@ -39,6 +41,9 @@ pub(super) fn print(response: &Response) -> io::Result<()> {
         Response::List(incidents) => list(&mut out, incidents),
         Response::View(view) => write!(out, "{}", render(view, None, look())),
         Response::Text(text) => text.lines().try_for_each(|line| writeln!(out, "{}", plain(line))),
+        Response::Explanation(explanation) => {
+            write!(out, "{}", policy::explained::render(explanation, look().width))
+        }
         Response::Done(what) => writeln!(out, "{}", plain(what)),
         Response::Refused(why) => writeln!(io::stderr().lock(), "belay: {}", plain(why)),
         Response::Holds(holds) if holds.is_empty() => writeln!(out, "nothing is paused"),

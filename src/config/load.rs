@@ -118,15 +118,30 @@ pub fn secret(path: &Path) -> Result<SecretString, ConfigError> {
     Ok(SecretString::from(text))
 }
 
-/// The policy files of a folder and the golden inputs in its `examples`, by path, in a fixed order.
+/// What kubelet swaps when a mounted ConfigMap changes: a link to the folder with the files of one moment.
+const MOUNTED: &str = "..data";
+
+/// The policy files and calendars of a folder and the golden inputs in its `examples`, by path, in a fixed
+/// order. Those of a mounted ConfigMap are all of one moment.
 pub fn policies(dir: &Path) -> Result<Vec<(String, String)>, ConfigError> {
-    let mut files = files(dir, "yaml")?;
-    let examples = dir.join("examples");
+    let now = fs::canonicalize(dir.join(MOUNTED)).unwrap_or_else(|_| dir.to_owned());
+    let mut files = files(&now, "yaml")?;
+    files.extend(self::files(&now, "ics")?);
+    let examples = now.join("examples");
     if examples.is_dir() {
         files.extend(self::files(&examples, "yaml")?);
     }
-    let named = |path: PathBuf| Ok((path.display().to_string(), read(&path)?));
+    // they go by the folder's own name: where a ConfigMap keeps them changes with every edit
+    let named = |path: PathBuf| {
+        let name = dir.join(path.strip_prefix(&now).unwrap_or(&path));
+        Ok((name.display().to_string(), read(&path)?))
+    };
     files.into_iter().map(named).collect()
+}
+
+/// Whether the folder is a mounted ConfigMap, whose files change all at once.
+pub fn mounted(dir: &Path) -> bool {
+    dir.join(MOUNTED).is_dir()
 }
 
 /// The prompts of a folder, by file name, in a fixed order.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::telemetry::LogFormat;
 
-pub use load::{ConfigError, columns, load, no_color, parse, policies, prompts, secret, user};
+pub use load::{ConfigError, columns, load, mounted, no_color, parse, policies, prompts, secret, user};
 
 /// `belay.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -114,6 +114,9 @@ pub struct AlertmanagerConfig {
 pub struct SlackConfig {
     /// The channel's id (`C…`).
     pub channel: String,
+    /// The channel that hears of policies taken up and refused; without it, the same.
+    #[serde(default)]
+    pub policy_channel: Option<String>,
     /// The app's id (`A…`): clicks of other apps are refused.
     pub app: String,
     /// The workspace's id (`T…`): clicks of other workspaces are refused.

@@ -13,6 +13,8 @@ use crate::domain::target::{Kind, Object};
 pub const NOBODY_MINUTES: i64 = 10 * 365 * 24 * 60;
 /// Work that must not be interrupted says so with this.
 const DO_NOT_DISTURB: &str = "belay.dev/do-not-disturb";
+/// Whether the revision that runs has migrated its data: `true` or `false`.
+const MIGRATION: &str = "belay.dev/migration";
 /// Controllers of GitOps tools mark what they own and would put back.
 const GITOPS: [&str; 4] = [
     "argocd.argoproj.io/instance",
@@ -150,6 +152,25 @@ fn owner(snapshot: &Snapshot) -> OwnerFacts {
             .map_or_else(|why| Fact::Unknown(why.clone()), |a| Fact::Known(!a.is_empty())),
         minutes_since_rollout: since_rollout(snapshot, &workload),
         changed_by_person_minutes: then(&workload, |w| by_person(&w.writers, snapshot.at)),
+        budget: budget(snapshot),
+        migration: then(&workload, |w| migration(w)),
+    }
+}
+
+/// What the tightest budget over its pods still allows.
+fn budget(snapshot: &Snapshot) -> Fact<u32> {
+    match &snapshot.budgets {
+        Err(why) => Fact::Unknown(why.clone()),
+        Ok(budgets) => budgets.iter().map(|b| b.allowed).min().map_or(Fact::NotApplicable, Fact::Known),
+    }
+}
+
+/// Nothing in the cluster shows a migration of data: the workload says so itself, or it is not known.
+fn migration(workload: &Workload) -> Fact<bool> {
+    match workload.annotations.get(MIGRATION).map(String::as_str) {
+        Some("true") => Fact::Known(true),
+        Some("false") => Fact::Known(false),
+        Some(_) | None => Fact::Unknown(format!("the annotation `{MIGRATION}` does not say")),
     }
 }
 

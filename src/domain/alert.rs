@@ -79,7 +79,7 @@ impl Alert {
 }
 
 /// An alert within a delivery that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
     /// Its place in the list, from 0.
     pub index: usize,
@@ -90,7 +90,7 @@ pub struct Unreadable {
 }
 
 /// One webhook body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// The receiver's name (Alertmanager escapes it as a regular expression).
     pub receiver: String,

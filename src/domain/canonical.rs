@@ -87,7 +87,7 @@ impl FromStr for Hash {
 
     fn from_str(text: &str) -> Result<Self, NotAHash> {
         let wrong = || NotAHash(text.chars().take(80).collect());
-        if text.len() != 64 || !text.is_ascii() {
+        if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(wrong());
         }
         let mut bytes = [0; 32];
@@ -124,4 +124,18 @@ pub fn canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, NotCanonical> {
 /// The hash of the canonical JSON of a value.
 pub fn hash<T: Serialize>(value: &T) -> Result<Hash, NotCanonical> {
     canonical(value).map(|bytes| Hash::of(&bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_digits_are_read_as_a_hash() {
+        let text = "0f".repeat(32);
+        assert_eq!(text.parse::<Hash>().unwrap().to_string(), text);
+        for wrong in [text.replacen("0f", "+f", 1), text.replacen("0f", " f", 1), "0f".repeat(31)] {
+            assert!(wrong.parse::<Hash>().is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,122 +1,20 @@
 //! What policy is asked and what it answers. The whole input is kept with the answer, so that replay
 //! needs nothing else. No field of it holds anything a model wrote.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::action::Action;
-use super::alert::{Labels, Severity};
+pub use super::approval::{ApprovalGroup, ApprovalRule};
 use super::canonical::Hash;
+pub use super::facts::{
+    AlertFacts, ClusterFacts, Fact, FindingFacts, Heartbeat, HistoryFacts, IncidentFacts, OwnerFacts,
+    TargetFacts,
+};
 use super::ids::{GrantId, IncidentId};
 use super::plan::Plan;
-use super::target::{Object, RootOwner};
-
-/// A fact as far as it is known. Guards fire on what is unknown; grants do not match on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fact<T> {
-    /// It was read.
-    Known(T),
-    /// It could not be read, and why.
-    Unknown(String),
-    /// The target's kind has no such thing.
-    NotApplicable,
-}
-
-impl<T> Fact<T> {
-    /// The value, if it is known.
-    pub const fn known(&self) -> Option<&T> {
-        match self {
-            Self::Known(value) => Some(value),
-            Self::Unknown(_) | Self::NotApplicable => None,
-        }
-    }
-}
-
-/// The alert that the incident is about (the loudest, then the oldest of its firing ones).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AlertFacts {
-    /// All labels.
-    pub labels: Labels,
-    /// Its severity.
-    pub severity: Severity,
-    /// Since when it fires.
-    pub starts_at: Timestamp,
-    /// How often it began anew within the incident.
-    pub flaps: u32,
-}
-
-/// The finding that suggests the action.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FindingFacts {
-    /// `Cause::name()`.
-    pub cause: String,
-    /// The analyser's own certainty, as its name.
-    pub certainty: super::finding::Certainty,
-}
-
-/// The object that would be changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TargetFacts {
-    /// Which one.
-    pub object: Object,
-    /// Its labels.
-    pub labels: Fact<Labels>,
-    /// Its annotations.
-    pub annotations: Fact<Labels>,
-    /// It was reached from the alert's labels by API reads alone.
-    pub grounded: bool,
-    /// The alert's own labels name it.
-    pub named_by_alert: bool,
-    /// How many other objects of its namespace and kind have nearly its name.
-    pub lookalikes: Fact<u32>,
-}
-
-/// The root owner of the target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnerFacts {
-    /// Which one.
-    pub owner: RootOwner,
-    /// Replicas it wants.
-    pub replicas: Fact<u32>,
-    /// Replicas that are ready.
-    pub ready: Fact<u32>,
-    /// It keeps state (StatefulSet, or pods with volume claims).
-    pub stateful: Fact<bool>,
-    /// Work is running that must not be interrupted.
-    pub busy: Fact<bool>,
-    /// A GitOps controller that would undo a change owns it.
-    pub gitops_self_heal: Fact<bool>,
-    /// A HorizontalPodAutoscaler sets its replicas.
-    pub hpa: Fact<bool>,
-    /// Minutes since its template last changed.
-    pub minutes_since_rollout: Fact<i64>,
-    /// Minutes since a person changed it; a large number where nobody did.
-    pub changed_by_person_minutes: Fact<i64>,
-}
-
-/// What was done before, by root owner.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HistoryFacts {
-    /// Moments at which limits were drawn upon, by the limit's key. Sliding windows are counted from
-    /// these, so that the record alone decides again what was decided then.
-    pub taken: BTreeMap<String, Vec<Timestamp>>,
-}
-
-/// The state of the cluster and of belay itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClusterFacts {
-    /// Alert groups that fire now.
-    pub firing_groups: Fact<u32>,
-    /// Intents that have no outcome yet.
-    pub actions_in_flight: u32,
-    /// Named holds that pause belay here, each with its reason.
-    pub holds: Vec<String>,
-    /// Objects carry intents that the journal does not know: it was lost, or somebody else runs here.
-    pub strange_intents: bool,
-}
 
 /// An approval that people gave for this very plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,6 +91,9 @@ pub struct Question {
     pub chosen_by_model: bool,
     /// The facts.
     pub alert: AlertFacts,
+    /// The incident as a whole.
+    #[serde(default, skip_serializing_if = "IncidentFacts::is_not_recorded")]
+    pub incident_facts: IncidentFacts,
     /// The finding.
     pub finding: FindingFacts,
     /// The target.
@@ -205,6 +106,9 @@ pub struct Question {
     pub cluster: ClusterFacts,
     /// What people approved, if anything.
     pub approval: Option<ApprovalFacts>,
+    /// Who is in the groups that others keep (`slackUserGroup/…`, `schedule/…`, `oidcGroup/…`), by Slack id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub people: BTreeMap<String, Fact<Vec<String>>>,
     /// For an undo: the grant that carried the act which is put back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<GrantId>,
@@ -298,38 +202,6 @@ pub struct Reason {
     pub text: String,
 }
 
-/// Who may approve or confirm, and how many of them it takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApprovalRule {
-    /// The rule's name in the policy.
-    pub name: String,
-    /// The entitled Slack users, by id.
-    pub slack_users: Vec<String>,
-    /// Whether people at the admin socket or the terminal are entitled.
-    pub operators: bool,
-    /// How many distinct people.
-    pub count: u32,
-    /// After how long an open question expires; what then is always escalation.
-    pub expires: SignedDuration,
-}
-
-impl ApprovalRule {
-    /// Whether this person may answer under this rule.
-    pub fn entitles(&self, person: &Person) -> bool {
-        match person {
-            Person::Slack { user, .. } => self.slack_users.contains(user),
-            Person::Operator { .. } => self.operators,
-        }
-    }
-
-    /// Whether enough distinct entitled people are among these.
-    pub fn satisfied_by(&self, people: &[Person]) -> bool {
-        let distinct: BTreeSet<_> =
-            people.iter().filter(|person| self.entitles(person)).map(Person::identity).collect();
-        distinct.len() >= usize::try_from(self.count.max(1)).unwrap_or(usize::MAX)
-    }
-}
-
 /// What silence after an act means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -417,6 +289,9 @@ pub struct Terms {
     pub verify: VerifyRule,
     /// Whether and how people are asked afterwards (levels 3; `None` at 4 and 5).
     pub confirm: Option<ConfirmRule>,
+    /// A temporary measure: how long after the act it is put back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<SignedDuration>,
 }
 
 impl Terms {

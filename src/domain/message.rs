@@ -24,6 +24,15 @@ pub struct View {
     pub question: Option<Buttons>,
 }
 
+/// Something about belay itself that belongs to no incident. Plain text, like a view.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// One sentence that stands alone.
+    pub headline: String,
+    /// What there is to know besides.
+    pub lines: Vec<String>,
+}
+
 /// How an incident stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

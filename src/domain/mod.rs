@@ -2,11 +2,13 @@
 
 pub mod action;
 pub mod alert;
+pub mod approval;
 pub mod canonical;
 pub mod cause;
 pub mod cluster;
 pub mod decision;
 pub mod evidence;
+pub mod facts;
 pub mod finding;
 pub mod ids;
 pub mod message;
@@ -14,4 +16,5 @@ pub mod plan;
 pub mod record;
 pub mod redact;
 pub mod target;
+pub mod track;
 pub mod warrant;

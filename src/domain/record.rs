@@ -6,14 +6,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::action::Candidate;
-use super::alert::{Alert, Delivery};
+use super::alert::Alert;
 use super::canonical::Hash;
-use super::decision::{ApprovalRule, Decided, Person, Terms};
+use super::decision::{ApprovalRule, Decided, Level, Person, Terms};
 use super::evidence::Evidence;
 use super::finding::Finding;
 use super::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, IntentId, QuestionId, StreamId};
 use super::plan::{Plan, Refusal};
 use super::target::{RootOwner, Targeted};
+use super::track::{ActNote, Judgement, Reset};
 use super::warrant::Applied;
 
 /// The version that this program writes.
@@ -26,10 +27,8 @@ pub enum Record {
     // ---- streams of the daemon ----
     /// A webhook body was taken in (stream `intake`).
     Received {
-        /// Its readable content.
-        delivery: Delivery,
-        /// The SHA-256 of the body as it came.
-        body: Hash,
+        /// The body as it came: the evidence itself, which `intake::parse` reads whenever it is worked on.
+        body: String,
     },
     /// A body over the limit was drained and not read (stream `intake`); reconciliation makes up for it.
     Oversize {
@@ -42,6 +41,20 @@ pub enum Record {
         version: String,
         /// The policy set it loaded.
         set: Hash,
+    },
+    /// Another policy set was taken up while running (stream `daemon`).
+    PolicyLoaded {
+        /// The set.
+        set: Hash,
+        /// The set before it.
+        before: Hash,
+    },
+    /// Policy files were found and refused; the set in force stays (stream `daemon`).
+    PolicyRefused {
+        /// Why, one sentence a problem.
+        why: Vec<String>,
+        /// The set that stays in force.
+        stays: Hash,
     },
     /// Acting was paused (stream `daemon`).
     Held {
@@ -65,6 +78,71 @@ pub enum Record {
         root: Hash,
         /// Over how many streams.
         streams: u64,
+    },
+    // ---- stream `acts`: what track records are folded from ----
+    /// What is known of an act; of several notes about one act the fullest holds.
+    Noted(Box<ActNote>),
+    /// A person judged an act afterwards.
+    Judged {
+        /// Which act.
+        intent: IntentId,
+        /// As what.
+        judgement: Judgement,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: Person,
+    },
+    /// A person reset a grant's demotion, or the breaker.
+    Reset {
+        /// What.
+        #[serde(flatten)]
+        reset: Reset,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: Person,
+    },
+    /// A person signed a grant's promotion by one level.
+    Promoted {
+        /// Which grant.
+        grant: GrantId,
+        /// In which environment.
+        environment: String,
+        /// To which level.
+        level: Level,
+        /// Why.
+        reason: String,
+        /// Who.
+        by: Person,
+    },
+    /// A weekly report was handed out.
+    Reported {
+        /// Its name.
+        report: String,
+        /// What it covers: from here …
+        from: Timestamp,
+        /// … to before here.
+        to: Timestamp,
+        /// The grants it speaks of; none: all.
+        grants: Vec<GrantId>,
+    },
+    /// A person signed a weekly report.
+    SignedOff {
+        /// Which.
+        report: String,
+        /// Who.
+        by: Person,
+    },
+    // ---- stream `brakes`: only changes ----
+    /// A brake that depends on what is seen began to hold, or let go.
+    Braked {
+        /// Which: `storm` or `blind`.
+        brake: String,
+        /// Whether it holds from now on.
+        on: bool,
+        /// What was seen.
+        why: String,
     },
     // ---- streams of incidents ----
     /// An alert opened this incident.
@@ -144,6 +222,13 @@ pub enum Record {
         /// What was seen.
         verdict: Verdict,
     },
+    /// After an act had helped, while it was still watched, its cause came again.
+    Recurred {
+        /// Which act.
+        intent: IntentId,
+        /// What was seen.
+        seen: Vec<String>,
+    },
     /// A channel accepted the incident's message.
     Published {
         /// The channel's name for it.
@@ -171,6 +256,9 @@ pub enum Record {
         outcome: Outcome,
         /// For people.
         summary: String,
+        /// Nothing had to be done: the same alert is quiet for a day.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        nothing_to_do: bool,
     },
 }
 
@@ -185,7 +273,7 @@ pub struct Entry {
     pub at: Timestamp,
     /// What it says.
     pub record: Record,
-    /// `SHA-256(previous hash ‖ body)`, where the body is the exact bytes that are stored.
+    /// `SHA-256(previous hash ‖ SHA-256(body))`, where the body is the exact bytes that are stored.
     pub hash: Hash,
 }
 

@@ -37,7 +37,7 @@ pub(super) async fn receive(
         Err(_) => return answer(StatusCode::SERVICE_UNAVAILABLE, "the body took too long; send it again"),
     };
     let kept = match read {
-        Read::Whole(bytes) => gate.daemon.receive(&bytes).await,
+        Read::Whole(bytes) => gate.daemon.receive(bytes).await,
         Read::Oversize(bytes) => gate.daemon.receive_oversize(bytes).await,
     };
     match kept {

@@ -49,6 +49,11 @@ pub enum Effect {
         /// Who wants it; nobody where a rule of the grant does.
         by: Option<Person>,
     },
+    /// Write down, for the track records, what is known of this act.
+    Note {
+        /// Which.
+        intent: IntentId,
+    },
     /// Bring the living message up to date.
     Publish,
     /// Call a person.

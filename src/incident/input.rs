@@ -11,6 +11,7 @@ use super::effect::{Effect, TimerName};
 
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "inputs are handed over one at a time and never kept in a list")]
 pub enum Input {
     /// An alert of this incident was delivered.
     Alert(Alert),

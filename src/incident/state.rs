@@ -3,17 +3,23 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::alert::{Alert, AlertStatus};
-use crate::domain::decision::{Decided, Person};
+use crate::domain::decision::{Asked, Decided, Person};
 use crate::domain::ids::{CandidateId, Cluster, Fingerprint, IncidentId, IntentId, QuestionId};
 use crate::domain::plan::{Direction, Plan};
 use crate::domain::record::{
-    Answer, Ask, Choice, Diagnosis, Entry, Intent, MessageRef, Opening, Outcome, Question, Record, Verdict,
+    Answer, Ask, Choice, Diagnosis, Entry, Intent, MessageRef, Opening, Outcome, Question, Record,
 };
 use crate::domain::target::{RootOwner, Targeted};
 use crate::domain::warrant::Applied;
+
+use super::act::Act;
+
+/// How long an alert is quiet after people were told that nothing had to be done: a day, so that every shift
+/// hears of it once.
+const QUIET: SignedDuration = SignedDuration::from_hours(24);
 
 /// Where an incident is on its way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,36 +59,6 @@ pub struct OpenQuestion {
     pub accepted_at: Option<Timestamp>,
     /// Who answered what so far.
     pub answers: Vec<(Person, Answer, Timestamp)>,
-}
-
-/// An intended act and what is known of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Act {
-    /// The intent.
-    pub intent: Intent,
-    /// When it was written.
-    pub intended_at: Timestamp,
-    /// What became of it.
-    pub applied: Option<Applied>,
-    /// When that was known to be done.
-    pub done_at: Option<Timestamp>,
-    /// Since when what is expected holds without a break.
-    pub held_since: Option<Timestamp>,
-    /// What was seen last.
-    pub seen: Vec<String>,
-    /// Whether it helped.
-    pub verdict: Option<Verdict>,
-    /// A person said that it is well.
-    pub confirmed_by: Option<Person>,
-    /// The confirm window ended without an answer.
-    pub silent: bool,
-}
-
-impl Act {
-    /// Whether it took effect.
-    pub const fn done(&self) -> bool {
-        matches!(self.applied, Some(Applied::Done { .. }))
-    }
 }
 
 /// A record that cannot follow: the journal was not written by this state machine.
@@ -148,6 +124,10 @@ pub struct State {
     pub hands_off: bool,
     /// How it ended.
     pub closed: Option<(Outcome, String, Timestamp)>,
+    /// People were told that nothing had to be done: until then the same alerts are quiet.
+    pub quiet_until: Option<Timestamp>,
+    /// It came back while it was quiet: people hear of it once there is more to say than before.
+    pub hushed: bool,
 }
 
 impl State {
@@ -182,6 +162,8 @@ impl State {
             escalations: Vec::new(),
             hands_off: false,
             closed: None,
+            quiet_until: None,
+            hushed: false,
         })
     }
 
@@ -214,15 +196,25 @@ impl State {
 
     fn take(&mut self, entry: &Entry) -> Result<(), &'static str> {
         let at = entry.at;
+        self.hushed &= says_nothing_new(&entry.record);
         match &entry.record {
             Record::Opened(_) => return Err("it is open already"),
             Record::Received { .. }
             | Record::Oversize { .. }
             | Record::Started { .. }
+            | Record::PolicyLoaded { .. }
+            | Record::PolicyRefused { .. }
             | Record::Held { .. }
             | Record::Lifted { .. }
-            | Record::Checkpoint { .. } => return Err("it belongs to a stream of the daemon"),
-            Record::Observed { alert } => self.observe(alert),
+            | Record::Checkpoint { .. }
+            | Record::Noted(_)
+            | Record::Judged { .. }
+            | Record::Reset { .. }
+            | Record::Promoted { .. }
+            | Record::Reported { .. }
+            | Record::SignedOff { .. }
+            | Record::Braked { .. } => return Err("it belongs to a stream of the daemon"),
+            Record::Observed { alert } => self.observe(alert, at),
             Record::Vanished { fingerprint, .. } => {
                 let alert = self.alerts.get_mut(fingerprint).ok_or("that alert is not of this incident")?;
                 alert.status = AlertStatus::Resolved;
@@ -240,7 +232,7 @@ impl State {
                     self.phase = Phase::Deciding(candidate.clone());
                 }
             }
-            Record::Decided(decided) => self.decided = Some((**decided).clone()),
+            Record::Decided(decided) => self.was_decided(decided),
             Record::Planned { plan, .. } => {
                 self.plan = Some((**plan).clone());
                 if plan.direction == Direction::Forward {
@@ -261,7 +253,15 @@ impl State {
             Record::Verified { intent, verdict } => {
                 let act = self.act_mut(intent).ok_or("that act was never intended")?;
                 act.verdict = Some(verdict.clone());
+                act.ended_at = Some(at);
                 self.phase = Phase::Confirming(intent.clone());
+            }
+            Record::Recurred { intent, seen } => {
+                let act = self.act_mut(intent).ok_or("that act was never intended")?;
+                act.recurred = true;
+                act.ended_at = Some(at);
+                act.seen.clone_from(seen);
+                self.closed = None;
             }
             Record::Published { message, version, carries } => self.published(message, *version, carries, at),
             Record::Escalated { why, hands_off } => {
@@ -270,8 +270,11 @@ impl State {
                 self.phase = Phase::Escalated;
             }
             Record::Paged { .. } => {}
-            Record::Closed { outcome, summary } => {
+            Record::Closed { outcome, summary, nothing_to_do } => {
                 self.closed = Some((*outcome, summary.clone(), at));
+                if *nothing_to_do && !self.hushed {
+                    self.quiet_until = at.checked_add(QUIET).ok();
+                }
                 self.question = None;
                 self.phase = Phase::Closed;
             }
@@ -279,13 +282,15 @@ impl State {
         Ok(())
     }
 
-    fn observe(&mut self, alert: &Alert) {
+    fn observe(&mut self, alert: &Alert, at: Timestamp) {
+        let quiet = self.is_quiet(alert, at);
         let began_anew = alert.status == AlertStatus::Firing
             && self.alerts.get(&alert.fingerprint).is_none_or(|known| alert.starts_at > known.starts_at);
         if began_anew {
             self.flaps += u32::from(self.alerts.contains_key(&alert.fingerprint));
             if self.phase == Phase::Closed {
                 self.reopen();
+                self.hushed = quiet;
             }
         }
         self.alerts.insert(alert.fingerprint.clone(), alert.clone());
@@ -298,6 +303,23 @@ impl State {
         self.looks = 0;
         self.plan = None;
         self.alerts.retain(|_, alert| alert.status == AlertStatus::Firing);
+    }
+
+    /// Whether this alert, firing anew, says nothing that people were not told within the last day. Its
+    /// fingerprint is that of its labels, severity among them.
+    pub fn is_quiet(&self, alert: &Alert, at: Timestamp) -> bool {
+        let same = self.alerts.get(&alert.fingerprint).is_some_and(|known| known.labels == alert.labels);
+        self.phase == Phase::Closed && same && self.quiet_until.is_some_and(|until| at < until)
+    }
+
+    /// Policy decided. At the write it only ever says no: what it allows is written down as done.
+    fn was_decided(&mut self, decided: &Decided) {
+        if let (Asked::Write, Phase::Acting(intent)) = (decided.question.asked, self.phase.clone())
+            && let Some(act) = self.act_mut(&intent)
+        {
+            act.unsent = true;
+        }
+        self.decided = Some(decided.clone());
     }
 
     fn ask(&mut self, question: &Question, at: Timestamp) {
@@ -356,7 +378,15 @@ impl State {
         }
         self.question = None;
         self.phase = Phase::Acting(intent.id.clone());
+        let question = self.decided.as_ref().map(|decided| &decided.question);
+        let approval = question.and_then(|q| q.approval.as_ref()).filter(|a| a.plan == intent.plan_hash);
         self.acts.push(Act {
+            cause: question.map(|q| q.finding.cause.clone()).unwrap_or_default(),
+            approved_by: approval.map(|a| a.by.clone()).unwrap_or_default(),
+            ended_at: None,
+            unsent: false,
+            recurred: false,
+            put_back: None,
             intent: intent.clone(),
             intended_at: at,
             applied: None,
@@ -379,9 +409,17 @@ impl State {
         match applied {
             Applied::Done { .. } => {
                 act.done_at = Some(at);
+                let reverts = act.intent.reverts.clone();
                 self.phase = Phase::Verifying(id.clone());
+                let by = self.reverting.clone();
+                if let Some(undone) = reverts.and_then(|reverts| self.act_mut(&reverts)) {
+                    undone.put_back = Some((at, by));
+                }
             }
-            Applied::Refused { .. } => self.phase = Phase::Looking,
+            Applied::Refused { .. } => {
+                act.ended_at = Some(at);
+                self.phase = Phase::Looking;
+            }
             Applied::Unknown { .. } => {}
         }
         Ok(())
@@ -416,6 +454,14 @@ impl State {
         })
     }
 
+    /// The act whose cause is still watched for after it has helped: the newest, while nobody stands in the
+    /// way of automation.
+    pub fn watched(&self, at: Timestamp) -> Option<&Act> {
+        let act = self.acts.last().filter(|act| act.watched_until().is_some_and(|until| at < until))?;
+        let there = matches!(self.phase, Phase::Confirming(_) | Phase::Closed) && !self.hands_off;
+        there.then_some(act)
+    }
+
     /// The alert that speaks for the incident: the loudest of those firing (else of all), then the oldest.
     pub fn lead(&self) -> Option<&Alert> {
         let rank =
@@ -431,6 +477,19 @@ impl State {
     /// Whether people have not seen the newest version.
     pub const fn has_news(&self) -> bool {
         self.news > self.published
+    }
+}
+
+/// Whether a record repeats what a quiet incident's people know: it was looked at, and nothing had to be done.
+pub(super) fn says_nothing_new(record: &Record) -> bool {
+    match record {
+        Record::Closed { outcome, nothing_to_do, .. } => {
+            *nothing_to_do || *outcome == Outcome::ResolvedBySelf
+        }
+        Record::Chosen(choice) => choice.conclusion == crate::domain::record::Conclusion::NoAction,
+        other => {
+            matches!(other, Record::Observed { .. } | Record::Vanished { .. } | Record::Diagnosed(_))
+        }
     }
 }
 

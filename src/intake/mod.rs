@@ -3,5 +3,5 @@
 mod body;
 mod target;
 
-pub use body::{BadBody, parse};
+pub use body::{BadBody, parse, readable, text};
 pub use target::target;

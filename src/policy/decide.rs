@@ -2,11 +2,16 @@
 
 use super::facts;
 use super::judge::{Judgement, judge};
+use super::ladder::OVERRIDE;
 use super::limits;
+use super::people::resolved;
+use super::scope::Whereabouts;
 use super::set::{Advice, Grant, PolicySet};
 use super::table;
 use crate::domain::alert::{Alert, Labels, Severity};
-use crate::domain::decision::{Decision, Level, OnFailure, OnSilence, Outcome, Question, Reason, Terms};
+use crate::domain::decision::{
+    ApprovalRule, ConfirmRule, Decision, Level, OnFailure, OnSilence, Outcome, Question, Reason, Terms,
+};
 use crate::domain::ids::GrantId;
 
 /// Answers the question. A function of its arguments and nothing else.
@@ -18,7 +23,9 @@ pub fn decide(set: &PolicySet, question: &Question) -> Decision {
 /// unless the policy has advice for it and no grant: where something could be done if it were clear what
 /// to, advice must not play it down.
 pub fn advise(set: &PolicySet, alert: &Alert, target_is_clear: bool) -> Decision {
-    let mut decision = ungranted(set, &alert.labels, alert.severity());
+    // The cluster is found later: advice that is bounded by it cannot be told to hold yet.
+    let place = Whereabouts { cluster: None, namespace: alert.label("namespace") };
+    let mut decision = ungranted(set, &alert.labels, alert.severity(), place);
     let covered = set.grants.iter().any(|grant| grant.alerts.iter().any(|m| m.hold(&alert.labels)));
     let advised = !covered && decision.reasons.iter().any(|reason| reason.code == "advice");
     if !target_is_clear && !advised {
@@ -38,7 +45,7 @@ pub(super) fn conclude(set: &PolicySet, question: &Question, judged: &Judgement<
             let enforced = act(set, question, judged, grant);
             if grant.shadow { shadow(set, question, grant, enforced) } else { enforced }
         }
-        (None, None) => ungranted(set, &question.alert.labels, question.alert.severity),
+        (None, None) => ungranted_here(set, question),
     }
 }
 
@@ -49,7 +56,12 @@ fn effective(judged: &Judgement<'_>, grant: &Grant) -> Level {
 
 /// The caps that lower the level, the lowest first.
 fn binding(judged: &Judgement<'_>, grant: &Grant) -> Vec<Reason> {
-    judged.caps.iter().filter(|cap| cap.level < grant.level).map(|cap| cap.reason.clone()).collect()
+    judged
+        .caps
+        .iter()
+        .filter(|cap| cap.level < grant.level || cap.reason.code == OVERRIDE)
+        .map(|cap| cap.reason.clone())
+        .collect()
 }
 
 fn act(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Grant) -> Decision {
@@ -81,6 +93,7 @@ fn act(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Gra
     if !loud {
         reasons.extend(broken);
     }
+    reasons.extend(judged.offers.iter().cloned());
     reasons.extend(shadowed(judged));
     let terms =
         Some(terms(set, question, judged, grant, outcome == Outcome::Act && level == Level::OnTheLoop));
@@ -149,9 +162,10 @@ fn undo(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Gr
     reasons
         .extend(binding(judged, grant).into_iter().filter(|r| r.code != "hold" && r.code != "plan/expired"));
     let mut terms = terms(set, question, judged, grant, false);
-    terms.approval.count = 1; // one click undoes
+    terms.approval = ApprovalRule { count: 1, each_group: 0, step_up: false, ..terms.approval }; // one click undoes
     terms.also = Vec::new();
     terms.draws = vec![limits::lock(question)];
+    terms.expires = None;
     Decision {
         outcome,
         level: Some(level),
@@ -183,22 +197,25 @@ fn terms(
     grant: &Grant,
     confirm: bool,
 ) -> Terms {
-    let approval = grant.confirm.approval.clone();
-    let also = judged.also.iter().filter(|rule| **rule != approval).cloned().collect();
+    let approval = resolved(&grant.confirm.approval, question);
+    let also = judged.also.iter().map(|rule| resolved(rule, question));
+    let also = also.filter(|rule| *rule != approval).collect();
+    let confirm = confirm.then(|| ConfirmRule { approval: approval.clone(), ..grant.confirm.clone() });
     Terms {
         grant: grant.id.clone(),
         draws: limits::draws(set, grant, question),
         approval,
         also,
         verify: grant.verify.clone(),
-        confirm: confirm.then(|| grant.confirm.clone()),
+        confirm,
+        expires: grant.expires,
     }
 }
 
 /// A grant on trial: what would have been is written down, and what is said is what would be said
 /// without it.
 fn shadow(set: &PolicySet, question: &Question, grant: &Grant, would: Decision) -> Decision {
-    let without = ungranted(set, &question.alert.labels, question.alert.severity);
+    let without = ungranted_here(set, question);
     let outcome = match without.outcome {
         Outcome::Drop | Outcome::Notify | Outcome::Ask | Outcome::Act => Outcome::Notify,
         Outcome::Escalate => Outcome::Escalate,
@@ -215,12 +232,20 @@ fn shadow(set: &PolicySet, question: &Question, grant: &Grant, would: Decision) 
     Decision { outcome, reasons, ..would }
 }
 
-/// Where nothing may be done: the loudest advice, or else the default.
-fn ungranted(set: &PolicySet, labels: &Labels, severity: Severity) -> Decision {
+/// What is said about the question's alert where nothing may be done.
+fn ungranted_here(set: &PolicySet, question: &Question) -> Decision {
+    let place = Whereabouts::from(&question.target.object.named);
+    ungranted(set, &question.alert.labels, question.alert.severity, place)
+}
+
+/// Where nothing may be done: the loudest advice, or else the default. Where it cannot be told whether
+/// advice reaches, it may be loud and may not silence.
+fn ungranted(set: &PolicySet, labels: &Labels, severity: Severity, place: Whereabouts<'_>) -> Decision {
     let matching: Vec<&Advice> = set
         .advice
         .iter()
         .filter(|advice| advice.alerts.iter().any(|matchers| matchers.hold(labels)))
+        .filter(|advice| advice.home.reaches_there(place).unwrap_or(advice.outcome != Outcome::Drop))
         .collect();
     let critical = severity == Severity::Critical;
     let decision = |outcome, code: &str, text: String| Decision {

@@ -1,22 +1,25 @@
 //! Why policy said what it said: every grant, cap, guard, freeze and limit with its verdict and place,
 //! and the smallest single change that would flip the outcome. Computed on demand from the question.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use jiff::{SignedDurationRound, Timestamp, Unit};
-use serde::Serialize;
+use jiff::{SignedDuration, SignedDurationRound, Timestamp, Unit};
+use serde::{Deserialize, Serialize};
 
+use super::brakes::Global;
 use super::cel::Verdict;
 use super::decide::conclude;
 use super::judge::{Judgement, Miss, Place, frozen, judge, miss};
-use super::set::{Grant, Guard, PolicySet};
+use super::scope::Home;
+use super::set::{Grant, Guard, Origin, Override, PolicySet, Standing};
 use crate::domain::decision::{Decision, Outcome, Question};
 
 /// How many grants are listed one by one. Those that match are always among them.
 const MAX_GRANTS: usize = 50;
 
 /// A decision explained.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Explanation {
     /// The version of this form.
     pub version: u32,
@@ -33,18 +36,24 @@ pub struct Explanation {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// `grant`, `cap`, `guard`, `freeze`, `limit`, `blast`, `deny`.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// Which.
     pub name: String,
     /// What it said: `YES`, `no`, `EXCEEDED`, …; empty where the text says it all.
-    pub verdict: &'static str,
+    pub verdict: Cow<'static, str>,
     /// Why.
     pub text: String,
     /// `file:line` of the rule.
     pub at: Option<String>,
+    /// Whose the rule is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Whether that owner's rules reach only so far.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    scoped: bool,
 }
 
 /// Explains the decision about this question.
@@ -52,6 +61,7 @@ pub fn explain(set: &PolicySet, question: &Question) -> Explanation {
     let judged = judge(set, question);
     let decision = conclude(set, question, &judged);
     let mut lines = grants(set, question, &judged);
+    lines.extend(overrides(question, &judged));
     lines.extend(caps(&judged));
     lines.extend(set.guards.iter().map(|guard| guard_line(guard, question)));
     lines.extend(freezes(set, question, &judged.place));
@@ -69,8 +79,11 @@ pub fn explain(set: &PolicySet, question: &Question) -> Explanation {
     Explanation { version: 1, action, target, decision, lines, counterfactual }
 }
 
-fn line(kind: &'static str, name: &str, verdict: &'static str, text: String, at: Option<String>) -> Line {
-    Line { kind, name: name.to_owned(), verdict, text, at }
+fn line(kind: &'static str, name: &str, verdict: &'static str, text: String, from: Option<&Origin>) -> Line {
+    let at = from.map(ToString::to_string);
+    let owner = from.map(|origin| origin.home.owner.clone());
+    let scoped = from.is_some_and(|origin| origin.home.scope.is_some());
+    Line { kind: kind.into(), name: name.to_owned(), verdict: verdict.into(), text, at, owner, scoped }
 }
 
 fn grants(set: &PolicySet, question: &Question, judged: &Judgement<'_>) -> Vec<Line> {
@@ -107,7 +120,7 @@ fn grant_line(grant: &Grant, question: &Question, judged: &Judgement<'_>, matche
         Some(miss) => miss_text(grant, question, miss),
     };
     let verdict = if matches { "YES" } else { "no" };
-    line("grant", grant.id.as_str(), verdict, text, Some(grant.origin.to_string()))
+    line("grant", grant.id.as_str(), verdict, text, Some(&grant.origin))
 }
 
 fn miss_text(grant: &Grant, question: &Question, miss: Miss<'_>) -> String {
@@ -118,6 +131,7 @@ fn miss_text(grant: &Grant, question: &Question, miss: Miss<'_>) -> String {
             let sources: Vec<&str> = grant.alerts.iter().map(super::matchers::Matchers::source).collect();
             format!("the alert does not match {}", sources.join(" or "))
         }
+        Miss::Scope(home) => outside(question, home),
         Miss::Environment(listed) => format!("the target is not in {}", listed.join(" or ")),
         Miss::Playbook => "no model chose it, and it is not a playbook".to_owned(),
         Miss::When(Verdict::NotApplicable(fact)) => format!("{fact} does not apply"),
@@ -126,13 +140,35 @@ fn miss_text(grant: &Grant, question: &Question, miss: Miss<'_>) -> String {
     }
 }
 
+/// That a file's rules do not reach the target.
+fn outside(question: &Question, home: &Home) -> String {
+    let named = &question.target.object.named;
+    format!("{}/{} is out of the scope of `{}`", named.cluster, named.namespace, home.owner)
+}
+
+/// What a person's override says, and whether it counts.
+fn overrides(question: &Question, judged: &Judgement<'_>) -> Vec<Line> {
+    let lifted = judged.matching.iter().filter_map(|grant| Some((grant, grant.lifted.as_ref()?)));
+    let explain = |(grant, lifted): (&&Grant, &Override)| {
+        let (verdict, standing) = match lifted.standing(question.now) {
+            Standing::InForce => ("YES", ""),
+            Standing::Over => ("no", "; it is over"),
+            Standing::TooLong => ("no", "; more than 30 days ahead it does not count"),
+        };
+        let Override { level, by, reason, until } = lifted;
+        let text = format!("level {} by {by} until {until}: {reason}{standing}", level.number());
+        line("override", grant.id.as_str(), verdict, text, Some(&grant.origin))
+    };
+    lifted.map(explain).collect()
+}
+
 fn caps(judged: &Judgement<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
     if let Place::In(environment) = &judged.place {
         let ladder = if environment.strict { "ladder strict" } else { "ladder off" };
         let text = format!("{}, {ladder}", environment.max_level.number());
         let name = format!("environment {}", environment.name);
-        lines.push(line("cap", &name, "", text, Some(environment.origin.to_string())));
+        lines.push(line("cap", &name, "", text, Some(&environment.origin)));
     }
     let ours = |code: &str| ["guard/", "freeze/"].iter().all(|rule| !code.starts_with(rule));
     let known = |code: &str| !matches!(judged.place, Place::In(_)) || !code.starts_with("environment/");
@@ -149,7 +185,9 @@ fn caps(judged: &Judgement<'_>) -> Vec<Line> {
 }
 
 fn guard_line(guard: &Guard, question: &Question) -> Line {
+    let reached = guard.origin.home.reaches(&question.target.object.named);
     let (verdict, text) = match guard.when.ask(question) {
+        _ if !reached => ("no", outside(question, &guard.origin.home)),
         Verdict::Yes => ("YES", guard.when.values(question)),
         Verdict::No => ("no", guard.when.values(question)),
         Verdict::NotApplicable(fact) => ("no", format!("{fact} does not apply")),
@@ -160,16 +198,19 @@ fn guard_line(guard: &Guard, question: &Question) -> Line {
         ("YES", false, Some(level)) => format!("level {}, {text}", level.number()),
         _ => text,
     };
-    line("guard", &guard.id, verdict, text, Some(guard.origin.to_string()))
+    line("guard", &guard.id, verdict, text, Some(&guard.origin))
 }
 
 fn freezes(set: &PolicySet, question: &Question, place: &Place<'_>) -> Vec<Line> {
     let explain = |freeze: &super::set::Freeze| {
         let (verdict, text) = match frozen(freeze, question, place) {
             Some(why) => ("YES", format!("level {}, {why}", freeze.max_level.number())),
-            None => ("no", format!("from {} to {}", freeze.from, freeze.to)),
+            None if !freeze.origin.home.reaches(&question.target.object.named) => {
+                ("no", outside(question, &freeze.origin.home))
+            }
+            None => ("no", freeze.window.to_string()),
         };
-        line("freeze", &freeze.name, verdict, text, Some(freeze.origin.to_string()))
+        line("freeze", &freeze.name, verdict, text, Some(&freeze.origin))
     };
     set.freezes.iter().map(explain).collect()
 }
@@ -192,55 +233,82 @@ fn checks(judged: &Judgement<'_>) -> Vec<Line> {
     judged.checks.iter().map(explain).collect()
 }
 
-/// Takes out one thing at a time and decides again; the change that gives most is told.
+/// Changes one thing at a time and decides again; the change that gives most is told. Where no single one
+/// would do, all that stand against it together are.
 fn counterfactual(
     set: &PolicySet,
     question: &Question,
     judged: &Judgement<'_>,
     now: Outcome,
 ) -> Option<String> {
-    judged.matching.first()?;
+    let Some(grant) = judged.matching.first() else { return by_a_model(set, question, now) };
     let mut best: Option<(u8, Decision, String)> = None;
-    for (without, change) in variants(question, judged) {
-        let decision = conclude(set, question, &without);
+    let mut all = without(judged, &[]);
+    let mut changes = Vec::new();
+    for (code, change) in obstacles(set, grant, question, judged) {
+        let decision = conclude(set, question, &without(judged, &[code]));
         let gain = authority(decision.outcome);
         let better = best.as_ref().is_none_or(|(most, _, _)| gain > *most);
-        if decision.outcome != now && gain > authority(now) && better {
+        all = without(&all, &[code]);
+        changes.push(change.clone());
+        if gain > authority(now) && better {
             best = Some((gain, decision, change));
         }
     }
-    let (_, decision, change) = best?;
+    if let Some((_, decision, change)) = best {
+        return Some(format!("{} if: {change}", would(&decision)));
+    }
+    let decision = conclude(set, question, &all);
+    let several = changes.len() > 1 && authority(decision.outcome) > authority(now);
+    several.then(|| format!("{} if all of this were so: {}", would(&decision), changes.join("; ")))
+}
+
+fn would(decision: &Decision) -> String {
     let level = decision.level.map(|level| format!(" at level {}", level.number())).unwrap_or_default();
-    Some(format!("would {}{level} if: {change}", decision.outcome.name()))
+    format!("would {}{level}", decision.outcome.name())
 }
 
-/// Every judgement with one thing less, and how people would say that.
-fn variants<'s>(question: &Question, judged: &Judgement<'s>) -> Vec<(Judgement<'s>, String)> {
-    let mut variants = Vec::new();
-    for cap in &judged.caps {
-        variants.push((without(judged, &cap.reason.code), change(&cap.reason.code)));
+/// Where no grant matches: perhaps one does once a model has chosen it.
+fn by_a_model(set: &PolicySet, question: &Question, now: Outcome) -> Option<String> {
+    if question.chosen_by_model {
+        return None;
     }
-    for denial in &judged.denials {
-        variants.push((without(judged, &denial.code), change(&denial.code)));
-    }
-    for check in judged.checks.iter().filter(|check| check.exceeded) {
-        variants.push((
-            without(judged, &check.reason.code),
-            freed(question.now, check.frees_at, &check.reason.code),
-        ));
-    }
-    variants
+    let chosen = Question { chosen_by_model: true, ..question.clone() };
+    let decision = conclude(set, &chosen, &judge(set, &chosen));
+    let gains = authority(decision.outcome) > authority(now);
+    gains.then(|| format!("{} if: a model had chosen it", would(&decision)))
 }
 
-fn without<'s>(judged: &Judgement<'s>, code: &str) -> Judgement<'s> {
+/// Everything that stands against it, each with what would have to be otherwise.
+fn obstacles<'j>(
+    set: &PolicySet,
+    grant: &Grant,
+    question: &Question,
+    judged: &'j Judgement<'_>,
+) -> Vec<(&'j str, String)> {
+    let caps = judged.caps.iter().filter(|cap| cap.level < grant.level).map(|cap| &cap.reason);
+    let ruled = caps.chain(&judged.denials).map(|reason| (reason.code.as_str(), change(&reason.code)));
+    let exceeded = judged.checks.iter().filter(|check| check.exceeded).map(|check| {
+        let code = check.reason.code.as_str();
+        (code, freed(question.now, check.frees_at, code, window(set, grant, code)))
+    });
+    let mut found: Vec<_> = ruled.chain(exceeded).collect();
+    found.dedup();
+    found
+}
+
+/// The judgement without whatever goes by these codes.
+fn without<'s>(judged: &Judgement<'s>, codes: &[&str]) -> Judgement<'s> {
     let place = Place::Nowhere; // concluding does not look at it any more
+    let stays = |code: &str| !codes.contains(&code);
     Judgement {
         place,
         matching: judged.matching.clone(),
-        caps: judged.caps.iter().filter(|cap| cap.reason.code != code).cloned().collect(),
-        denials: judged.denials.iter().filter(|denial| denial.code != code).cloned().collect(),
-        checks: judged.checks.iter().filter(|check| check.reason.code != code).cloned().collect(),
+        caps: judged.caps.iter().filter(|cap| stays(&cap.reason.code)).cloned().collect(),
+        denials: judged.denials.iter().filter(|denial| stays(&denial.code)).cloned().collect(),
+        checks: judged.checks.iter().filter(|check| stays(&check.reason.code)).cloned().collect(),
         also: judged.also.clone(),
+        offers: judged.offers.clone(),
     }
 }
 
@@ -251,21 +319,47 @@ fn change(code: &str) -> String {
         Some(("environment", "unknown")) => "the target's environment could be told".to_owned(),
         Some(("environment", name)) => format!("environment `{name}` allowed a higher level"),
         Some(("guard", name)) => format!("guard `{name}` did not fire"),
+        Some(("ceiling", name)) => format!("the platform's ceiling for `{name}` were higher"),
         Some(("freeze", name)) => format!("freeze `{name}` were over"),
         Some(_) | None => match code {
             "earned" => "the grant had earned its level here".to_owned(),
             "hold" => "belay were not paused".to_owned(),
             "lock" => "the other act on this owner were over".to_owned(),
+            "not-grounded" => "the target had been reached from the alert's labels".to_owned(),
             other => format!("`{other}` did not stand against it"),
         },
     }
 }
 
-fn freed(now: Timestamp, frees_at: Option<Timestamp>, code: &str) -> String {
+/// The window of the limit that goes by this code, and how many fit into it.
+fn window(set: &PolicySet, grant: &Grant, code: &str) -> Option<(SignedDuration, u32)> {
+    let own = grant.limits.iter().find(|limit| code.strip_prefix("limit/") == Some(limit.per.name()));
+    let Global { window, max_actions, .. } = set.brakes.global;
+    let global = (code == "limit/global").then_some((window, max_actions));
+    own.map(|limit| (limit.window, limit.max)).or(global)
+}
+
+fn freed(
+    now: Timestamp,
+    frees_at: Option<Timestamp>,
+    code: &str,
+    window: Option<(SignedDuration, u32)>,
+) -> String {
     let Some(at) = frees_at else { return format!("`{code}` were not exceeded") };
     let left = at.duration_since(now);
     let left = left.round(SignedDurationRound::new().smallest(Unit::Second)).unwrap_or(left);
-    format!("an earlier act were out of the window of `{code}` (in {left:#})")
+    match window {
+        Some((window, max)) => {
+            let act = if max == 1 { "the last act" } else { "an earlier act" };
+            format!("{act} were older than {} (in {})", short(window), short(left))
+        }
+        None => format!("an earlier act did not count against `{code}` any more (in {})", short(left)),
+    }
+}
+
+/// `3m12s`.
+fn short(span: SignedDuration) -> String {
+    format!("{span:#}").replace(' ', "")
 }
 
 const fn authority(outcome: Outcome) -> u8 {
@@ -286,8 +380,10 @@ impl fmt::Display for Explanation {
         }
         writeln!(f)?;
         let width = self.lines.iter().map(|l| l.name.chars().count()).max().unwrap_or_default();
-        for Line { kind, name, verdict, text, at } in &self.lines {
-            let at = at.as_ref().map(|at| format!("      {at}")).unwrap_or_default();
+        for Line { kind, name, verdict, text, at, owner, scoped } in &self.lines {
+            let owner =
+                owner.as_ref().filter(|_| *scoped).map(|owner| format!(" of {owner}")).unwrap_or_default();
+            let at = at.as_ref().map(|at| format!("      {at}{owner}")).unwrap_or_default();
             let said = format!("  {kind:<8} {name:<width$}  {verdict:<8}  {text}{at}");
             writeln!(f, "{}", said.trim_end())?;
         }

@@ -10,15 +10,19 @@ use crate::domain::alert::{Labels, Severity};
 use crate::domain::decision::{Asked, Fact, Question};
 use crate::domain::finding::Certainty;
 use crate::domain::plan::{BlastRadius, Plan};
+use crate::domain::track::{Became, PastAct};
 
 /// What a fact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Type {
     Bool,
     Int,
+    /// A fraction.
+    Share,
     Text,
     Labels,
     Time,
+    Span,
 }
 
 /// A fact's value.
@@ -26,20 +30,26 @@ pub(super) enum Type {
 pub(super) enum Value<'q> {
     Bool(bool),
     Int(i64),
+    /// In thousandths.
+    Share(u32),
     Text(Cow<'q, str>),
     Labels(&'q Labels),
     Time(Timestamp),
+    Span(SignedDuration),
 }
 
 /// Every fact there is.
-pub(super) const FACTS: [(&str, Type); 37] = [
+pub(super) const FACTS: [(&str, Type); 50] = [
     ("alert.labels", Type::Labels),
     ("alert.name", Type::Text),
     ("alert.severity", Type::Text),
+    ("alert.age", Type::Span),
     ("alert.age_minutes", Type::Int),
     ("alert.flaps", Type::Int),
+    ("alert.flapping", Type::Bool),
     ("finding.cause", Type::Text),
     ("finding.certainty", Type::Text),
+    ("finding.services", Type::Int),
     ("target.kind", Type::Text),
     ("target.name", Type::Text),
     ("target.namespace", Type::Text),
@@ -59,6 +69,8 @@ pub(super) const FACTS: [(&str, Type); 37] = [
     ("owner.hpa", Type::Bool),
     ("owner.minutes_since_rollout", Type::Int),
     ("owner.changed_by_person_minutes", Type::Int),
+    ("owner.budget", Type::Int),
+    ("owner.migration", Type::Bool),
     ("action.kind", Type::Text),
     ("action.params.replicas", Type::Int),
     ("action.class.undo", Type::Text),
@@ -66,30 +78,27 @@ pub(super) const FACTS: [(&str, Type); 37] = [
     ("action.transient", Type::Bool),
     ("plan.unavailable_after", Type::Int),
     ("plan.replica_delta", Type::Int),
+    ("plan.diff_size", Type::Int),
     ("cluster.firing_groups", Type::Int),
+    ("cluster.unhealthy_fraction", Type::Share),
     ("cluster.actions_in_flight", Type::Int),
+    ("cluster.major_incident", Type::Bool),
     ("history.per_target", Type::Int),
+    ("history.per_grant", Type::Int),
+    ("history.failures", Type::Int),
+    ("history.ineffective", Type::Int),
+    ("incident.acknowledged_elsewhere", Type::Bool),
+    ("incident.severity", Type::Text),
     ("now", Type::Time),
 ];
 
 /// Facts that the format names and that nothing fills in yet.
-pub(super) const LATER: [&str; 13] = [
-    "finding.services",
-    "owner.budget",
-    "owner.migration",
-    "plan.diff_size",
-    "history.per_grant",
-    "history.failures",
-    "history.ineffective",
-    "incident.acknowledged_elsewhere",
-    "incident.severity",
-    "cluster.unhealthy_fraction",
-    "cluster.major_incident",
-    "alert.age",
-    "alert.flapping",
-];
+pub(super) const LATER: [&str; 0] = [];
 
-/// How far `history.per_target` looks back: a day, the longest window that people still call "again".
+/// An alert that began anew so often within one incident is flapping: up, down, up, down, up.
+const FLAPPING: u32 = 2;
+
+/// How far `history` looks back: a day, the longest window that people still call "again".
 const HISTORY: SignedDuration = SignedDuration::from_hours(24);
 
 /// The type of the fact with this name.
@@ -108,7 +117,8 @@ pub(super) fn read<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
         "action" => action(question, rest),
         "plan" => plan(question, rest),
         "cluster" => cluster(question, rest),
-        "history" if rest == "per_target" => int(per_target(question)),
+        "history" => history(question, rest),
+        "incident" => incident(question, rest),
         "now" => Fact::Known(Value::Time(question.now)),
         _ => no_such(name),
     }
@@ -120,8 +130,10 @@ fn alert<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
         "labels" => Fact::Known(Value::Labels(&alert.labels)),
         "name" => text(alert.labels.get("alertname").map_or("", String::as_str)),
         "severity" => text(severity(alert.severity)),
+        "age" => Fact::Known(Value::Span(question.now.duration_since(alert.starts_at))),
         "age_minutes" => int(question.now.duration_since(alert.starts_at).as_mins()),
         "flaps" => int(alert.flaps),
+        "flapping" => Fact::Known(Value::Bool(alert.flaps >= FLAPPING)),
         _ => no_such(name),
     }
 }
@@ -134,6 +146,7 @@ fn finding<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
             Certainty::Likely => "likely",
             Certainty::Certain => "certain",
         }),
+        "services" => number(&question.finding.services),
         _ => no_such(name),
     }
 }
@@ -169,6 +182,8 @@ fn owner<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
         "hpa" => boolean(&facts.hpa),
         "minutes_since_rollout" => number(&facts.minutes_since_rollout),
         "changed_by_person_minutes" => number(&facts.changed_by_person_minutes),
+        "budget" => number(&facts.budget),
+        "migration" => boolean(&facts.migration),
         _ => no_such(name),
     }
 }
@@ -186,7 +201,8 @@ fn action<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
 }
 
 fn plan<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
-    let Some(Plan { blast: BlastRadius { unavailable_after, replica_delta, .. }, .. }) = &question.plan
+    let Some(Plan { blast: BlastRadius { unavailable_after, replica_delta, .. }, changes, .. }) =
+        &question.plan
     else {
         return match question.asked {
             Asked::Candidate => Fact::NotApplicable,
@@ -196,6 +212,7 @@ fn plan<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
     match name {
         "unavailable_after" => int(*unavailable_after),
         "replica_delta" => int(*replica_delta),
+        "diff_size" => int(i64::try_from(changes.len()).unwrap_or(i64::MAX)),
         _ => no_such(name),
     }
 }
@@ -203,8 +220,48 @@ fn plan<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
 fn cluster<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
     match name {
         "firing_groups" => number(&question.cluster.firing_groups),
+        "unhealthy_fraction" => map(&question.cluster.unhealthy_permille, |share| Value::Share(*share)),
         "actions_in_flight" => int(question.cluster.actions_in_flight),
+        "major_incident" => boolean(&question.cluster.major_incident),
         _ => no_such(name),
+    }
+}
+
+fn incident<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
+    let facts = &question.incident_facts;
+    match name {
+        "acknowledged_elsewhere" => boolean(&facts.acknowledged_elsewhere),
+        "severity" => map(&facts.severity, |loud| Value::Text(Cow::Borrowed(severity(*loud)))),
+        _ => no_such(name),
+    }
+}
+
+/// What was done before, within the last 24 hours.
+fn history<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
+    let since = question.now.saturating_sub(HISTORY).unwrap_or(Timestamp::MIN);
+    let recent = |wanted: fn(&PastAct) -> bool| {
+        map(&question.history.acts, |acts| {
+            let found = acts.iter().filter(|act| act.at > since && wanted(act)).count();
+            i64::try_from(found).unwrap_or(i64::MAX)
+        })
+    };
+    match name {
+        "per_target" => match recent(|_| true) {
+            Fact::Known(n) => int(n.max(per_target(question))),
+            Fact::Unknown(_) | Fact::NotApplicable => int(per_target(question)),
+        },
+        "per_grant" => int(question.history.tracks.values().map(|track| track.last_day).max().unwrap_or(0)),
+        "failures" => then_int(recent(|act| act.became == Became::Failed)),
+        "ineffective" => then_int(recent(|act| act.became == Became::Ineffective)),
+        _ => no_such(name),
+    }
+}
+
+fn then_int<'q>(fact: Fact<i64>) -> Fact<Value<'q>> {
+    match fact {
+        Fact::Known(n) => int(n),
+        Fact::Unknown(why) => Fact::Unknown(why),
+        Fact::NotApplicable => Fact::NotApplicable,
     }
 }
 
@@ -236,6 +293,9 @@ pub(super) fn class(question: &Question) -> Class {
         risk: listed.risk.max(plan.class.risk),
     })
 }
+
+/// Every severity.
+pub(super) const SEVERITIES: [Severity; 3] = [Severity::Info, Severity::Warning, Severity::Critical];
 
 /// The word for a severity.
 pub(super) const fn severity(severity: Severity) -> &'static str {

@@ -1,9 +1,12 @@
 //! Weighs one question against a policy set: which grant carries it, and everything that subtracts.
 //! What follows from that is for `decide` to say.
 
+use super::brakes;
 use super::cel::Verdict;
+use super::ladder;
 use super::limits::{self, Check};
-use super::set::{Environment, Freeze, Grant, Guard, PolicySet};
+use super::scope::Home;
+use super::set::{Ceiling, Environment, Freeze, Grant, Guard, PolicySet};
 use crate::domain::cause::CauseWord;
 use crate::domain::decision::{ApprovalRule, Asked, Level, Question, Reason};
 use crate::domain::plan::Direction;
@@ -34,6 +37,7 @@ pub(super) enum Place<'s> {
 pub(super) enum Miss<'s> {
     Action,
     Alerts,
+    Scope(&'s Home),
     Environment(&'s [String]),
     Playbook,
     When(Verdict),
@@ -50,6 +54,8 @@ pub(super) struct Judgement<'s> {
     pub checks: Vec<Check>,
     /// Approvals that guards want besides the grant's own.
     pub also: Vec<ApprovalRule>,
+    /// What guards propose instead.
+    pub offers: Vec<Reason>,
 }
 
 /// Weighs the question.
@@ -67,10 +73,14 @@ pub(super) fn judge_at<'s>(set: &'s PolicySet, question: &Question, place: Place
         denials: Vec::new(),
         checks: Vec::new(),
         also: Vec::new(),
+        offers: Vec::new(),
     };
     let Some(grant) = judged.matching.first().copied() else { return judged };
     judged.caps.extend(place_caps(&judged.place));
+    judged.caps.extend(ceilings(set, question, &judged.place));
     judged.caps.extend(own_caps(question));
+    judged.caps.extend(ladder::caps(grant, &judged.place, question));
+    judged.caps.extend(brakes::caps(set, question));
     judged.denials.extend(own_denials(question));
     for guard in &set.guards {
         judged.guard(guard, question);
@@ -92,6 +102,14 @@ impl Judgement<'_> {
         let Some(why) = fires(guard, question) else { return };
         let code = format!("guard/{}", guard.id);
         self.also.extend(guard.approval.clone());
+        self.offers.extend(guard.offer.map(|offer| Reason {
+            code: format!("offer/{}", offer.name()),
+            text: format!(
+                "guard `{}` offers `{}` instead: the change is made where it stays",
+                guard.id,
+                offer.name()
+            ),
+        }));
         if let Some(level) = guard.max_level {
             self.caps.push(cap(level, code.clone(), why.clone()));
         }
@@ -105,11 +123,15 @@ impl Judgement<'_> {
         self.denials.sort_by(|a, b| a.code.cmp(&b.code));
         self.also.sort_by(|a, b| a.name.cmp(&b.name));
         self.also.dedup();
+        self.offers.sort_by(|a, b| (&a.code, &a.text).cmp(&(&b.code, &b.text)));
     }
 }
 
-/// Why a guard fires, if it does. What cannot be told fires.
+/// Why a guard fires, if it does. What cannot be told fires; what is out of its file's scope does not.
 pub(super) fn fires(guard: &Guard, question: &Question) -> Option<String> {
+    if !guard.origin.home.reaches(&question.target.object.named) {
+        return None;
+    }
     match guard.when.ask(question) {
         Verdict::No | Verdict::NotApplicable(_) => None,
         Verdict::Yes => Some(
@@ -124,7 +146,8 @@ pub(super) fn fires(guard: &Guard, question: &Question) -> Option<String> {
 
 /// Why a freeze applies, if it does.
 pub(super) fn frozen(freeze: &Freeze, question: &Question, place: &Place<'_>) -> Option<String> {
-    if question.now < freeze.from || question.now >= freeze.to {
+    let until = freeze.window.until(question.now)?;
+    if !freeze.origin.home.reaches(&question.target.object.named) {
         return None;
     }
     let listed = |environment: &Environment| freeze.environments.contains(&environment.name);
@@ -139,14 +162,16 @@ pub(super) fn frozen(freeze: &Freeze, question: &Question, place: &Place<'_>) ->
     match told {
         _ if !here => None,
         Verdict::No | Verdict::NotApplicable(_) => None,
-        Verdict::Yes => Some(format!("freeze `{}` until {}", freeze.name, freeze.to)),
+        Verdict::Yes => Some(format!("freeze `{}` until {}", freeze.name, until)),
         Verdict::Error(why) => Some(format!("freeze `{}` applies because {why}", freeze.name)),
     }
 }
 
-fn place<'s>(set: &'s PolicySet, question: &Question) -> Place<'s> {
+/// Where the target is. An environment of a file with a scope ends where the scope does.
+pub(super) fn place<'s>(set: &'s PolicySet, question: &Question) -> Place<'s> {
     let mut found = Vec::new();
-    for environment in &set.environments {
+    let named = &question.target.object.named;
+    for environment in set.environments.iter().filter(|e| e.origin.home.reaches(named)) {
         match environment.when.ask(question) {
             Verdict::Yes => found.push(environment),
             Verdict::No => {}
@@ -167,7 +192,7 @@ fn place<'s>(set: &'s PolicySet, question: &Question) -> Place<'s> {
 
 /// The grants that match, the carrying one first: enforced before shadowed (a trial must not change what
 /// is in force), then the highest level, then the id, so that order never matters.
-fn matching<'s>(set: &'s PolicySet, question: &Question, place: &Place<'_>) -> Vec<&'s Grant> {
+pub(super) fn matching<'s>(set: &'s PolicySet, question: &Question, place: &Place<'_>) -> Vec<&'s Grant> {
     if let Some(undoes) = &question.undoes {
         return set.grants.iter().filter(|grant| grant.id == *undoes).collect();
     }
@@ -190,6 +215,9 @@ pub(super) fn miss<'s>(grant: &'s Grant, question: &Question, place: &Place<'_>)
     if !grant.alerts.iter().any(|matchers| matchers.hold(&question.alert.labels)) {
         return Some(Miss::Alerts);
     }
+    if !grant.origin.home.reaches(&question.target.object.named) {
+        return Some(Miss::Scope(&grant.origin.home));
+    }
     let listed = |environment: &Environment| grant.environments.contains(&environment.name);
     let here = grant.environments.is_empty()
         || match place {
@@ -209,21 +237,39 @@ pub(super) fn miss<'s>(grant: &'s Grant, question: &Question, place: &Place<'_>)
     }
 }
 
+/// What the platform allows at most here. Where it cannot be told, every ceiling may be the one.
+fn ceilings(set: &PolicySet, question: &Question, place: &Place<'_>) -> Vec<Cap> {
+    let kind = question.action.kind();
+    let here = |ceiling: &&Ceiling| {
+        let listed = |environment: &Environment| ceiling.environments.contains(&environment.name);
+        ceiling.environments.is_empty()
+            || match place {
+                Place::In(environment) => listed(environment),
+                Place::Several(environments) => environments.iter().any(|e| listed(e)),
+                Place::Nowhere => false,
+                Place::Unknown(_) => true,
+            }
+    };
+    let name = match place {
+        Place::In(environment) => environment.name.as_str(),
+        Place::Nowhere | Place::Several(_) | Place::Unknown(_) => "anywhere",
+    };
+    let listed = |ceiling: &&Ceiling| ceiling.actions.is_empty() || ceiling.actions.contains(&kind);
+    let lowest = set.ceilings.iter().filter(here).filter(listed).min_by_key(|ceiling| ceiling.max_level);
+    let cap = |ceiling: &Ceiling| {
+        let (owner, level) = (&ceiling.origin.home.owner, ceiling.max_level);
+        let text = format!("`{owner}` allows {} level {} here at most", kind.name(), level.number());
+        cap(level, format!("ceiling/{name}"), text)
+    };
+    lowest.map(cap).into_iter().collect()
+}
+
 fn place_caps(place: &Place<'_>) -> Vec<Cap> {
     match place {
         Place::In(environment) => {
             let text =
                 format!("environment `{}` allows level {}", environment.name, environment.max_level.number());
-            let mut caps =
-                vec![cap(environment.max_level, format!("environment/{}", environment.name), text)];
-            if environment.strict {
-                let text = format!(
-                    "levels are earned in environment `{}` and no track record is kept yet: level 2",
-                    environment.name
-                );
-                caps.push(cap(Level::InTheLoop, "earned".to_owned(), text));
-            }
-            caps
+            vec![cap(environment.max_level, format!("environment/{}", environment.name), text)]
         }
         Place::Nowhere => vec![nowhere("none", "the target is in no environment".to_owned())],
         Place::Several(environments) => {

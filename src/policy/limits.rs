@@ -2,10 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::brakes::{Global, HoldOff, OnTarget};
 use super::set::{Blast, Grant, Per, PolicySet};
 use crate::domain::action::ActionKind;
-use crate::domain::decision::{Draw, Question, Reason};
+use crate::domain::decision::{Draw, Fact, Question, Reason};
 use crate::domain::plan::BlastRadius;
+use crate::domain::track::Became;
 
 const GLOBAL: &str = "global";
 /// The limit that every act draws upon until its outcome is known.
@@ -27,6 +29,7 @@ pub(super) fn checks(set: &PolicySet, grant: &Grant, question: &Question) -> Vec
     let mut checks: Vec<Check> =
         windowed(set, grant, question).iter().map(|draw| windowed_check(draw, question)).collect();
     checks.push(in_flight(set, question));
+    checks.extend(hold_offs(set, question));
     checks.extend(blast(&grant.blast, question));
     checks
 }
@@ -34,11 +37,10 @@ pub(super) fn checks(set: &PolicySet, grant: &Grant, question: &Question) -> Vec
 /// What an act by this grant draws upon.
 pub(super) fn draws(set: &PolicySet, grant: &Grant, question: &Question) -> Vec<Draw> {
     let mut draws = windowed(set, grant, question);
-    let in_flight = set.brakes.global.max_in_flight;
     draws.push(Draw {
         key: IN_FLIGHT.to_owned(),
         code: "limit/inFlight".to_owned(),
-        max: in_flight,
+        max: max_in_flight(&set.brakes.global, question),
         window: None,
     });
     draws.push(lock(question));
@@ -69,7 +71,7 @@ pub fn history_keys(set: &PolicySet, question: &Question) -> Vec<String> {
         .iter()
         .filter(|grant| grant.actions.contains(&kind))
         .flat_map(|grant| grant.limits.iter().map(|limit| key(limit.per, grant, question)))
-        .chain([GLOBAL.to_owned(), lock(question).key])
+        .chain([GLOBAL.to_owned(), cooldown_key(question), lock(question).key])
         .collect();
     keys.sort_unstable();
     keys.dedup();
@@ -100,7 +102,73 @@ fn windowed(set: &PolicySet, grant: &Grant, question: &Question) -> Vec<Draw> {
         max: set.brakes.global.max_actions,
         window: Some(set.brakes.global.window),
     };
-    own.chain([global]).collect()
+    let cooldown = Draw {
+        key: cooldown_key(question),
+        code: "limit/cooldown".to_owned(),
+        max: 1,
+        window: Some(set.brakes.target.same_action_cooldown),
+    };
+    own.chain([cooldown, global]).collect()
+}
+
+/// The key of the pause between two acts of one kind on one owner, whichever grant carries them.
+pub(super) fn cooldown_key(question: &Question) -> String {
+    format!("cooldown/{}/{}", question.action.kind().name(), question.owner.owner.key())
+}
+
+/// How many acts may be under way: the further up the ramp, the more acts in the window were verified since
+/// the last one that was not seen to help.
+fn max_in_flight(global: &Global, question: &Question) -> u32 {
+    let since = question.now.saturating_sub(global.window).unwrap_or(Timestamp::MIN);
+    let verdicts = question.history.verdicts.known().map(Vec::as_slice).unwrap_or_default();
+    let verified = verdicts.iter().take_while(|verdict| verdict.helped && verdict.at > since).count();
+    // at its end all is allowed that is allowed at all
+    let ramp = global.ramp.get(verified);
+    ramp.map_or(global.max_in_flight, |ramp| global.max_in_flight.min(*ramp))
+}
+
+/// Rests on this owner after calls that failed, and after acts that did not help; counted apart.
+fn hold_offs(set: &PolicySet, question: &Question) -> [Check; 2] {
+    let OnTarget { failures, ineffective, .. } = &set.brakes.target;
+    [
+        hold_off("limit/failures", Became::Failed, failures, question),
+        hold_off("limit/ineffective", Became::Ineffective, ineffective, question),
+    ]
+}
+
+fn hold_off(code: &str, bad: Became, rule: &HoldOff, question: &Question) -> Check {
+    let check = |exceeded, frees_at, text| Check {
+        reason: Reason { code: code.to_owned(), text },
+        exceeded,
+        frees_at,
+    };
+    let acts = match &question.history.acts {
+        Fact::Known(acts) => acts.as_slice(),
+        Fact::Unknown(why) => {
+            return check(true, None, format!("what became of earlier acts is unknown: {why}"));
+        }
+        Fact::NotApplicable => &[],
+    };
+    // calls that failed say nothing about whether acts help; the reverse does not hold
+    let counted = acts.iter().filter(|act| match act.became {
+        Became::Open | Became::Withdrawn => false,
+        Became::Failed => bad == Became::Failed,
+        Became::Helped | Became::Unseen | Became::Ineffective => true,
+    });
+    let run: Vec<Timestamp> =
+        counted.take_while(|act| act.became == bad).map(|act| act.became_at.unwrap_or(act.at)).collect();
+    let many = run.len() >= usize::try_from(rule.count.max(1)).unwrap_or(usize::MAX);
+    let until = run.iter().max().map(|at| at.saturating_add(rule.hold).unwrap_or(Timestamp::MAX));
+    let holds = many && until.is_some_and(|until| question.now < until);
+    let rests = if holds { until.map(|until| format!(", at rest until {until}")) } else { None };
+    let word = if bad == Became::Failed { "failed" } else { "did not help" };
+    let text = format!(
+        "{} of {} acts on this owner in a row {word}{}",
+        run.len(),
+        rule.count,
+        rests.unwrap_or_default()
+    );
+    check(holds, until.filter(|_| holds), text)
 }
 
 fn windowed_check(draw: &Draw, question: &Question) -> Check {
@@ -130,6 +198,7 @@ fn windowed_check(draw: &Draw, question: &Question) -> Check {
 fn what(code: &str) -> &'static str {
     match code {
         "limit/perTarget" => "acts on this owner",
+        "limit/cooldown" => "acts of this kind on this owner",
         "limit/perGrant" => "acts by this grant",
         "limit/perNamespace" => "acts by this grant in this namespace",
         "limit/perCluster" => "acts by this grant in this cluster",
@@ -138,7 +207,8 @@ fn what(code: &str) -> &'static str {
 }
 
 fn in_flight(set: &PolicySet, question: &Question) -> Check {
-    let (running, max) = (question.cluster.actions_in_flight, set.brakes.global.max_in_flight);
+    let running = question.cluster.actions_in_flight;
+    let max = max_in_flight(&set.brakes.global, question);
     let text = format!("{running} of {max} acts under way");
     Check {
         reason: Reason { code: "limit/inFlight".to_owned(), text },

@@ -45,15 +45,17 @@ impl Matchers {
 
     /// Whether all of them hold. A label that is not there is the empty text.
     pub fn hold(&self, labels: &Labels) -> bool {
-        self.all.iter().all(|matcher| {
-            let value = labels.get(&matcher.label).map_or("", String::as_str);
-            match &matcher.test {
-                Test::Is(text) => value == text,
-                Test::IsNot(text) => value != text,
-                Test::Like(pattern) => pattern.is_match(value),
-                Test::Unlike(pattern) => !pattern.is_match(value),
-            }
-        })
+        self.all.iter().all(|matcher| matcher.holds(labels.get(&matcher.label).map_or("", String::as_str)))
+    }
+
+    /// The labels that it looks at.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().map(|matcher| matcher.label.as_str())
+    }
+
+    /// Whether an alert of this name could match, whatever its other labels are.
+    pub fn could_be(&self, alertname: &str) -> bool {
+        self.all.iter().filter(|matcher| matcher.label == "alertname").all(|matcher| matcher.holds(alertname))
     }
 
     /// The one name of alerts that can match, if there is only one.
@@ -62,6 +64,17 @@ impl Matchers {
             Test::Is(text) if matcher.label == "alertname" => Some(text.as_str()),
             Test::Is(_) | Test::IsNot(_) | Test::Like(_) | Test::Unlike(_) => None,
         })
+    }
+}
+
+impl Matcher {
+    fn holds(&self, value: &str) -> bool {
+        match &self.test {
+            Test::Is(text) => value == text,
+            Test::IsNot(text) => value != text,
+            Test::Like(pattern) => pattern.is_match(value),
+            Test::Unlike(pattern) => !pattern.is_match(value),
+        }
     }
 }
 

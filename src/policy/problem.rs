@@ -4,6 +4,7 @@
 use std::fmt;
 
 use super::raw::Pos;
+use crate::domain::redact;
 
 /// One thing that is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,53 @@ pub struct Problem {
     pub message: String,
     /// What was expected, or meant.
     pub help: Option<String>,
+    /// Where the manual explains it.
+    pub link: &'static str,
+}
+
+/// The part of the manual that explains what is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Files,
+    Scopes,
+    Environments,
+    Approvals,
+    Grants,
+    Advice,
+    Guards,
+    Freezes,
+    Brakes,
+    Expressions,
+    Golden,
+}
+
+impl Section {
+    /// File and heading.
+    pub const fn link(self) -> &'static str {
+        match self {
+            Self::Files => "policies/README.md#files",
+            Self::Scopes => "policies/README.md#owners-scopes-and-ceilings",
+            Self::Environments => "policies/README.md#environments",
+            Self::Approvals => "policies/README.md#approvals",
+            Self::Grants => "policies/README.md#grants",
+            Self::Advice => "policies/README.md#advice",
+            Self::Guards => "policies/README.md#guards",
+            Self::Freezes => "policies/README.md#freezes",
+            Self::Brakes => "policies/README.md#brakes",
+            Self::Expressions => "policies/README.md#expressions",
+            Self::Golden => "policies/README.md#golden-inputs",
+        }
+    }
+}
+
+/// That line of a text (from 0) as it may be shown: secrets are blanked, also those of several lines.
+pub(super) fn fit_to_show(text: &str, line: usize) -> String {
+    let Some(found) = text.lines().nth(line) else { return String::new() };
+    let shown = redact::redact(found);
+    let within_a_secret = text.contains("-----BEGIN")
+        && shown == found
+        && !redact::redact(text).lines().any(|line| line == found);
+    if within_a_secret { "[redacted]".to_owned() } else { shown }
 }
 
 impl fmt::Display for Problem {
@@ -35,10 +83,10 @@ impl fmt::Display for Problem {
         writeln!(f, "{gutter} |")?;
         writeln!(f, "{line} | {}", self.excerpt)?;
         write!(f, "{gutter} | {pad}{carets}")?;
-        match &self.help {
-            Some(help) => write!(f, "\n{gutter} = {help}"),
-            None => Ok(()),
+        if let Some(help) = &self.help {
+            write!(f, "\n{gutter} = {help}")?;
         }
+        write!(f, "\n{gutter} = see {}", self.link)
     }
 }
 
@@ -82,4 +130,48 @@ fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
 
 fn quoted(words: &[&str]) -> String {
     words.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_link_leads_somewhere() {
+        let manual = include_str!("../../policies/README.md");
+        let anchors: Vec<String> = manual
+            .lines()
+            .filter_map(|line| line.strip_prefix("## ").or_else(|| line.strip_prefix("### ")))
+            .map(|heading| {
+                let words = heading.to_lowercase().replace(' ', "-");
+                words.chars().filter(|c| c.is_alphanumeric() || *c == '-').collect()
+            })
+            .collect();
+        let all = [
+            Section::Files,
+            Section::Scopes,
+            Section::Environments,
+            Section::Approvals,
+            Section::Grants,
+            Section::Advice,
+            Section::Guards,
+            Section::Freezes,
+            Section::Brakes,
+            Section::Expressions,
+            Section::Golden,
+        ];
+        for section in all {
+            let (file, anchor) = section.link().split_once('#').unwrap();
+            assert_eq!(file, "policies/README.md");
+            assert!(anchors.iter().any(|known| known == anchor), "{anchor} of {anchors:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_shown_without_its_secrets() {
+        let key = "a: 1\n-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----\nb: 2\n";
+        let shown: Vec<String> = (0..6).map(|line| fit_to_show(key, line)).collect();
+        assert_eq!(shown, ["a: 1", "[redacted]", "[redacted]", "[redacted]", "b: 2", ""]);
+        assert_eq!(fit_to_show("  password: hunter2", 0), "  password: [redacted]");
+    }
 }

@@ -3,20 +3,34 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::cel::Rule;
 use super::matchers::Matchers;
-use super::problem::{Problem, meant};
+use super::problem::{Problem, Section, fit_to_show, meant};
 use super::raw::{Key, Node, Pos, Yaml};
+use super::scope::Home;
 use crate::domain::decision::Level;
+use crate::domain::redact;
 
 /// One file and what is wrong with it so far.
 pub(super) struct Reader<'f> {
     pub file: &'f str,
     pub text: &'f str,
+    /// Whose the file is.
+    pub home: Arc<Home>,
+    /// The part of the manual that is about what is being read.
+    pub section: Section,
     pub problems: Vec<Problem>,
+}
+
+impl<'f> Reader<'f> {
+    /// Begins a file.
+    pub fn new(file: &'f str, text: &'f str) -> Self {
+        Self { file, text, home: Arc::default(), section: Section::Files, problems: Vec::new() }
+    }
 }
 
 /// The entries of a map, and which of its keys there may be.
@@ -51,9 +65,14 @@ impl Reader<'_> {
     /// Notes a problem.
     pub fn wrong(&mut self, at: Pos, message: impl Display, help: Option<String>) {
         let line = usize::try_from(at.line.saturating_sub(1)).unwrap_or_default();
-        let excerpt = self.text.lines().nth(line).unwrap_or_default().to_owned();
-        let message = message.to_string();
-        self.problems.push(Problem { file: self.file.to_owned(), at, excerpt, message, help });
+        self.problems.push(Problem {
+            file: self.file.to_owned(),
+            at,
+            excerpt: fit_to_show(self.text, line),
+            message: redact::redact(&message.to_string()),
+            help: help.map(|help| redact::redact(&help)),
+            link: self.section.link(),
+        });
     }
 
     /// A map with these keys and no others; `later` are keys that a later version will know.
@@ -182,6 +201,34 @@ impl Reader<'_> {
         number
     }
 
+    /// A fraction of all, from 0 to below 1, in thousandths.
+    pub fn permille(&mut self, node: &Node) -> Option<u32> {
+        let found = match node.value {
+            Yaml::Int(0) => Some(0),
+            Yaml::Float(n) => permille(n),
+            _ => None,
+        };
+        if found.is_none() {
+            self.expected_value(node, "a fraction from 0 to below 1, in thousandths at the finest");
+        }
+        found
+    }
+
+    /// A duration within these bounds.
+    pub fn duration_in(
+        &mut self,
+        node: &Node,
+        bounds: std::ops::RangeInclusive<SignedDuration>,
+    ) -> Option<SignedDuration> {
+        let duration = self.duration(node)?;
+        if !bounds.contains(&duration) {
+            let what = format!("`{duration:#}` is out of bounds: {:#} to {:#}", bounds.start(), bounds.end());
+            self.wrong(node.at, what, None);
+            return None;
+        }
+        Some(duration)
+    }
+
     /// `90s`, `15m`, `1h30m`, `2d`.
     pub fn duration(&mut self, node: &Node) -> Option<SignedDuration> {
         let duration =
@@ -226,14 +273,15 @@ impl Reader<'_> {
     /// An expression.
     pub fn rule(&mut self, node: &Node) -> Option<Rule> {
         let text = self.text(node)?;
-        Rule::compile(&text)
-            .map_err(|wrongs| {
-                for wrong in wrongs {
-                    let at = self.within(node.at, &text, wrong.offset, wrong.len);
-                    self.wrong(at, wrong.message, wrong.help);
-                }
-            })
-            .ok()
+        let section = std::mem::replace(&mut self.section, Section::Expressions);
+        let rule = Rule::compile(&text).map_err(|wrongs| {
+            for wrong in wrongs {
+                let at = self.within(node.at, &text, wrong.offset, wrong.len);
+                self.wrong(at, wrong.message, wrong.help);
+            }
+        });
+        self.section = section;
+        rule.ok()
     }
 
     /// The place `offset` characters into a scalar. Where the file does not spell the text as it is (an
@@ -247,6 +295,11 @@ impl Reader<'_> {
         let column = scalar.column.saturating_add(u32::try_from(start).unwrap_or_default());
         Pos { column, len: u32::try_from(len).unwrap_or(1).max(1), ..scalar }
     }
+}
+
+/// Exactly so many thousandths, below a thousand.
+fn permille(fraction: f64) -> Option<u32> {
+    (0..1000u32).find(|n| (f64::from(*n) / 1000.0 - fraction).abs() < 1e-9)
 }
 
 /// Digits with a unit, one or several times: `1h30m`.

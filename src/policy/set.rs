@@ -7,19 +7,22 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::brakes::Brakes;
+use super::calendar::Window;
 use super::cel::Rule;
 use super::matchers::Matchers;
 use super::raw::Node;
+use super::scope::Home;
 use crate::domain::action::ActionKind;
 use crate::domain::canonical::Hash;
 use crate::domain::decision::{ApprovalRule, ConfirmRule, Level, Outcome, VerifyRule};
 use crate::domain::ids::GrantId;
 
-/// Where a rule stands.
+/// Where a rule stands, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
     pub file: Arc<str>,
     pub line: u32,
+    pub home: Arc<Home>,
 }
 
 impl fmt::Display for Origin {
@@ -34,6 +37,7 @@ pub struct PolicySet {
     pub(super) hash: Hash,
     pub(super) environments: Vec<Environment>,
     pub(super) grants: Vec<Grant>,
+    pub(super) ceilings: Vec<Ceiling>,
     pub(super) advice: Vec<Advice>,
     pub(super) guards: Vec<Guard>,
     pub(super) freezes: Vec<Freeze>,
@@ -95,6 +99,17 @@ pub(super) struct Grant {
     pub origin: Origin,
 }
 
+/// How far any grant may go: what the platform says over all teams.
+#[derive(Debug)]
+pub(super) struct Ceiling {
+    /// Empty: wherever the target is.
+    pub environments: Vec<String>,
+    /// Empty: every action.
+    pub actions: Vec<ActionKind>,
+    pub max_level: Level,
+    pub origin: Origin,
+}
+
 /// A person's word that a grant may do more than it has earned, for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Override {
@@ -102,6 +117,33 @@ pub(super) struct Override {
     pub by: String,
     pub reason: String,
     pub until: Timestamp,
+}
+
+/// No override is for longer: what is needed for more than a month is a grant, not an exception.
+const LONGEST_OVERRIDE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Whether an override does anything at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    InForce,
+    /// Its end is past.
+    Over,
+    /// Its end is more than 30 days ahead: so long it may not last, so it does not count until then.
+    TooLong,
+}
+
+impl Override {
+    /// Whether it counts at this moment. A policy has no clock when it is loaded, so that this is judged
+    /// with every decision.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        if self.until <= now {
+            Standing::Over
+        } else if self.until.duration_since(now) > LONGEST_OVERRIDE {
+            Standing::TooLong
+        } else {
+            Standing::InForce
+        }
+    }
 }
 
 /// Who shares a limit.
@@ -149,6 +191,7 @@ pub(super) struct Advice {
     pub alerts: Vec<Matchers>,
     pub outcome: Outcome,
     pub look: Vec<String>,
+    pub home: Arc<Home>,
 }
 
 /// A rule that forbids or lowers.
@@ -160,15 +203,33 @@ pub(super) struct Guard {
     pub deny: bool,
     pub message: Option<String>,
     pub approval: Option<ApprovalRule>,
+    pub offer: Option<Offer>,
     pub origin: Origin,
+}
+
+/// What a guard proposes instead of what it lowers or denies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Offer {
+    OpenPullRequest,
+}
+
+impl Offer {
+    /// Every one, with its word in policies.
+    pub const ALL: [(&str, Self); 1] = [("open_pull_request", Self::OpenPullRequest)];
+
+    /// The word in policies.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpenPullRequest => "open_pull_request",
+        }
+    }
 }
 
 /// A time in which less is allowed.
 #[derive(Debug)]
 pub(super) struct Freeze {
     pub name: String,
-    pub from: Timestamp,
-    pub to: Timestamp,
+    pub window: Window,
     pub environments: Vec<String>,
     pub when: Option<Rule>,
     pub max_level: Level,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::domain::ids::IncidentId;
-use crate::domain::message::View;
+use crate::domain::message::{Notice, View};
 use crate::domain::record::MessageRef;
 
 /// A message was not accepted.
@@ -30,6 +30,10 @@ pub trait Messenger: Send + Sync {
 
     /// Shows `view`, in place of `earlier` where there is one. Returns once the channel accepted it.
     async fn publish(&self, view: &View, earlier: Option<&MessageRef>) -> Result<MessageRef, Undelivered>;
+
+    /// Says something that belongs to no incident, where those who answer for the policy read. Returns once
+    /// the channel accepted it.
+    async fn tell(&self, notice: &Notice) -> Result<(), Undelivered>;
 }
 
 /// Calls a person.

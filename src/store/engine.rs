@@ -51,7 +51,6 @@ pub(super) struct Engine {
 
 /// A step that waits for its line to be flushed.
 struct Staged {
-    line: Vec<u8>,
     changes: Changes,
     start: Position,
     end: Position,
@@ -93,9 +92,8 @@ impl Engine {
         let mut group = Overlay::over(&self.projection);
         let (mut end, mut lines, mut answers, mut mark) = (self.log.end(), Vec::new(), Vec::new(), None);
         for (prepared, answer) in steps {
-            let staged = stage(&group, end, prepared).map(|mut staged| {
+            let staged = stage(&group, end, prepared, &mut lines).map(|mut staged| {
                 group.absorb(std::mem::take(&mut staged.changes));
-                lines.append(&mut staged.line);
                 end = staged.end;
                 mark = Some(Mark::of(staged.start, staged.end));
                 staged
@@ -138,8 +136,13 @@ impl Engine {
     }
 }
 
-/// Works one step out, over what the group did before it.
-fn stage(group: &Overlay<'_>, start: Position, prepared: Prepared) -> Result<Staged, AppendError> {
+/// Works one step out, over what the group did before it, and adds its line to `lines`.
+fn stage(
+    group: &Overlay<'_>,
+    start: Position,
+    prepared: Prepared,
+    lines: &mut Vec<u8>,
+) -> Result<Staged, AppendError> {
     let mut tx = Overlay::over(group);
     let written = projection::take(&mut tx, &prepared)?;
     let Prepared { step, records } = prepared;
@@ -153,10 +156,12 @@ fn stage(group: &Overlay<'_>, start: Position, prepared: Prepared) -> Result<Sta
         })
         .collect();
     let (stream, first) = (step.stream.clone(), written.first().map(|w| w.seq));
-    let (line, hash) = Line::of(start.lines + 1, step, written)?.render(start.hash)?;
-    let end = Position { lines: start.lines + 1, offset: start.offset + line.len() as u64, hash };
+    let before = lines.len();
+    let hash = Line::of(start.lines + 1, step, written).render(start.hash, lines)?;
+    let offset = start.offset + (lines.len() - before) as u64;
+    let end = Position { lines: start.lines + 1, offset, hash };
     note_place(&mut tx, &stream, first, start, end);
-    Ok(Staged { line, changes: tx.into_changes(), start, end, entries, done, stirs })
+    Ok(Staged { changes: tx.into_changes(), start, end, entries, done, stirs })
 }
 
 /// Applies a line that the log holds.

@@ -208,7 +208,7 @@ fn places(engine: &Engine, stream: &StreamId) -> Result<Places, StoreError> {
     Ok(Places { head: projection::head(&engine.projection, stream)?, ranges })
 }
 
-/// Where the steps lie that hold the entries from number `from` on, at most `max` steps.
+/// Where the steps lie that hold at most `max` entries from number `from` on.
 fn steps_from(
     engine: &Engine,
     stream: &StreamId,
@@ -223,10 +223,8 @@ fn steps_from(
         first -= 1;
     }
     let mut ranges = Vec::new();
-    for seq in first..=head.entries {
-        if ranges.len() >= max {
-            break;
-        }
+    let last = from.saturating_add(max as u64).saturating_sub(1).min(head.entries);
+    for seq in first..=last {
         if let Some(value) = view.get(&keys::place(stream, seq))? {
             ranges.push(place(&value)?);
         }
@@ -284,7 +282,7 @@ fn read(medium: &dyn Medium, places: &Places) -> Result<Vec<Durable<Entry>>, Sto
     for (start, end) in ranges {
         let (_, written) = line_at(medium, *start, *end)?.map_err(damaged)?.into_step();
         for text in written {
-            prev = entries::link(prev, text.body.as_bytes());
+            prev = entries::link(prev, text.digest.bytes());
             let entry = entries::decode(&text).map_err(damaged)?;
             if entry.hash != prev || entry.stream != head.stream {
                 return Err(damaged(format!("entry {} is not what was written", entry.seq)));

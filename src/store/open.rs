@@ -12,7 +12,7 @@ use super::blobs::Blobs;
 use super::engine::{Engine, replay};
 use super::kv::{Changes, Overlay};
 use super::leases::Leases;
-use super::line;
+use super::line::Line;
 use super::log::{Log, Medium};
 use super::log_store::LogStore;
 use super::scan::{Broken, Lines, Position, ScanError};
@@ -217,7 +217,7 @@ fn compare(file: &File, mark: &Mark, path: &Path) -> Result<(), OpenError> {
     }
     let mut bytes = vec![0; usize::try_from(mark.end.saturating_sub(mark.start)).unwrap_or(0)];
     file.read(&mut bytes, mark.start).map_err(io("read", path))?;
-    match line::check(&bytes, mark.prev) {
+    match Line::check(&bytes, mark.prev) {
         Ok((_, hash)) if hash == mark.hash => Ok(()),
         Ok(_) | Err(_) => Err(OpenError::Differs { path: path.to_owned(), line: mark.line }),
     }

@@ -45,8 +45,9 @@ pub(super) fn take(tx: &mut Overlay<'_>, prepared: &Prepared) -> Result<Vec<Writ
     let mut prev = head.hash;
     for (seq, (_, record)) in (head.entries + 1..).zip(records) {
         let body = entries::body(step, seq, record)?;
-        prev = entries::link(prev, body.as_bytes());
-        written.push(Written { seq, body, hash: prev });
+        let digest = entries::digest(body.as_bytes());
+        prev = entries::link(prev, digest.bytes());
+        written.push(Written { seq, body, digest, hash: prev });
     }
     advance(tx, &step.stream, &written);
     Ok(written)
@@ -57,7 +58,7 @@ pub(super) fn replay(tx: &mut Overlay<'_>, step: &Append, written: &[Written]) -
     let Head { entries: mut seq, hash: mut prev, .. } = head(tx, &step.stream)?;
     for entry in written {
         seq += 1;
-        prev = entries::link(prev, entry.body.as_bytes());
+        prev = entries::link(prev, entry.digest.bytes());
         if entry.seq != seq || entry.hash != prev {
             let text = format!("entry {} of stream `{}` does not continue its chain", entry.seq, step.stream);
             return Err(StoreError::Damaged(text).into());

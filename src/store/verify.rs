@@ -172,7 +172,7 @@ fn check(
     if entry.stream != *stream || entry.at != at {
         return Err(format!("entry {} belongs to another step", entry.seq));
     }
-    if entry.seq != head.entries + 1 || text.hash != entries::link(head.hash, text.body.as_bytes()) {
+    if entry.seq != head.entries + 1 || text.hash != entries::link(head.hash, text.digest.bytes()) {
         return Err(format!("entry {} does not continue the chain of stream `{stream}`", entry.seq));
     }
     head.entries = entry.seq;

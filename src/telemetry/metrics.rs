@@ -1,7 +1,12 @@
 //! The daemon's counters, in OpenMetrics.
 
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 /// What is counted. Each event is counted where it is logged.
@@ -20,6 +25,37 @@ pub struct Metrics {
     pub failures: Counter,
     /// Writes that were sent to the action server.
     pub acts: Counter,
+    reloads: Family<Reload, Counter>,
+    set: Family<Set, Gauge>,
+    loaded: Gauge<f64, AtomicU64>,
+}
+
+/// What came of policy files that changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reloaded {
+    /// They are in force.
+    Loaded,
+    /// They were refused; the set before them stays.
+    Refused,
+}
+
+impl Reloaded {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Loaded => "loaded",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reload {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Set {
+    set: String,
 }
 
 impl Default for Metrics {
@@ -36,11 +72,38 @@ impl Default for Metrics {
         let steps = counter("steps", "Steps of incidents written to the journal");
         let failures = counter("work_failures", "Pieces of work that failed and are tried again");
         let acts = counter("acts_sent", "Warrants sent to the action server");
-        Self { registry, deliveries, refused, incidents, steps, failures, acts }
+        let reloads = Family::<Reload, Counter>::default();
+        // both are there from the start: an alert on the first refusal needs a zero before it
+        for result in [Reloaded::Loaded, Reloaded::Refused] {
+            drop(reloads.get_or_create(&Reload { result: result.name() }));
+        }
+        registry.register(
+            "policy_reloads",
+            "Policy files that changed, by what came of them",
+            reloads.clone(),
+        );
+        let set = Family::<Set, Gauge>::default();
+        registry.register("policy_set_info", "The policy set in force", set.clone());
+        let loaded = Gauge::<f64, AtomicU64>::default();
+        let help = "When the policy set in force was taken up, in seconds since 1970";
+        registry.register("policy_loaded_timestamp_seconds", help, loaded.clone());
+        Self { registry, deliveries, refused, incidents, steps, failures, acts, reloads, set, loaded }
     }
 }
 
 impl Metrics {
+    /// Policy files changed.
+    pub fn reloaded(&self, result: Reloaded) {
+        self.reloads.get_or_create(&Reload { result: result.name() }).inc();
+    }
+
+    /// This set (its hash, shortened) is in force since `at`, in seconds since 1970.
+    pub fn in_force(&self, set: String, at: f64) {
+        self.set.clear();
+        self.set.get_or_create(&Set { set }).set(1);
+        self.loaded.set(at);
+    }
+
     /// All of them, in OpenMetrics' text format.
     pub fn encode(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();

@@ -27,7 +27,7 @@ log: { filter: debug, format: json }
 cluster: { name: eu-1, url: 'http://127.0.0.1:6443', tokenFile: read, writeTokenFile: write }
 webhook: { bearerTokenFile: hook }
 alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
-slack: { channel: C1, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
+slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
 limits: { namespaces: [shop], ownNamespace: ops, maxReplicas: 7, maxReplicaDelta: 2 }
@@ -77,6 +77,7 @@ fn each_key_is_read_into_its_place() {
     let expected = AlertmanagerConfig { url: "http://am:9093".into(), bearer_token_file: path("am") };
     assert_eq!(alertmanager, Some(expected));
     let expected = SlackConfig {
+        policy_channel: Some("C2".into()),
         channel: "C1".into(),
         app: "A1".into(),
         team: "T1".into(),
@@ -218,15 +219,15 @@ fn secrets_come_from_files_and_are_not_shown() {
 #[test]
 fn policies_and_prompts_are_the_files_of_their_ending_in_order() {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["b.yaml", "a.yaml", "note.txt", "system.md"] {
+    for name in ["b.yaml", "a.yaml", "freezes.ics", "note.txt", "system.md"] {
         fs::write(dir.path().join(name), name).unwrap();
     }
     fs::create_dir(dir.path().join("examples")).unwrap();
     fs::write(dir.path().join("examples/oom.yaml"), "oom").unwrap();
     let texts = |files: Vec<(String, String)>| files.into_iter().map(|(_, t)| t).collect::<Vec<_>>();
-    assert_eq!(texts(policies(dir.path()).unwrap()), ["a.yaml", "b.yaml", "oom"]);
+    assert_eq!(texts(policies(dir.path()).unwrap()), ["a.yaml", "b.yaml", "freezes.ics", "oom"]);
     // tests of a policy name `examples/oom.yaml`, and prompts are overridden by their file names
-    assert!(policies(dir.path()).unwrap()[2].0.ends_with("/examples/oom.yaml"));
+    assert!(policies(dir.path()).unwrap()[3].0.ends_with("/examples/oom.yaml"));
     assert_eq!(prompts(dir.path()).unwrap(), [("system.md".to_owned(), "system.md".to_owned())]);
     assert!(policies(&dir.path().join("gone")).is_err());
 }

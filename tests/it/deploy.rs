@@ -63,7 +63,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 34] = [
+    const KEYS: [&str; 35] = [
         "listen",
         "stateDir",
         "policies",
@@ -80,6 +80,7 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "alertmanager.url",
         "alertmanager.bearerTokenFile",
         "slack.channel",
+        "slack.policyChannel",
         "slack.app",
         "slack.team",
         "slack.tokenFile",

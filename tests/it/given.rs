@@ -7,8 +7,8 @@ use belay::domain::alert::{Alert, AlertStatus};
 use belay::domain::canonical::Hash;
 use belay::domain::decision::{
     AlertFacts, ApprovalRule, Asked, ClusterFacts, ConfirmRule, Decision, Expectation, Fact, FindingFacts,
-    HistoryFacts, Level, OnFailure, OnSilence, Outcome, OwnerFacts, Person, Question, Reason, TargetFacts,
-    Terms, VerifyRule,
+    HistoryFacts, IncidentFacts, Level, OnFailure, OnSilence, Outcome, OwnerFacts, Person, Question, Reason,
+    TargetFacts, Terms, VerifyRule,
 };
 use belay::domain::evidence::{Evidence, Source};
 use belay::domain::finding::{Cause, Certainty, Finding};
@@ -183,6 +183,9 @@ pub fn rule() -> ApprovalRule {
         operators: true,
         count: 1,
         expires: SignedDuration::from_mins(15),
+        groups: vec![],
+        each_group: 0,
+        step_up: false,
     }
 }
 
@@ -203,6 +206,7 @@ pub fn terms() -> Terms {
             within: SignedDuration::from_mins(30),
             on_silence: OnSilence::Keep,
         }),
+        expires: None,
     }
 }
 
@@ -242,7 +246,12 @@ pub fn question(asked: Asked, action: Action, plan: Option<Plan>, now: Timestamp
             starts_at: alert.starts_at,
             flaps: 0,
         },
-        finding: FindingFacts { cause: "OOMKilled".into(), certainty: Certainty::Certain },
+        finding: FindingFacts {
+            cause: "OOMKilled".into(),
+            certainty: Certainty::Certain,
+            services: Fact::Known(1),
+        },
+        incident_facts: IncidentFacts::default(),
         owner: OwnerFacts {
             owner: owner(),
             replicas: Fact::Known(3),
@@ -253,6 +262,8 @@ pub fn question(asked: Asked, action: Action, plan: Option<Plan>, now: Timestamp
             hpa: Fact::Known(false),
             minutes_since_rollout: Fact::Known(600),
             changed_by_person_minutes: Fact::Known(100_000),
+            budget: Fact::NotApplicable,
+            migration: Fact::default(),
         },
         history: HistoryFacts::default(),
         cluster: ClusterFacts {
@@ -260,8 +271,14 @@ pub fn question(asked: Asked, action: Action, plan: Option<Plan>, now: Timestamp
             actions_in_flight: 0,
             holds: vec![],
             strange_intents: false,
+            unhealthy_permille: Fact::NotApplicable,
+            major_incident: Fact::NotApplicable,
+            firing: Fact::default(),
+            last_storm: None,
+            heartbeat: Fact::NotApplicable,
         },
         approval: None,
+        people: [].into(),
         undoes: None,
         now,
     }

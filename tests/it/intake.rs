@@ -3,10 +3,10 @@
 // said so that the lints know these helpers for tests
 #![cfg(test)]
 
-use belay::domain::alert::{Alert, AlertStatus};
+use belay::domain::alert::{Alert, AlertStatus, Delivery};
 use belay::domain::ids::{Cluster, Fingerprint};
 use belay::domain::target::{Kind, Targeted};
-use belay::intake::{BadBody, parse, target};
+use belay::intake::{self, BadBody, target};
 use serde_json::{Value, json};
 
 /// Every captured body, by file name.
@@ -38,6 +38,13 @@ fn with(alerts: &[Value]) -> Value {
     json!({ "version": "4", "groupKey": "k", "truncatedAlerts": 0, "status": "firing", "receiver": "r",
             "groupLabels": {}, "commonLabels": {}, "commonAnnotations": {}, "externalURL": "u",
             "alerts": alerts })
+}
+
+fn parse(body: &[u8]) -> Result<Delivery, BadBody> {
+    let body = intake::text(body.to_vec())?;
+    let parsed = intake::parse(&body);
+    assert_eq!(intake::readable(&body), parsed.clone().map(|delivery| delivery.alerts.len()));
+    parsed
 }
 
 fn refused(body: &[u8]) -> String {
@@ -149,6 +156,8 @@ fn bytes_that_are_no_json_are_refused() {
     refused(format!("{body}{body}").as_bytes());
     refused(&body.as_bytes()[..body.len() - 1]);
     refused(b"\xef\xbb\xbf{}");
+    let latin = [body.as_bytes(), b" \xe4"].concat();
+    assert!(refused(&latin).contains("utf-8"), "{}", refused(&latin));
     let deep = format!("{{\"version\":\"4\",\"alerts\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
     refused(deep.as_bytes());
     let deep = body.replace(

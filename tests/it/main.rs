@@ -24,6 +24,7 @@ mod kill;
 mod kube_reads;
 mod mcp_kubernetes;
 mod policy;
+mod policy_tools;
 mod sim;
 mod slack;
 mod store;

@@ -6,6 +6,7 @@ use std::process::{Output, Stdio};
 use std::sync::Arc;
 
 use belay::domain::record::Record;
+use belay::intake;
 use belay::ports::clock::{SharedClock, SystemClock};
 use belay::sim::kube::{Behaviour, World};
 use belay::store;
@@ -133,10 +134,10 @@ impl Belay {
     pub fn fingerprints(&self) -> BTreeSet<String> {
         let records = self.records();
         let deliveries = records.iter().filter_map(|r| match r {
-            Record::Received { delivery, .. } => Some(delivery),
+            Record::Received { body } => Some(intake::parse(body).unwrap()),
             _ => None,
         });
-        deliveries.flat_map(|d| &d.alerts).map(|a| a.fingerprint.to_string()).collect()
+        deliveries.flat_map(|d| d.alerts).map(|a| a.fingerprint.to_string()).collect()
     }
 
     /// `checkout` has more to do than three pods can.

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::adapters::visible::{clip, one_line, utf16, visible};
-use crate::domain::message::{Button, Buttons, Line, Section, Standing, View};
+use crate::domain::message::{Button, Buttons, Line, Notice, Section, Standing, View};
 
 /// Slack takes 50 blocks; header, standing, who, buttons and the note of what was left out take 5.
 const MAX_SECTIONS: usize = 45;
@@ -320,6 +320,12 @@ const fn plain(text: String) -> Text {
 /// Minutes are enough for people; UTC, since readers sit in several zones.
 fn clock(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// A notice as the plain text of a message.
+pub fn notice(notice: &Notice) -> String {
+    let lines = std::iter::once(&notice.headline).chain(&notice.lines);
+    escape(&lines.map(|line| one_line(line)).collect::<Vec<_>>().join("\n"))
 }
 
 /// The three characters that Slack parses (its page "Formatting text for app surfaces"), within the limit

@@ -13,7 +13,9 @@ use slack_morphism::prelude::{
 
 use super::blocks::Rendered;
 use super::errors::{Failed, classify, timed_out};
-use super::wire::{EVENT, History, Identity, Metadata, Nothing, Past, Payload, Post, Sent, Tagged, Update};
+use super::wire::{
+    EVENT, History, Identity, Metadata, Nothing, Past, Payload, Post, Say, Sent, Tagged, Update,
+};
 use crate::domain::ids::IncidentId;
 
 /// What the messenger needs to know.
@@ -25,6 +27,8 @@ pub struct Config {
     pub token: SecretString,
     /// The channel's id, `C…` or `G…`: `chat.update` takes no name.
     pub channel: String,
+    /// The channel for what belongs to no incident, where it is another one.
+    pub policy_channel: Option<String>,
     /// How long one call may take. Slack itself asks apps to be done in 3 s; 10 s is thrice that.
     pub timeout: Duration,
 }
@@ -36,6 +40,7 @@ impl Config {
             api_url: "https://slack.com/api".to_owned(),
             token,
             channel: channel.into(),
+            policy_channel: None,
             timeout: Duration::from_secs(10),
         }
     }
@@ -70,6 +75,7 @@ pub struct Api {
     client: SlackClient<SlackClientHyperHttpsConnector>,
     token: SecretString,
     channel: String,
+    policy_channel: String,
     timeout: Duration,
 }
 
@@ -83,12 +89,15 @@ type Session<'a> = SlackClientSession<'a, SlackClientHyperHttpsConnector>;
 
 impl Api {
     pub fn new(config: Config) -> Result<Self, Misconfigured> {
-        let Config { api_url, token, channel, timeout } = config;
-        if !channel.starts_with(['C', 'G', 'D']) || !channel.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return Err(Misconfigured::Channel(channel));
+        let Config { api_url, token, channel, policy_channel, timeout } = config;
+        let policy_channel = policy_channel.unwrap_or_else(|| channel.clone());
+        for channel in [&channel, &policy_channel] {
+            if !channel.starts_with(['C', 'G', 'D']) || !channel.bytes().all(|b| b.is_ascii_alphanumeric()) {
+                return Err(Misconfigured::Channel(channel.clone()));
+            }
         }
         let connector = connector(&api_url)?.with_slack_api_url(api_url.trim_end_matches('/'));
-        Ok(Self { client: SlackClient::new(connector), token, channel, timeout })
+        Ok(Self { client: SlackClient::new(connector), token, channel, policy_channel, timeout })
     }
 
     pub fn channel(&self) -> &str {
@@ -107,6 +116,22 @@ impl Api {
             text: &message.text,
             blocks: &message.blocks,
             metadata: self.tag(incident),
+            mrkdwn: false,
+            parse: "none",
+            link_names: false,
+            unfurl_links: false,
+            unfurl_media: false,
+        };
+        let token = self.token();
+        let session = self.client.open_session(&token);
+        self.timed(session.http_session_api.http_post("chat.postMessage", &request, None)).await
+    }
+
+    /// Says something in the policy's channel.
+    pub async fn say(&self, text: &str) -> Result<Sent, Failed> {
+        let request = Say {
+            channel: &self.policy_channel,
+            text,
             mrkdwn: false,
             parse: "none",
             link_names: false,

@@ -17,7 +17,7 @@ pub use wire::Identity;
 use self::client::Api;
 use self::errors::Failed;
 use crate::domain::ids::IncidentId;
-use crate::domain::message::View;
+use crate::domain::message::{Notice, View};
 use crate::domain::record::MessageRef;
 use crate::ports::messenger::{Messenger, Undelivered};
 
@@ -119,6 +119,10 @@ impl Messenger for SlackMessenger {
             return Ok(updated);
         }
         self.post(view).await
+    }
+
+    async fn tell(&self, notice: &Notice) -> Result<(), Undelivered> {
+        self.api.say(&blocks::notice(notice)).await.map(drop).map_err(undelivered)
     }
 }
 

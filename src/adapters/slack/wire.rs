@@ -35,6 +35,25 @@ pub struct Post<'a> {
     pub unfurl_media: bool,
 }
 
+/// `chat.postMessage` for what belongs to no incident: text alone.
+#[derive(Debug, Serialize)]
+pub struct Say<'a> {
+    /// The channel's id.
+    pub channel: &'a str,
+    /// What is said, escaped.
+    pub text: &'a str,
+    /// As in `Post`.
+    pub mrkdwn: bool,
+    /// As in `Post`.
+    pub parse: &'static str,
+    /// As in `Post`.
+    pub link_names: bool,
+    /// As in `Post`.
+    pub unfurl_links: bool,
+    /// As in `Post`.
+    pub unfurl_media: bool,
+}
+
 /// `chat.update`; metadata stays as it was posted.
 #[derive(Debug, Serialize)]
 pub struct Update<'a> {

@@ -16,7 +16,7 @@ use crate::app::{Daemon, Fed};
 use crate::cli::terminal;
 use crate::domain::decision::{Level, Person};
 use crate::domain::ids::{IncidentId, QuestionId};
-use crate::domain::message::{Button, Buttons, Standing, View};
+use crate::domain::message::{Button, Buttons, Notice, Standing, View};
 use crate::domain::record::MessageRef;
 use crate::ports::clock::SharedClock;
 use crate::ports::messenger::{Messenger, Pager, Undelivered};
@@ -67,6 +67,11 @@ impl Messenger for Prompter {
         self.views.send(view.clone()).map_err(gone)?;
         let (through, id) = ("terminal".to_owned(), view.incident.to_string());
         Ok(MessageRef { through, channel: String::new(), id })
+    }
+
+    async fn tell(&self, notice: &Notice) -> Result<(), Undelivered> {
+        tell("  ", &notice.headline, self.look);
+        Ok(())
     }
 }
 

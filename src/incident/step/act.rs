@@ -8,14 +8,18 @@ use crate::domain::plan::{Plan, Refusal};
 use crate::domain::record::{Ask, MessageRef, Outcome, Question, Record, Verdict};
 use crate::domain::warrant::Applied;
 
+use super::super::act::Act;
 use super::super::effect::{Effect, TimerName};
 use super::super::input::{Check, Held};
-use super::super::state::{Act, Phase};
+use super::super::state::Phase;
 use super::decide::Order;
 use super::{DELIVERY, Ignored, Writer};
 
 /// How often an act is looked at while it is being verified.
 const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(10);
+/// How often it is looked whether the cause of an act that helped came again. Restarts are counted, so that
+/// none is lost between two looks.
+pub(super) const WATCH_EVERY: SignedDuration = SignedDuration::from_secs(30);
 /// How long until a message that no channel accepted is offered again.
 const OWED: SignedDuration = SignedDuration::from_mins(5);
 /// How long to wait before reading back an act whose outcome is unknown.
@@ -92,6 +96,10 @@ impl Writer<'_> {
 
     pub(super) fn checked(&mut self, id: &IntentId, check: Check) -> Result<(), Ignored> {
         let act = self.act(id)?;
+        if self.state.watched(self.moment.at).is_some_and(|watched| watched.intent.id == *id) {
+            self.watched(id, check);
+            return Ok(());
+        }
         if !matches!(self.phase(), Phase::Verifying(i) if i == id) {
             return Err(Ignored::Duplicate);
         }
@@ -123,13 +131,28 @@ impl Writer<'_> {
         self.set(TimerName::Check, LOOK_EVERY.min(act.intent.terms.verify.stabilise));
     }
 
+    /// A look at an act that helped. *Again* counts whether or not a second alert fires.
+    fn watched(&mut self, id: &IntentId, check: Check) {
+        if check.held != Held::Again {
+            return self.set(TimerName::Check, WATCH_EVERY);
+        }
+        let why = format!("it helped and the cause came again: {}", check.seen.join("; "));
+        self.step.open = Some(true);
+        self.clear(TimerName::Check);
+        self.record(Record::Recurred { intent: id.clone(), seen: check.seen });
+        self.escalate(why);
+    }
+
     fn verified(&mut self, act: &Act, verdict: Verdict) {
         let id = act.intent.id.clone();
         self.clear(TimerName::Check);
         self.step.release.push(id.clone());
         self.record(Record::Verified { intent: id.clone(), verdict: verdict.clone() });
         match verdict {
-            Verdict::Helped { .. } => self.helped(act),
+            Verdict::Helped { .. } => {
+                self.set(TimerName::Check, WATCH_EVERY);
+                self.helped(act);
+            }
             Verdict::DidNotHelp { seen } => {
                 let seen = seen.join("; ");
                 let undo = act.intent.terms.verify.on_failure == OnFailure::Revert;

@@ -22,14 +22,22 @@ impl Writer<'_> {
 
     fn fires(&mut self, alert: Alert) {
         if *self.phase() == Phase::Closed {
+            self.hush = self.state.is_quiet(&alert, self.moment.at);
             self.step.open = Some(true);
             self.effect(if self.state.owner.is_some() { Effect::Look } else { Effect::Advise });
         }
-        let again = matches!(self.phase(), Phase::Confirming(_));
+        let helped = match self.phase() {
+            Phase::Confirming(intent) => Some(intent.clone()),
+            _ => None,
+        };
         let name = alert.name().to_owned();
         self.record(Record::Observed { alert });
-        if again {
-            self.escalate(format!("{name} fires again after the act"));
+        if let Some(intent) = helped {
+            let why = format!("{name} fires again after the act");
+            if self.state.watched(self.moment.at).is_some() {
+                self.record(Record::Recurred { intent, seen: vec![why.clone()] });
+            }
+            self.escalate(why);
         }
     }
 

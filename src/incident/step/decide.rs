@@ -37,7 +37,7 @@ impl Writer<'_> {
         let none = diagnosis.candidates.is_empty();
         self.record(Record::Diagnosed(Box::new(diagnosis)));
         if quiet {
-            self.close(Outcome::Notified, "nothing is wrong any more");
+            self.nothing_to_do("nothing is wrong any more");
         } else if self.state.hands_off {
             self.escalate("automation stands down on this incident");
         } else {
@@ -69,7 +69,7 @@ impl Writer<'_> {
                 self.escalate(format!("`{candidate}` is not among the candidates"));
             }
             Conclusion::NoAction => {
-                self.close(Outcome::Notified, "the investigation found that nothing should be done");
+                self.nothing_to_do("the investigation found that nothing should be done");
             }
             Conclusion::Escalate => self.escalate("the investigation asks for a person"),
         }
@@ -130,7 +130,7 @@ impl Writer<'_> {
             {
                 self.effect(Effect::Look);
             }
-            Refusal::NothingToDo(why) => self.close(Outcome::Notified, why.clone()),
+            Refusal::NothingToDo(why) => self.nothing_to_do(why.clone()),
             Refusal::Gone { .. }
             | Refusal::Changed { .. }
             | Refusal::Expired(_)

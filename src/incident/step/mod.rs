@@ -5,6 +5,7 @@ mod act;
 mod alerts;
 mod answer;
 mod decide;
+mod note;
 mod timer;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +16,7 @@ use crate::domain::warrant::Applied;
 
 use super::effect::{Effect, TimerName};
 use super::input::Input;
-use super::state::{Phase, State};
+use super::state::{Phase, State, says_nothing_new};
 
 /// The moment of a step: what would otherwise be impure.
 #[derive(Debug, Clone, Copy)]
@@ -79,7 +80,7 @@ pub fn open(opening: Opening) -> Step {
 
 /// What `input` leads to.
 pub fn step(state: &State, input: Input, moment: Moment) -> Result<Step, Ignored> {
-    let mut w = Writer { state, moment, step: Step::default() };
+    let mut w = Writer { state, moment, step: Step::default(), hush: state.hushed };
     match input {
         Input::Alert(alert) => w.alert(alert)?,
         Input::Vanished { fingerprint, why } => w.vanished(fingerprint, &why)?,
@@ -108,6 +109,8 @@ struct Writer<'a> {
     state: &'a State,
     moment: Moment,
     step: Step,
+    /// People were told the same within the last day.
+    hush: bool,
 }
 
 impl Writer<'_> {
@@ -160,9 +163,21 @@ impl Writer<'_> {
 
     /// Ends the incident; everything it held is given back.
     fn close(&mut self, outcome: Outcome, summary: impl Into<String>) {
+        self.end(outcome, summary.into(), false);
+    }
+
+    /// Ends the incident: nothing had to be done.
+    fn nothing_to_do(&mut self, summary: impl Into<String>) {
+        self.end(Outcome::Notified, summary.into(), true);
+    }
+
+    fn end(&mut self, outcome: Outcome, summary: String, nothing_to_do: bool) {
         self.withdraw("the incident is over");
-        self.record(Record::Closed { outcome, summary: summary.into() });
+        self.record(Record::Closed { outcome, summary, nothing_to_do });
         self.step.timers.extend(TimerName::ALL.map(|timer| (timer, None)));
+        if outcome == Outcome::Remedied {
+            self.set(TimerName::Check, act::WATCH_EVERY);
+        }
         self.step.release.extend(self.state.acts.iter().map(|act| act.intent.id.clone()));
         self.step.open = Some(false);
     }
@@ -196,7 +211,9 @@ impl Writer<'_> {
         let heard = |r: &Record| !matches!(r, Record::Published { .. } | Record::Paged { .. });
         let dropped = |r: &Record| matches!(r, Record::Closed { outcome: Outcome::Dropped, .. });
         let unsaid = self.state.message.is_none() && self.step.records.iter().any(dropped);
-        if self.step.records.iter().any(heard) && !unsaid {
+        let hushed = self.hush && self.step.records.iter().all(says_nothing_new);
+        self.note();
+        if self.step.records.iter().any(heard) && !unsaid && !hushed {
             self.effect(Effect::Publish);
         }
         self.step

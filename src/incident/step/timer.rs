@@ -11,7 +11,11 @@ impl Writer<'_> {
         self.clear(name);
         match name {
             TimerName::Check => {
-                if let Phase::Verifying(intent) = self.phase().clone() {
+                let verifying = match self.phase() {
+                    Phase::Verifying(intent) => Some(intent.clone()),
+                    _ => self.state.watched(self.moment.at).map(|act| act.intent.id.clone()),
+                };
+                if let Some(intent) = verifying {
                     self.effect(Effect::Check { intent });
                 }
             }
@@ -72,6 +76,7 @@ impl Writer<'_> {
             Effect::Apply { .. } => "what became of the act could not be learned",
             Effect::Check { .. } => "whether the act helped could not be seen",
             Effect::PlanRevert { .. } => "the undo could not be planned",
+            Effect::Note { .. } => "what became of the act could not be noted",
             Effect::Publish => "no channel accepts the message",
             Effect::Page { .. } => "nobody could be called",
         };

@@ -110,7 +110,7 @@ impl Checker<'_> {
         if let Some(ty) = type_of(path) {
             self.reads(path);
             expr.expr = Expr::Ident(path.to_owned());
-            return Ty::Fact(ty);
+            return Ty::of(ty);
         }
         if let Some((map, key)) = labels_path(path) {
             self.reads(map);

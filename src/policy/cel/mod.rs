@@ -17,7 +17,7 @@ use super::facts;
 use crate::domain::alert::Labels;
 use crate::domain::decision::{Fact, Question};
 
-/// The longest expression. The parser overflows the stack (and aborts) on chains of some thousand terms;
+/// The longest expression, and the longest text that one gets to see: the engine has no cost limit. The parser overflows the stack (and aborts) on chains of some thousand terms;
 /// 2 KiB hold at most about a thousand, and no rule that a person can read is longer.
 const MAX_TEXT: usize = 2048;
 
@@ -26,6 +26,7 @@ const MAX_ITEMS: usize = 256;
 
 static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 static TIMESTAMP: LazyLock<Option<Program>> = LazyLock::new(|| Program::compile("timestamp(text)").ok());
+static DURATION: LazyLock<Option<Program>> = LazyLock::new(|| Program::compile("duration(text)").ok());
 
 /// What is wrong with an expression, and where in its text (in characters).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,12 +94,27 @@ impl Rule {
         }
     }
 
+    /// Why it cannot be evaluated although every fact that it reads is known.
+    pub fn fault(&self, question: &Question) -> Option<String> {
+        let known = |fact: &String| matches!(facts::read(question, fact), Fact::Known(_));
+        match self.ask(question) {
+            Verdict::Error(why) if self.facts.iter().all(known) => Some(why),
+            Verdict::Yes | Verdict::No | Verdict::NotApplicable(_) | Verdict::Error(_) => None,
+        }
+    }
+
     fn failed(&self, question: &Question, error: &ExecutionError) -> Verdict {
         let mut not_applicable = None;
         for fact in &self.facts {
             match facts::read(question, fact) {
                 Fact::Unknown(why) => return Verdict::Error(format!("{fact} is unknown: {why}")),
                 Fact::NotApplicable => not_applicable = not_applicable.or(Some(fact)),
+                Fact::Known(facts::Value::Text(text)) if text.len() > MAX_TEXT => {
+                    return Verdict::Error(format!("{fact} is longer than {MAX_TEXT} bytes"));
+                }
+                Fact::Known(facts::Value::Labels(labels)) if !fits(labels) => {
+                    return Verdict::Error(format!("{fact} is too large to be looked at"));
+                }
                 Fact::Known(_) => {}
             }
         }
@@ -121,7 +137,9 @@ fn value_text(question: &Question, fact: &str) -> String {
         Fact::Known(facts::Value::Text(text)) => {
             format!("{fact} = '{}'", text.chars().take(80).collect::<String>().escape_debug())
         }
+        Fact::Known(facts::Value::Share(share)) => format!("{fact} = {}", f64::from(share) / 1000.0),
         Fact::Known(facts::Value::Time(at)) => format!("{fact} = {at}"),
+        Fact::Known(facts::Value::Span(span)) => format!("{fact} = {span:#}"),
         Fact::Known(facts::Value::Labels(labels)) => format!("{fact} = {} entries", labels.len()),
         Fact::Unknown(why) => format!("{fact} is unknown: {why}"),
         Fact::NotApplicable => format!("{fact} does not apply"),
@@ -156,12 +174,16 @@ impl VariableResolver for Facts<'_> {
         if let Some((map, key)) = name.split_once(KEY) {
             // A label that is not there is the empty text, as in Alertmanager's matchers.
             let value = self.labels(map)?.get(key).map_or("", String::as_str);
+            if value.len() > MAX_TEXT {
+                return None;
+            }
             return Some(CowVal::owned(CelString::from(value)));
         }
         if let Some((map, key)) = name.split_once(HAS) {
             return Some(CowVal::owned(CelBool::from(self.labels(map)?.contains_key(key))));
         }
         match facts::read(self.0, name) {
+            Fact::Known(facts::Value::Text(text)) if text.len() > MAX_TEXT => None,
             Fact::Known(facts::Value::Bool(b)) => Some(CowVal::owned(CelBool::from(b))),
             Fact::Known(facts::Value::Int(n)) => Some(CowVal::owned(CelInt::from(n))),
             Fact::Known(facts::Value::Text(std::borrow::Cow::Borrowed(text))) => {
@@ -169,7 +191,11 @@ impl VariableResolver for Facts<'_> {
             }
             Fact::Known(facts::Value::Text(std::borrow::Cow::Owned(text))) => owned(Value::from(text)),
             Fact::Known(facts::Value::Labels(labels)) => owned(map_value(labels)?),
-            Fact::Known(facts::Value::Time(at)) => owned(time_value(&at.to_string())?),
+            Fact::Known(facts::Value::Share(share)) => owned(Value::Float(f64::from(share) / 1000.0)),
+            Fact::Known(facts::Value::Time(at)) => owned(made_by_cel(&TIMESTAMP, &at.to_string())?),
+            Fact::Known(facts::Value::Span(span)) => {
+                owned(made_by_cel(&DURATION, &format!("{}s", span.as_secs()))?)
+            }
             Fact::Unknown(_) | Fact::NotApplicable => None,
         }
     }
@@ -188,17 +214,21 @@ fn owned<'b>(value: Value) -> Option<CowVal<'b, 'b>> {
     value.try_into().ok().map(CowVal::Owned)
 }
 
+fn fits(labels: &Labels) -> bool {
+    labels.len() <= MAX_ITEMS && labels.iter().all(|(key, value)| key.len().max(value.len()) <= MAX_TEXT)
+}
+
 /// A map that is too large is no value at all: an expression over half of it would be a wrong answer.
 fn map_value(labels: &Labels) -> Option<Value> {
-    if labels.len() > MAX_ITEMS {
+    if !fits(labels) {
         return None;
     }
     Some(labels.iter().map(|(k, v)| (k.clone(), Value::from(v.as_str()))).collect::<HashMap<_, _>>().into())
 }
 
-/// CEL's own time type is another crate's: let CEL make it.
-fn time_value(text: &str) -> Option<Value> {
+/// CEL's own types of time are another crate's: let CEL make them.
+fn made_by_cel(program: &LazyLock<Option<Program>>, text: &str) -> Option<Value> {
     let mut context = Context::with_env(ENV.clone());
     context.add_variable_from_value("text", text);
-    TIMESTAMP.as_ref()?.execute(&context).ok()
+    program.as_ref()?.execute(&context).ok()
 }

@@ -21,6 +21,15 @@ pub(super) const TEXT: Ty = Ty::Fact(Type::Text);
 const TIME: Ty = Ty::Fact(Type::Time);
 
 impl Ty {
+    /// The type of a fact, where the language has a word of its own for it.
+    pub fn of(fact: Type) -> Self {
+        match fact {
+            Type::Share => Self::Float,
+            Type::Span => Self::Duration,
+            Type::Bool | Type::Int | Type::Text | Type::Labels | Type::Time => Self::Fact(fact),
+        }
+    }
+
     pub fn name(&self) -> &'static str {
         match self {
             Self::Fact(Type::Bool) => "true or false",
@@ -28,8 +37,8 @@ impl Ty {
             Self::Fact(Type::Text) => "text",
             Self::Fact(Type::Labels) => "a map",
             Self::Fact(Type::Time) => "a time",
-            Self::Float => "a fraction",
-            Self::Duration => "a duration",
+            Self::Float | Self::Fact(Type::Share) => "a fraction",
+            Self::Duration | Self::Fact(Type::Span) => "a duration",
             Self::List(_) => "a list",
             Self::Any => "something unknown",
         }

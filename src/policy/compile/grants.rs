@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 
 use super::super::raw::Node;
 use super::super::reader::{Fields, Reader};
-use super::super::set::{Blast, Grant, Limit, Per};
+use super::super::set::{Blast, Grant, Limit, Override, Per};
 use super::rules::settled_rule;
 use super::{Gathered, Spec, mode};
 use crate::domain::action::{ActionKind, Reversibility};
@@ -16,7 +16,7 @@ const STABILISE: SignedDuration = SignedDuration::from_mins(2);
 /// What a person on call needs to see a message and look, twice over.
 const CONFIRM: SignedDuration = SignedDuration::from_mins(30);
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 16] = [
     "id",
     "description",
     "alerts",
@@ -31,8 +31,10 @@ const KNOWN: [&str; 14] = [
     "verify",
     "confirm",
     "playbook",
+    "expires",
+    "override",
 ];
-const LATER: [&str; 5] = ["expires", "target", "offer", "override", "metrics"];
+const LATER: [&str; 3] = ["target", "offer", "metrics"];
 
 /// Reads `grants`.
 pub(super) fn grants(all: &mut Gathered, reader: &mut Reader<'_>, spec: &Spec<'_>) {
@@ -46,31 +48,40 @@ fn grant(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node, shadow: bool)
     let description = fields.get("description").and_then(|node| reader.text(node)).unwrap_or_default();
     let alerts = filled(reader, &fields, "alerts", Reader::matchers);
     let when = match fields.get("when") {
-        Some(node) => settled_rule(reader, node).map(Some),
+        Some(node) => settled_rule(reader, node).map(|rule| Some((node, rule))),
         None => Some(None),
     };
     let actions = filled(reader, &fields, "actions", action);
     let environments = all.environments(reader, fields.get("environments"));
-    let level = fields.need(reader, "level").and_then(|node| reader.level(node));
+    let level = fields.need(reader, "level").and_then(|node| Some((node, reader.level(node)?)));
     let act_from = fields.get("actFrom").and_then(|node| reader.level(node));
     let shadow = fields.get("mode").and_then(|node| mode(reader, node)).unwrap_or(false) || shadow;
     let limits = fields.get("limits").map(|node| limits(reader, node)).unwrap_or_default();
     let blast = fields.get("blastRadius").and_then(|node| blast(reader, node)).unwrap_or_default();
     let verify = fields.need(reader, "verify").and_then(|node| verify(reader, node, &actions));
     let confirm = fields.need(reader, "confirm").and_then(|node| confirm(all, reader, node, &actions));
+    let within = verify.as_ref().map(|verify| verify.within);
+    let expires = fields.get("expires").and_then(|node| expires(reader, node, &actions, within));
+    let lifted = fields.get("override").and_then(|node| lifted(reader, node, level.map(|(_, level)| level)));
     let playbook = fields.get("playbook").and_then(|node| reader.boolean(node)).unwrap_or(false);
     let (node, id) = id?;
     let origin = all.claim(reader, "grant", &id, node);
-    let (level, verify, confirm) = (level?, verify?, confirm?);
-    if level == Level::Autonomous && verify.on_failure != OnFailure::Revert && has_undo(&actions) {
-        let help = "add `onFailure: revert` to `verify`".to_owned();
+    let ((level_node, level), verify, confirm, when) = (level?, verify?, confirm?, when?);
+    all.place(reader, "grant level", &id, level_node);
+    if let Some((node, _)) = &when {
+        all.place(reader, "grant when", &id, node);
+    }
+    let undoes_any = actions.iter().any(|action| has_undo(&[*action]));
+    if level == Level::Autonomous && verify.on_failure != OnFailure::Revert && undoes_any {
+        let help = "add `onFailure: revert` to `verify`; actions without an undo need a grant of their own"
+            .to_owned();
         reader.wrong(node.at, format!("grant `{id}` is at level 5 without an automatic revert"), Some(help));
     }
     Some(Grant {
         id: GrantId::new(id),
         description,
         alerts,
-        when: when?,
+        when: when.map(|(_, rule)| rule),
         actions,
         environments,
         level,
@@ -81,8 +92,8 @@ fn grant(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node, shadow: bool)
         verify,
         confirm,
         playbook,
-        expires: None,
-        lifted: None,
+        expires,
+        lifted,
         origin,
     })
 }
@@ -102,7 +113,8 @@ fn filled<'f, T>(
     reader.list(Some(node), |reader, node| item(reader, node))
 }
 
-fn action(reader: &mut Reader<'_>, node: &Node) -> Option<ActionKind> {
+/// An action of the catalogue.
+pub(super) fn action(reader: &mut Reader<'_>, node: &Node) -> Option<ActionKind> {
     let words: Vec<(&str, ActionKind)> = ActionKind::ALL.iter().map(|kind| (kind.name(), *kind)).collect();
     reader.word(node, "an action", &words)
 }
@@ -126,6 +138,43 @@ fn refuse_revert(reader: &mut Reader<'_>, node: &Node, actions: &[ActionKind]) {
             Some(help),
         );
     }
+}
+
+/// How long a temporary measure stays. It must be judged before it is put back, and what stays for more
+/// than a month is no longer temporary.
+fn expires(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    actions: &[ActionKind],
+    within: Option<SignedDuration>,
+) -> Option<SignedDuration> {
+    refuse_revert(reader, node, actions);
+    let longest = SignedDuration::from_hours(30 * 24);
+    let expires = reader.duration_in(node, SignedDuration::from_mins(1)..=longest)?;
+    if within.is_some_and(|within| expires <= within) {
+        let help = "it would be put back before `verify.within` is over".to_owned();
+        reader.wrong(node.at, "`expires` is not longer than the verification", Some(help));
+    }
+    Some(expires)
+}
+
+/// A person's word that lifts the earned level for a while.
+fn lifted(reader: &mut Reader<'_>, node: &Node, granted: Option<Level>) -> Option<Override> {
+    let fields = reader.fields(node, "an override", &["level", "by", "reason", "until"], &[])?;
+    let level = fields.need(reader, "level").and_then(|node| Some((node, reader.level(node)?)));
+    let by = fields.need(reader, "by").and_then(|node| reader.text(node));
+    let reason = fields.need(reader, "reason").and_then(|node| reader.text(node));
+    let until = fields.need(reader, "until").and_then(|node| reader.moment(node));
+    let (node, level) = level?;
+    let help = |text: &str| Some(text.to_owned());
+    if granted.is_some_and(|granted| level > granted) {
+        let help = help("it lifts what is earned, never what is granted");
+        reader.wrong(node.at, "this override is above the grant's own level", help);
+    } else if level <= Level::InTheLoop {
+        let help = help("level 2 needs no earning");
+        reader.wrong(node.at, "this override lifts nothing", help);
+    }
+    Some(Override { level, by: by?, reason: reason?, until: until? })
 }
 
 fn limits(reader: &mut Reader<'_>, node: &Node) -> Vec<Limit> {

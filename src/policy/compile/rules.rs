@@ -1,11 +1,13 @@
-//! Everything that is not a grant: environments, guards, freezes, advice and brakes.
+//! Everything that is neither grant, freeze nor brake: environments, ceilings, guards and advice.
 
-use super::super::brakes::{Brakes, Global};
+use std::sync::Arc;
+
 use super::super::cel::Rule;
 use super::super::raw::Node;
 use super::super::reader::{Fields, Reader};
-use super::super::set::{Advice, Environment, Freeze, Guard};
-use super::{Gathered, Spec};
+use super::super::set::{Advice, Ceiling, Environment, Guard, Offer};
+use super::grants::action;
+use super::{Gathered, Spec, origin};
 use crate::domain::decision::{Level, Outcome};
 
 /// Reads `environments`.
@@ -18,23 +20,42 @@ fn environment(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node) -> Opti
     let fields =
         reader.fields(node, "an environment", &["name", "when", "maxLevel", "ladder"], &["override"])?;
     let named = name(reader, &fields, "name");
-    let when = fields.need(reader, "when").and_then(|node| settled_rule(reader, node));
+    let when = fields.need(reader, "when").and_then(|node| Some((node, settled_rule(reader, node)?)));
     let max_level = fields.need(reader, "maxLevel").and_then(|node| reader.level(node));
     let ladder = [("strict", true), ("off", false)];
     let strict = fields.get("ladder").map_or(Some(true), |node| reader.word(node, "a ladder", &ladder));
     let (name, node) = named?;
     let origin = all.claim(reader, "environment", &name, node);
-    let environment = Environment { name, when: when?, max_level: max_level?, strict: strict?, origin };
+    let (node, when) = when?;
+    all.place(reader, "environment when", &name, node);
+    let environment = Environment { name, when, max_level: max_level?, strict: strict?, origin };
     if environment.strict && environment.max_level > Level::InTheLoop {
         all.notes.push(format!(
-            "{}: environment `{}` has the strict ladder: until track records are kept, everything there is capped at level 2",
+            "{}: environment `{}` has the strict ladder: a grant begins at level 2 there and earns more (`docs/track-records.md`)",
             environment.origin, environment.name
         ));
     }
     Some(environment)
 }
 
-fn name<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, key: &str) -> Option<(String, &'n Node)> {
+/// Reads `ceilings`.
+pub(super) fn ceilings(all: &mut Gathered, reader: &mut Reader<'_>, spec: &Spec<'_>) {
+    let read = reader.list(spec.fields.get("ceilings"), |reader, node| {
+        let fields = reader.fields(node, "a ceiling", &["environments", "actions", "maxLevel"], &[])?;
+        let environments = all.environments(reader, fields.get("environments"));
+        let actions = reader.list(fields.get("actions"), action);
+        let max_level = fields.need(reader, "maxLevel").and_then(|node| reader.level(node))?;
+        Some(Ceiling { environments, actions, max_level, origin: origin(reader, node) })
+    });
+    all.ceilings.extend(read);
+}
+
+/// The name under this key.
+pub(super) fn name<'n>(
+    reader: &mut Reader<'_>,
+    fields: &Fields<'n>,
+    key: &str,
+) -> Option<(String, &'n Node)> {
     let node = fields.need(reader, key)?;
     reader.name(node).map(|name| (name, node))
 }
@@ -57,52 +78,24 @@ pub(super) fn guards(all: &mut Gathered, reader: &mut Reader<'_>, spec: &Spec<'_
 }
 
 fn guard(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node) -> Option<Guard> {
-    let known = ["id", "when", "maxLevel", "deny", "message", "approval"];
-    let fields = reader.fields(node, "a guard", &known, &["offer", "target"])?;
+    let known = ["id", "when", "maxLevel", "deny", "message", "approval", "offer"];
+    let fields = reader.fields(node, "a guard", &known, &["target"])?;
     let named = name(reader, &fields, "id");
-    let when = fields.need(reader, "when").and_then(|node| reader.rule(node));
+    let when = fields.need(reader, "when").and_then(|node| Some((node, reader.rule(node)?)));
     let max_level = fields.get("maxLevel").and_then(|node| reader.level(node));
     let deny = fields.get("deny").and_then(|node| reader.boolean(node)).unwrap_or(false);
     let message = fields.get("message").and_then(|node| reader.text(node));
     let approval = fields.get("approval").and_then(|node| all.approval(reader, node));
+    let offer = fields.get("offer").and_then(|node| reader.word(node, "what a guard can offer", &Offer::ALL));
     if !deny && fields.get("maxLevel").is_none() && fields.get("approval").is_none() {
         let help = "give it `maxLevel`, `deny: true` or `approval`".to_owned();
         reader.wrong(node.at, "this guard changes nothing", Some(help));
     }
     let (id, node) = named?;
     let origin = all.claim(reader, "guard", &id, node);
-    Some(Guard { id, when: when?, max_level, deny, message, approval, origin })
-}
-
-/// Reads `freezes`.
-pub(super) fn freezes(all: &mut Gathered, reader: &mut Reader<'_>, spec: &Spec<'_>) {
-    let read = reader.list(spec.fields.get("freezes"), |reader, node| freeze(all, reader, node));
-    all.freezes.extend(read);
-}
-
-fn freeze(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node) -> Option<Freeze> {
-    let known = ["name", "from", "to", "environments", "when", "maxLevel"];
-    let fields = reader.fields(node, "a freeze", &known, &["cron", "for", "timezone", "ics"])?;
-    let named = name(reader, &fields, "name");
-    let from = fields.need(reader, "from").and_then(|node| reader.moment(node));
-    let to = fields.need(reader, "to").and_then(|node| Some((node, reader.moment(node)?)));
-    let environments = all.environments(reader, fields.get("environments"));
-    let when = match fields.get("when") {
-        Some(node) => Some(reader.rule(node)?),
-        None => None,
-    };
-    let max_level = fields.need(reader, "maxLevel").and_then(|node| reader.level(node));
-    let (name, node) = named?;
-    let origin = all.claim(reader, "freeze", &name, node);
-    let (from, (at, to)) = (from?, to?);
-    if to <= from {
-        reader.wrong(
-            at.at,
-            format!("freeze `{name}` ends before it starts"),
-            Some(format!("it starts at {from}")),
-        );
-    }
-    Some(Freeze { name, from, to, environments, when, max_level: max_level?, origin })
+    let (node, when) = when?;
+    all.place(reader, "guard when", &id, node);
+    Some(Guard { id, when, max_level, deny, message, approval, offer, origin })
 }
 
 /// Reads `advice`.
@@ -117,26 +110,7 @@ pub(super) fn advice(all: &mut Gathered, reader: &mut Reader<'_>, spec: &Spec<'_
             reader.word(node, "an outcome of advice", &words)
         });
         let look = reader.list(fields.get("look"), Reader::text);
-        Some(Advice { alerts, outcome: outcome?, look })
+        Some(Advice { alerts, outcome: outcome?, look, home: Arc::clone(&reader.home) })
     });
     all.advice.extend(read);
-}
-
-/// Reads `brakes`.
-pub(super) fn brakes(all: &mut Gathered, reader: &mut Reader<'_>, spec: &Spec<'_>) {
-    let later = ["storm", "breaker", "blind", "trust", "target"];
-    let Some(node) = spec.fields.get("brakes") else { return };
-    let Some(fields) = reader.fields(node, "brakes", &["global"], &later) else { return };
-    let Some(node) = fields.get("global") else { return };
-    let known = ["maxInFlight", "maxActions", "window"];
-    let Some(global) = reader.fields(node, "the global brake", &known, &["ramp"]) else { return };
-    all.claim(reader, "brake", "global", node);
-    let standard = Global::default();
-    let count =
-        |reader: &mut Reader<'_>, key: &str| global.get(key).and_then(|node| reader.count(node, 1..=1000));
-    let max_in_flight = count(reader, "maxInFlight").unwrap_or(standard.max_in_flight);
-    let max_actions = count(reader, "maxActions").unwrap_or(standard.max_actions);
-    let window = global.get("window").and_then(|node| reader.duration(node)).unwrap_or(standard.window);
-    let global = Global { max_in_flight, max_actions, window, ..standard };
-    all.brakes = Some(Brakes { global, ..Brakes::default() });
 }

@@ -1,22 +1,21 @@
 //! A golden input's YAML as the question that it asks.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::facts;
-use super::super::limits;
 use super::super::raw::{Node, Pos, Yaml};
 use super::super::reader::{Fields, Reader};
-use super::super::set::{Per, PolicySet};
+use super::super::set::PolicySet;
+use super::past::history;
 use crate::domain::action::{Action, Risk};
 use crate::domain::alert::{Labels, Severity};
 use crate::domain::decision::{
-    AlertFacts, Asked, ClusterFacts, Fact, FindingFacts, HistoryFacts, OwnerFacts, Question, TargetFacts,
+    AlertFacts, Asked, ClusterFacts, Fact, FindingFacts, Heartbeat, HistoryFacts, IncidentFacts, OwnerFacts,
+    Question, TargetFacts,
 };
 use crate::domain::finding::{Cause, Certainty};
 use crate::domain::ids::{Cluster, IncidentId};
-use crate::domain::plan::{BlastRadius, Direction, Plan, Preconditions, Undo};
+use crate::domain::plan::{BlastRadius, Direction, FieldChange, Plan, Preconditions, Undo};
 use crate::domain::target::{Kind, Named, Object, RootOwner};
 
 /// Reads the sections of a golden input one by one.
@@ -42,7 +41,7 @@ const SECTIONS: [&str; 14] = [
     "plan",
 ];
 
-pub(super) fn question(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<Question> {
+pub(in super::super) fn question(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<Question> {
     let mut known = SECTIONS.to_vec();
     known.push("now");
     let root = reader.fields(node, "a golden input", &known, &["approval", "undoes"])?;
@@ -56,6 +55,7 @@ pub(super) fn question(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) ->
     let action = super::action::action(golden.reader, action, &target.object)?;
     let alert = root.need(golden.reader, "alert")?;
     let alert = golden.alert(alert)?;
+    let incident_facts = golden.incident(root.get("incident"), alert.severity)?;
     let finding = root.need(golden.reader, "finding")?;
     let finding = golden.finding(finding)?;
     let asked = [("candidate", Asked::Candidate), ("plan", Asked::Plan), ("write", Asked::Write)];
@@ -64,7 +64,7 @@ pub(super) fn question(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) ->
         None => Asked::Candidate,
     };
     let chosen_by_model = golden.boolean(root.get("chosen_by_model"), true);
-    let cluster = golden.cluster(root.get("cluster"))?;
+    let cluster = golden.cluster(root.get("cluster"), &alert)?;
     let plan = match root.get("plan") {
         Some(node) => Some(golden.plan(node, &action, &owner)?),
         None => None,
@@ -76,12 +76,14 @@ pub(super) fn question(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) ->
         plan,
         chosen_by_model,
         alert,
+        incident_facts,
         finding,
         target,
         owner,
         history: HistoryFacts::default(),
         cluster,
         approval: None,
+        people: std::collections::BTreeMap::new(),
         undoes: None,
         now,
     };
@@ -178,6 +180,8 @@ impl<'f> Golden<'_, 'f> {
             "hpa",
             "minutes_since_rollout",
             "changed_by_person_minutes",
+            "budget",
+            "migration",
         ];
         let fields = self.reader.fields(node, "owner", &known, &[])?;
         let mut text = |key: &str| fields.need(self.reader, key).and_then(|node| self.reader.text(node));
@@ -204,14 +208,15 @@ impl<'f> Golden<'_, 'f> {
             hpa: self.flag(&fields, "hpa"),
             minutes_since_rollout: self.minutes(&fields, "minutes_since_rollout"),
             changed_by_person_minutes: self.minutes(&fields, "changed_by_person_minutes"),
+            budget: self.count(&fields, "budget"),
+            migration: self.flag(&fields, "migration"),
         })
     }
 
     fn alert(&mut self, node: &Node) -> Option<AlertFacts> {
         let fields =
             self.reader.fields(node, "alert", &["labels", "severity", "age_minutes", "flaps"], &[])?;
-        let severities = [Severity::Info, Severity::Warning, Severity::Critical];
-        let words = severities.map(|severity| (facts::severity(severity), severity));
+        let words = facts::SEVERITIES.map(|severity| (facts::severity(severity), severity));
         let severity = match fields.get("severity") {
             Some(node) => self.reader.word(node, "a severity", &words)?,
             None => Severity::Warning,
@@ -227,7 +232,7 @@ impl<'f> Golden<'_, 'f> {
     }
 
     fn finding(&mut self, node: &Node) -> Option<FindingFacts> {
-        let fields = self.reader.fields(node, "finding", &["cause", "certainty"], &[])?;
+        let fields = self.reader.fields(node, "finding", &["cause", "certainty", "services"], &[])?;
         let causes = Cause::NAMES.map(|name| (name, name));
         let words = [
             ("possible", Certainty::Possible),
@@ -237,23 +242,102 @@ impl<'f> Golden<'_, 'f> {
         let cause = fields.need(self.reader, "cause")?;
         let cause = self.reader.word(cause, "a cause", &causes)?.to_owned();
         let certainty = fields.need(self.reader, "certainty")?;
-        Some(FindingFacts { cause, certainty: self.reader.word(certainty, "a certainty", &words)? })
+        let certainty = self.reader.word(certainty, "a certainty", &words)?;
+        let services = match fields.get("services") {
+            Some(_) => self.count(&fields, "services"),
+            None => Fact::Known(1),
+        };
+        Some(FindingFacts { cause, certainty, services })
     }
 
-    fn cluster(&mut self, node: Option<&Node>) -> Option<ClusterFacts> {
+    /// What no tool is connected for does not apply, unless the input says otherwise.
+    fn incident(&mut self, node: Option<&Node>, severity: Severity) -> Option<IncidentFacts> {
         let nothing = Node { at: Pos::default(), value: Yaml::Map(Vec::new()) };
-        let known = ["firing_groups", "actions_in_flight", "holds", "strange_intents"];
+        let node = node.unwrap_or(&nothing);
+        let fields = self.reader.fields(node, "incident", &["acknowledged_elsewhere", "severity"], &[])?;
+        let words = facts::SEVERITIES.map(|severity| (facts::severity(severity), severity));
+        Some(IncidentFacts {
+            acknowledged_elsewhere: self.unconnected(&fields, "acknowledged_elsewhere"),
+            severity: match fields.get("severity") {
+                None => Fact::Known(severity),
+                node => self.fact(node, |reader, node| reader.word(node, "a severity", &words)),
+            },
+        })
+    }
+
+    /// A fact that needs something connected; left out, nothing is.
+    fn unconnected(&mut self, fields: &Fields<'_>, key: &str) -> Fact<bool> {
+        match fields.get(key) {
+            None => Fact::NotApplicable,
+            Some(_) => self.flag(fields, key),
+        }
+    }
+
+    fn cluster(&mut self, node: Option<&Node>, alert: &AlertFacts) -> Option<ClusterFacts> {
+        let nothing = Node { at: Pos::default(), value: Yaml::Map(Vec::new()) };
+        let known = [
+            "firing_groups",
+            "unhealthy_fraction",
+            "actions_in_flight",
+            "major_incident",
+            "firing",
+            "storm_minutes_ago",
+            "heartbeat",
+            "holds",
+            "strange_intents",
+        ];
         let fields = self.reader.fields(node.unwrap_or(&nothing), "cluster", &known, &[])?;
+        let own = alert.labels.get("alertname").cloned();
+        let storm = fields.get("storm_minutes_ago").map(|node| self.ago(Some(node)));
         Some(ClusterFacts {
-            firing_groups: self.count(&fields, "firing_groups"),
+            // no list of alerts is connected unless the input says what it shows
+            firing_groups: match fields.get("firing_groups") {
+                None => Fact::NotApplicable,
+                Some(_) => self.count(&fields, "firing_groups"),
+            },
+            unhealthy_permille: match fields.get("unhealthy_fraction") {
+                None => Fact::NotApplicable,
+                node => self.fact(node, permille),
+            },
             actions_in_flight: self.number(fields.get("actions_in_flight"), 0),
+            major_incident: self.unconnected(&fields, "major_incident"),
+            firing: match fields.get("firing") {
+                None => Fact::Known(own.into_iter().collect()),
+                node => self.fact(node, |reader, node| {
+                    Some(reader.list(Some(node), Reader::text).into_iter().collect())
+                }),
+            },
+            last_storm: storm,
+            heartbeat: self.heartbeat(fields.get("heartbeat"))?,
             holds: self.reader.list(fields.get("holds"), Reader::text),
             strange_intents: self.boolean(fields.get("strange_intents"), false),
         })
     }
 
+    /// The alert that always fires; left out, it was never seen.
+    fn heartbeat(&mut self, node: Option<&Node>) -> Option<Fact<Heartbeat>> {
+        let Some(node) = node else { return Some(Fact::NotApplicable) };
+        if !matches!(node.value, Yaml::Map(_)) {
+            return Some(self.fact(Some(node), |reader, node| {
+                reader.fields(node, "heartbeat", &[], &[]);
+                None
+            }));
+        }
+        let fields = self.reader.fields(node, "heartbeat", &["alert", "minutes_ago"], &[])?;
+        let alert = fields.need(self.reader, "alert").and_then(|node| self.reader.text(node))?;
+        let last_seen = self.ago(fields.get("minutes_ago"));
+        Some(Fact::Known(Heartbeat { alert, last_seen }))
+    }
+
+    /// So many minutes before now.
+    fn ago(&mut self, node: Option<&Node>) -> Timestamp {
+        let span = SignedDuration::from_mins(self.number(node, 0).into());
+        self.now.checked_sub(span).unwrap_or(self.now)
+    }
+
     fn plan(&mut self, node: &Node, action: &Action, owner: &OwnerFacts) -> Option<Plan> {
-        let known = ["unavailable_after", "replica_delta", "budget_allows", "risk", "made_minutes_ago"];
+        let known =
+            ["unavailable_after", "replica_delta", "diff_size", "budget_allows", "risk", "made_minutes_ago"];
         let fields = self.reader.fields(node, "plan", &known, &[])?;
         let risks = [Risk::Low, Risk::Medium, Risk::High];
         let words = risks.map(|risk| (facts::risk_name(risk), risk));
@@ -274,7 +358,7 @@ impl<'f> Golden<'_, 'f> {
             direction: Direction::Forward,
             owner: owner.owner.clone(),
             preconditions: Preconditions { uid: action.target().uid.clone(), generation: Some(1) },
-            changes: Vec::new(),
+            changes: (0..self.number(fields.get("diff_size"), 0).min(1_000)).map(change).collect(),
             blast: BlastRadius {
                 desired: owner.replicas.known().copied().unwrap_or(1),
                 ready: owner.ready.known().copied().unwrap_or_default(),
@@ -299,41 +383,25 @@ fn labels(reader: &mut Reader<'_>, node: &Node) -> Option<Labels> {
     Some(labels)
 }
 
-/// Counts become moments a minute ago, one second apart, under the keys of every grant that lists the
-/// action.
-fn history(
-    reader: &mut Reader<'_>,
-    set: &PolicySet,
-    question: &Question,
-    node: Option<&Node>,
-) -> Option<HistoryFacts> {
-    let known = ["per_target", "per_grant", "per_namespace", "per_cluster", "global", "locked"];
-    let mut taken = BTreeMap::new();
-    let Some(node) = node else { return Some(HistoryFacts { taken }) };
-    let fields = reader.fields(node, "history", &known, &[])?;
-    let moments = |count: u32| -> Vec<Timestamp> {
-        (0..count)
-            .filter_map(|i| question.now.checked_sub(SignedDuration::from_secs(60 + i64::from(i))).ok())
-            .collect()
-    };
-    let mut count = |key: &str| fields.get(key).and_then(|node| reader.count(node, 0..=10_000));
-    let kinds = [
-        ("per_target", Per::Target),
-        ("per_grant", Per::Grant),
-        ("per_namespace", Per::Namespace),
-        ("per_cluster", Per::Cluster),
-    ];
-    for (name, per) in kinds {
-        let Some(n) = count(name) else { continue };
-        for grant in set.grants.iter().filter(|grant| grant.actions.contains(&question.action.kind())) {
-            taken.insert(limits::key(per, grant, question), moments(n));
+/// The nth of so many changes.
+fn change(n: u32) -> FieldChange {
+    FieldChange { path: format!("/spec/golden/{n}"), from: None, to: Some(n.to_string()) }
+}
+
+/// A fraction in thousandths.
+fn permille(reader: &mut Reader<'_>, node: &Node) -> Option<u32> {
+    let found = match node.value {
+        Yaml::Int(0) => Some(0),
+        Yaml::Int(1) => Some(1000),
+        Yaml::Float(share) if (0.0..=1.0).contains(&share) => {
+            // the nearest whole number; the range makes it fit
+            (0..=1000).find(|n| (share * 1000.0 - f64::from(*n)).abs() <= 0.5)
         }
+        _ => None,
+    };
+    if found.is_none() {
+        let help = Some("a fraction from 0 to 1".to_owned());
+        reader.wrong(node.at, "expected a fraction", help);
     }
-    if let Some(n) = count("global") {
-        taken.insert("global".to_owned(), moments(n));
-    }
-    if fields.get("locked").and_then(|node| reader.boolean(node)).unwrap_or(false) {
-        taken.insert(limits::lock(question).key, moments(1));
-    }
-    Some(HistoryFacts { taken })
+    found
 }

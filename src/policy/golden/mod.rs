@@ -2,17 +2,18 @@
 //! policy's tests expect of it. Runs at load.
 
 mod action;
-mod input;
+pub(super) mod input;
+mod past;
 
 use super::cel::Rule;
-use super::compile::Test;
+use super::compile::{Test, origin};
 use super::decide::{conclude, decide};
 use super::explain::explain;
 use super::judge::{Place, judge_at};
-use super::problem::{Problem, meant};
+use super::problem::{Problem, Section, meant};
 use super::raw::{Key, Node, Yaml};
-use super::reader::Reader;
-use super::set::{Environment, Origin, PolicySet};
+use super::reader::{Fields, Reader};
+use super::set::{Environment, PolicySet};
 use crate::domain::decision::{Decision, Level, Outcome, Question};
 use input::question;
 
@@ -24,7 +25,7 @@ pub fn example(set: &PolicySet, name: &str, changes: &[(&str, &str)]) -> Result<
         let value = super::raw::parse(value).map_err(|(_, why)| why)?;
         put(&mut node, path, &value);
     }
-    let mut reader = Reader { file: name, text: "", problems: Vec::new() };
+    let mut reader = Reader::new(name, "");
     let question = question(&mut reader, set, &node);
     match (question, reader.problems.first()) {
         (Some(question), None) => Ok(question),
@@ -33,7 +34,7 @@ pub fn example(set: &PolicySet, name: &str, changes: &[(&str, &str)]) -> Result<
     }
 }
 
-fn find<'s>(set: &'s PolicySet, name: &str) -> Option<&'s Node> {
+pub(super) fn find<'s>(set: &'s PolicySet, name: &str) -> Option<&'s Node> {
     let suffix = format!("/{name}");
     set.examples.iter().find(|(n, _)| n == name || n.ends_with(&suffix)).map(|(_, node)| node)
 }
@@ -46,38 +47,16 @@ pub(super) fn stands_alone(test: &Test) -> bool {
 
 /// Runs one test; what is wrong with it, or with the set.
 pub(super) fn run(set: &PolicySet, test: &Test) -> Vec<Problem> {
-    let mut reader = Reader { file: &test.file, text: &test.text, problems: Vec::new() };
-    let _ = check(&mut reader, set, &test.node);
+    let mut reader = Reader::new(&test.file, &test.text);
+    reader.section = Section::Golden;
+    let _ = check(&mut reader, test.own.as_deref().unwrap_or(set), &test.node);
     reader.problems
 }
 
 fn check(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<()> {
     let fields = reader.fields(node, "a test", &["name", "given", "set", "environment", "expect"], &[])?;
     let name = fields.need(reader, "name").and_then(|node| reader.text(node));
-    let given = fields.need(reader, "given")?;
-    let mut input = if matches!(given.value, Yaml::Map(_)) {
-        given.clone()
-    } else {
-        let name = reader.text(given)?;
-        let found = find(set, &name).cloned();
-        if found.is_none() {
-            let known: Vec<&str> = set.examples().collect();
-            reader.wrong(given.at, format!("there is no example `{name}`"), Some(meant(&name, &known)));
-        }
-        found?
-    };
-    if let Some(changes) = fields.get("set").and_then(|node| reader.map(node, "set")) {
-        for (path, value) in changes.entries() {
-            put(&mut input, &path.text, value);
-        }
-    }
-    // Problems of an example are shown where the test names it: the file at hand is the test's.
-    let mut inner = Reader { file: reader.file, text: reader.text, problems: Vec::new() };
-    let asked = question(&mut inner, set, &input);
-    for problem in inner.problems {
-        reader.wrong(given.at, format!("the golden input: {}", problem.message), problem.help);
-    }
-    let asked = asked?;
+    let asked = asked(reader, set, &fields)?;
     let assumed = match fields.get("environment") {
         Some(node) => Some(assumed(reader, node)?),
         None => None,
@@ -105,13 +84,54 @@ fn assumed(reader: &mut Reader<'_>, node: &Node) -> Option<Environment> {
     let named = fields.get("name").map_or(Some("assumed".to_owned()), |node| reader.name(node));
     let max_level = fields.need(reader, "maxLevel").and_then(|node| reader.level(node))?;
     let when = Rule::compile("true").ok()?;
-    let origin = Origin { file: reader.file.into(), line: node.at.line };
+    let origin = origin(reader, node);
     Some(Environment { name: named?, when, max_level, strict: false, origin })
+}
+
+/// What a test asks: its golden input with its changes.
+fn asked(reader: &mut Reader<'_>, set: &PolicySet, fields: &Fields<'_>) -> Option<Question> {
+    let given = fields.need(reader, "given")?;
+    let mut input = if matches!(given.value, Yaml::Map(_)) {
+        given.clone()
+    } else {
+        let name = reader.text(given)?;
+        let found = find(set, &name).cloned();
+        if found.is_none() {
+            let known: Vec<&str> = set.examples().collect();
+            reader.wrong(given.at, format!("there is no example `{name}`"), Some(meant(&name, &known)));
+        }
+        found?
+    };
+    if let Some(changes) = fields.get("set").and_then(|node| reader.map(node, "set")) {
+        for (path, value) in changes.entries() {
+            put(&mut input, &path.text, value);
+        }
+    }
+    // Problems of an example are shown where the test names it: the file at hand is the test's.
+    let mut inner = Reader::new(reader.file, reader.text);
+    let asked = question(&mut inner, set, &input);
+    for problem in inner.problems {
+        reader.wrong(given.at, format!("the golden input: {}", problem.message), problem.help);
+    }
+    asked
+}
+
+/// The question of an example, with what is wrong in it in its own file.
+pub(super) fn of_example(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<Question> {
+    reader.section = Section::Golden;
+    question(reader, set, node)
+}
+
+/// The question that a test asks, if it can be read; what is wrong with it is said when it runs.
+pub(super) fn of_test(set: &PolicySet, test: &Test) -> Option<Question> {
+    let mut reader = Reader::new(&test.file, &test.text);
+    let fields = reader.map(&test.node, "a test")?;
+    asked(&mut reader, set, &fields)
 }
 
 /// Puts a value at a dotted path, making maps on the way. A label's own dots are kept: the longest key
 /// that is there wins.
-fn put(node: &mut Node, path: &str, value: &Node) {
+pub(super) fn put(node: &mut Node, path: &str, value: &Node) {
     let at = value.at;
     if !matches!(node.value, Yaml::Map(_)) {
         node.value = Yaml::Map(Vec::new());

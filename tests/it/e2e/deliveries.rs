@@ -11,6 +11,7 @@ use belay::domain::alert::AlertStatus;
 use belay::domain::record::Record;
 use belay::http::{self, Gate, WebhookAuth};
 use belay::incident::Phase;
+use belay::intake;
 use belay::policy;
 use belay::ports::store::Store as _;
 use belay::store::{self, Fault, MemoryStore};
@@ -28,10 +29,10 @@ fn plain(name: &str, status: Option<&str>) -> serde_json::Value {
 /// The fingerprints in the stream of deliveries.
 fn fingerprints(records: &[Record]) -> BTreeSet<String> {
     let deliveries = records.iter().filter_map(|record| match record {
-        Record::Received { delivery, .. } => Some(delivery),
+        Record::Received { body } => Some(intake::parse(body).unwrap()),
         _ => None,
     });
-    deliveries.flat_map(|d| &d.alerts).map(|a| a.fingerprint.to_string()).collect()
+    deliveries.flat_map(|d| d.alerts).map(|a| a.fingerprint.to_string()).collect()
 }
 
 #[tokio::test]
@@ -129,6 +130,47 @@ async fn promise_6_a_daemon_that_stops_acknowledges_nothing_it_does_not_keep() {
     let kept: Vec<_> = reopened.load(&stream).await.unwrap().iter().map(|e| e.record.clone()).collect();
     let kept = fingerprints(&kept);
     assert!(acknowledged.is_subset(&kept), "{:?}", acknowledged.difference(&kept).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn deliveries_that_wait_share_a_step_and_a_client_that_hangs_up_harms_nobody() {
+    const MANY: usize = 200;
+    let house = House::open(Wish::by_hand()).await;
+    let url = format!("{}/api/v1/alerts/webhook", house.url);
+    let client = belay::sim::client().unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..MANY {
+        let alert = plain(&format!("Together{n}"), None);
+        let fingerprint = alert["fingerprint"].as_str().unwrap().to_owned();
+        let sent = client.post(&url).body(body(&[alert])).send();
+        tasks.spawn(async move {
+            assert_eq!(sent.await.unwrap().status(), 200);
+            fingerprint
+        });
+        // another one sends all of it and does not wait
+        let address = url.trim_start_matches("http://").split('/').next().unwrap().to_owned();
+        let hasty = body(&[plain(&format!("Hasty{n}"), None)]);
+        tasks.spawn(async move {
+            let mut stream = TcpStream::connect(&address).await.unwrap();
+            let head = format!(
+                "POST /api/v1/alerts/webhook HTTP/1.1\r\nhost: belay\r\ncontent-length: {}\r\n\r\n",
+                hasty.len()
+            );
+            stream.write_all([head, hasty].concat().as_bytes()).await.unwrap();
+            String::new()
+        });
+    }
+    let mut acknowledged: BTreeSet<String> = tasks.join_all().await.into_iter().collect();
+    acknowledged.remove("");
+    assert_eq!(acknowledged.len(), MANY);
+    let dir = house.stop().await;
+    let journal = std::fs::read_to_string(dir.path().join(store::LOG_FILE)).unwrap();
+    let steps = journal.lines().filter(|line| line.contains(r#""kind":"received""#)).count();
+    let (reopened, _) = store::open(dir.path(), &store::Options::default()).unwrap();
+    let stream = belay::domain::ids::StreamId::new("intake");
+    let kept: Vec<_> = reopened.load(&stream).await.unwrap().iter().map(|e| e.record.clone()).collect();
+    assert!(acknowledged.is_subset(&fingerprints(&kept)));
+    assert!(steps < kept.len(), "{} deliveries took {steps} steps", kept.len());
 }
 
 #[tokio::test]

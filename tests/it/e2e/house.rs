@@ -12,7 +12,7 @@ use belay::app::{Daemon, Fed, admin};
 use belay::config;
 use belay::domain::decision::Person;
 use belay::domain::ids::{IncidentId, StreamId};
-use belay::domain::message::View;
+use belay::domain::message::{Notice, View};
 use belay::domain::record::{Answer, Entry, Intent, MessageRef, Record};
 use belay::http::{self, Clicks, Gate, WebhookAuth};
 use belay::incident::{Phase, State};
@@ -37,6 +37,12 @@ pub const CLUSTER: &str = "demo";
 /// How long a test waits for anything, in real time: ten times what the slowest takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 const POLICY: &str = include_str!("../../../policies/demo/demo.yaml");
+/// Without these its guards and grants would be refused: nothing would show what they do.
+pub const EXAMPLES: [(&str, &str); 3] = [
+    ("policies/examples/hands-off.yaml", include_str!("../../../policies/examples/hands-off.yaml")),
+    ("policies/examples/oom.yaml", include_str!("../../../policies/examples/oom.yaml")),
+    ("policies/examples/saturation.yaml", include_str!("../../../policies/examples/saturation.yaml")),
+];
 
 /// How many houses live at once: their clocks run on while the machine is busy, so that more of them
 /// would see minutes pass between two of their own steps.
@@ -162,7 +168,8 @@ impl House {
         let text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
         let config = config::parse("the test's configuration", &text).unwrap();
         let people = Arc::new(People::default());
-        let policies = vec![("policies/demo/demo.yaml".to_owned(), wish.policy)];
+        let mut policies = vec![("policies/demo/demo.yaml".to_owned(), wish.policy)];
+        policies.extend(EXAMPLES.map(|(name, text)| (name.to_owned(), text.to_owned())));
         let given = Given {
             clock: Arc::clone(&clock),
             policies: policies.clone(),
@@ -421,6 +428,7 @@ async fn poll<T>(mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
 pub struct People {
     pub views: Mutex<Vec<View>>,
     pub pages: Mutex<Vec<(IncidentId, String)>>,
+    pub notices: Mutex<Vec<Notice>>,
 }
 
 impl People {
@@ -438,6 +446,11 @@ impl Messenger for People {
     async fn publish(&self, view: &View, _: Option<&MessageRef>) -> Result<MessageRef, Undelivered> {
         self.views.lock().unwrap().push(view.clone());
         Ok(MessageRef { through: "people".into(), channel: String::new(), id: view.incident.to_string() })
+    }
+
+    async fn tell(&self, notice: &Notice) -> Result<(), Undelivered> {
+        self.notices.lock().unwrap().push(notice.clone());
+        Ok(())
     }
 }
 

@@ -3,9 +3,11 @@
 #![cfg(test)]
 
 mod acts;
+mod again;
 mod clicks;
 mod deliveries;
 mod house;
 mod mind;
+mod reloads;
 mod replay;
 mod stops;

@@ -2,6 +2,7 @@
 // said so that the lints know these helpers for tests
 #![cfg(test)]
 
+mod later;
 mod paths;
 mod props;
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use belay::domain::canonical::Hash;
-use belay::domain::ids::{IntentId, StreamId};
+use belay::domain::ids::{Fingerprint, IntentId, StreamId};
 use belay::domain::record::{Entry, Intent, Record};
 use belay::incident::{Phase, State};
+use belay::intake;
 use belay::store::{self, LOG_FILE};
 
 /// The bytes of the journal now, without a line that is being written or was torn.
@@ -45,7 +46,7 @@ impl Journal {
             .map_err(|e| e.to_string())?;
         let mut streams: BTreeMap<StreamId, Vec<&Entry>> = BTreeMap::new();
         for entry in &entries {
-            if !["daemon", "intake"].contains(&entry.stream.as_str()) {
+            if !["daemon", "intake", "acts", "brakes"].contains(&entry.stream.as_str()) {
                 streams.entry(entry.stream.clone()).or_default().push(entry);
             }
         }
@@ -76,7 +77,7 @@ impl Journal {
     /// The bodies that were taken in.
     pub fn received(&self) -> Vec<Hash> {
         let body = |entry: &Entry| match &entry.record {
-            Record::Received { body, .. } => Some(*body),
+            Record::Received { body } => Some(Hash::of(body.as_bytes())),
             _ => None,
         };
         self.entries.iter().filter_map(body).collect()
@@ -86,9 +87,11 @@ impl Journal {
     /// intent has an outcome, and every alert that fired reached an incident.
     pub fn open(&self) -> Vec<String> {
         let mut open: Vec<String> = self.states().filter_map(|state| self.unfinished(state)).collect();
-        let known = |fingerprint| self.states().any(|state| state.alerts.contains_key(fingerprint));
+        let known =
+            |fingerprint: &Fingerprint| self.states().any(|state| state.alerts.contains_key(fingerprint));
         for entry in &self.entries {
-            let Record::Received { delivery, .. } = &entry.record else { continue };
+            let Record::Received { body } = &entry.record else { continue };
+            let delivery = intake::parse(body).unwrap();
             let firing = delivery.alerts.iter().filter(|alert| alert.ends_at.is_none());
             let lost =
                 firing.filter(|alert| !known(&alert.fingerprint) && !self.reopened(&alert.fingerprint));
@@ -98,7 +101,7 @@ impl Journal {
     }
 
     /// A reopened incident forgets what was resolved before.
-    fn reopened(&self, fingerprint: &belay::domain::ids::Fingerprint) -> bool {
+    fn reopened(&self, fingerprint: &Fingerprint) -> bool {
         self.entries.iter().any(|entry| match &entry.record {
             Record::Observed { alert } => alert.fingerprint == *fingerprint,
             Record::Opened(opening) => opening.alert.fingerprint == *fingerprint,

@@ -8,7 +8,10 @@ fn errors(text: &str) -> String {
 
 #[test]
 fn unknown_and_later_keys() {
-    let edits = [("  environments:", "  envrionments: []\n  scope: {}\n  environments:")];
+    let edits = [
+        ("  environments:", "  envrionments: []\n  environments:"),
+        ("expect: [workload_ready] }", "expect: [workload_ready], metrics: [] }"),
+    ];
     insta::assert_snapshot!(shown(&errors(&edited(&edits))), @r#"
     error: unknown key `envrionments` in spec
      --> policies/test.yaml:6:3
@@ -16,13 +19,15 @@ fn unknown_and_later_keys() {
     6 |   envrionments: []
       |   ^^^^^^^^^^^^
       = did you mean `environments`?
+      = see policies/README.md#files
 
-    error: `scope` is not supported yet
-     --> policies/test.yaml:7:3
-      |
-    7 |   scope: {}
-      |   ^^^^^
-      = this version does not know it, and nothing is ever ignored: leave it out
+    error: `metrics` is not supported yet
+      --> policies/test.yaml:25:56
+       |
+    25 |       verify: { within: 20m, expect: [workload_ready], metrics: [] }
+       |                                                        ^^^^^^^
+       = this version does not know it, and nothing is ever ignored: leave it out
+       = see policies/README.md#grants
 
     2 errors: the policy is not used
     "#);
@@ -45,6 +50,7 @@ fn all_errors_at_once() {
     21 |       actions: [restart_pods]
        |                 ^^^^^^^^^^^^
        = did you mean `restart_pod`?
+       = see policies/README.md#grants
 
     error: there is no environment `shpo`
       --> policies/test.yaml:22:22
@@ -52,18 +58,21 @@ fn all_errors_at_once() {
     22 |       environments: [shpo]
        |                      ^^^^
        = did you mean `shop`?
+       = see policies/README.md#grants
 
     error: expected a whole number, 1 to 5, found `7`
       --> policies/test.yaml:23:14
        |
     23 |       level: 7
        |              ^
+       = see policies/README.md#grants
 
     error: expected a duration like `90s`, `15m` or `1h30m`, found `20`
       --> policies/test.yaml:24:25
        |
     24 |       verify: { within: 20, expect: [workload_ready] }
        |                         ^^
+       = see policies/README.md#grants
 
     error: there is no approval `on`
       --> policies/test.yaml:25:28
@@ -71,6 +80,7 @@ fn all_errors_at_once() {
     25 |       confirm: { approval: on }
        |                            ^^
        = did you mean `one`?
+       = see policies/README.md#grants
 
     error: unknown key `onfailure` in verify
       --> policies/test.yaml:32:56
@@ -78,6 +88,7 @@ fn all_errors_at_once() {
     32 |       verify: { within: 20m, expect: [workload_ready], onfailure: revert }
        |                                                        ^^^^^^^^^
        = did you mean `onFailure`?
+       = see policies/README.md#grants
 
     6 errors: the policy is not used
     "#);
@@ -93,6 +104,7 @@ fn names_in_expressions() {
     20 |       when: "finding.cause == 'OOMkilled' && owner.replica > 1"
        |                                ^^^^^^^^^
        = did you mean `OOMKilled`?
+       = see policies/README.md#expressions
 
     error: there is no fact `owner.replica`
       --> policies/test.yaml:20:46
@@ -100,6 +112,7 @@ fn names_in_expressions() {
     20 |       when: "finding.cause == 'OOMkilled' && owner.replica > 1"
        |                                              ^^^^^^^^^^^^^
        = did you mean `owner.replicas`?
+       = see policies/README.md#expressions
 
     2 errors: the policy is not used
     "#);
@@ -114,6 +127,7 @@ fn expressions_that_do_not_parse() {
        |
     20 |       when: "finding.cause == == 'x'"
        |                               ^
+       = see policies/README.md#expressions
 
     1 error: the policy is not used
     "#);
@@ -128,12 +142,14 @@ fn types_in_expressions() {
        |
     20 |       when: "owner.replicas && owner.name < 3"
        |                             ^
+       = see policies/README.md#expressions
 
     error: `<` between text and a whole number
       --> policies/test.yaml:20:43
        |
     20 |       when: "owner.replicas && owner.name < 3"
        |                                           ^
+       = see policies/README.md#expressions
 
     2 errors: the policy is not used
     "#);
@@ -148,6 +164,7 @@ fn expressions_that_are_not_boolean() {
        |
     20 |       when: "owner.replicas + 1"
        |                             ^
+       = see policies/README.md#expressions
 
     1 error: the policy is not used
     "#);
@@ -155,28 +172,31 @@ fn expressions_that_are_not_boolean() {
 
 #[test]
 fn facts_and_functions() {
-    let edits = [("finding.cause == 'OOMKilled'", "incident.severity == 'x' || owner.bogus()")];
+    let edits = [("finding.cause == 'OOMKilled'", "incident.mood == 'x' || owner.bogus()")];
     insta::assert_snapshot!(shown(&errors(&edited(&edits))), @r#"
-    error: the fact `incident.severity` is not supported yet
+    error: there is no fact `incident.mood`
       --> policies/test.yaml:20:14
        |
-    20 |       when: "incident.severity == 'x' || owner.bogus()"
-       |              ^^^^^^^^^^^^^^^^^
-       = this version does not know it: leave it out
+    20 |       when: "incident.mood == 'x' || owner.bogus()"
+       |              ^^^^^^^^^^^^^
+       = did you mean `incident.severity`?
+       = see policies/README.md#expressions
 
     error: `owner` is not a fact by itself
-      --> policies/test.yaml:20:42
+      --> policies/test.yaml:20:38
        |
-    20 |       when: "incident.severity == 'x' || owner.bogus()"
-       |                                          ^^^^^
-       = expected one of `owner.kind`, `owner.name`, `owner.replicas`, `owner.ready`, `owner.stateful`, `owner.busy`, `owner.gitops.selfHeal`, `owner.hpa`, `owner.minutes_since_rollout`, `owner.changed_by_person_minutes`
+    20 |       when: "incident.mood == 'x' || owner.bogus()"
+       |                                      ^^^^^
+       = expected one of `owner.kind`, `owner.name`, `owner.replicas`, `owner.ready`, `owner.stateful`, `owner.busy`, `owner.gitops.selfHeal`, `owner.hpa`, `owner.minutes_since_rollout`, `owner.changed_by_person_minutes`, `owner.budget`, `owner.migration`
+       = see policies/README.md#expressions
 
     error: there is no function `bogus`
-      --> policies/test.yaml:20:48
+      --> policies/test.yaml:20:44
        |
-    20 |       when: "incident.severity == 'x' || owner.bogus()"
-       |                                                ^^^^^
+    20 |       when: "incident.mood == 'x' || owner.bogus()"
+       |                                            ^^^^^
        = expected one of `startsWith`, `endsWith`, `contains`, `matches`, `size`, `string`, `int`, `double`, `timestamp`, `duration`, `getHours`, `getMinutes`, `getDayOfWeek`, `getDayOfMonth`, `getMonth`, `getFullYear`
+       = see policies/README.md#expressions
 
     3 errors: the policy is not used
     "#);
@@ -191,6 +211,7 @@ fn what_is_not_yaml() {
       |
     6 |   environments:
       |               ^
+      = see policies/README.md#files
 
     1 error: the policy is not used
     "#);
@@ -214,15 +235,20 @@ fn tests_that_fail() {
            grant    restart           YES       level 4      policies/test.yaml:21
            grant    scale             no        action restart_pod is not listed      policies/test.yaml:29
            cap      environment shop            5, ladder off      policies/test.yaml:7
+           limit    cooldown                    0 of 1 acts of this kind on this owner in the last 5m
            limit    global                      0 of 10 acts in all in the last 1h
-           limit    inFlight                    0 of 4 acts under way
+           limit    inFlight                    0 of 1 acts under way
+           limit    failures                    0 of 3 acts on this owner in a row failed
+           limit    ineffective                 0 of 3 acts on this owner in a row did not help
+       = see policies/README.md#golden-inputs
 
     error: there is no example `examples/oomm.yaml`
       --> policies/test.yaml:19:31
        |
     19 |     - { name: no such, given: examples/oomm.yaml, expect: { outcome: ask } }
        |                               ^^^^^^^^^^^^^^^^^^
-       = expected one of `policies/examples/oom.yaml`, `policies/examples/saturation.yaml`
+       = expected one of `policies/examples/hands-off.yaml`, `policies/examples/oom.yaml`, `policies/examples/saturation.yaml`
+       = see policies/README.md#golden-inputs
 
     2 errors: the policy is not used
     "#);
@@ -340,49 +366,289 @@ fn the_longest_expressions_do_no_harm() {
 /// Keys of the format that this version does not know: never ignored.
 #[test]
 fn what_comes_later_is_refused_by_name() {
-    let brake = |key: &'static str| ("global: {", format!("{key}: {{}}\n    global: {{"));
-    let spec = |key: &'static str| ("  mode:", format!("  {key}: {{}}\n  mode:"));
     let grant = |key: &'static str| ("level: 4\n", format!("level: 4\n      {key}: 1\n"));
-    let approval = |key: &'static str| ("expires: 15m", format!("expires: 15m, {key}: 1"));
-    let approver = |key: &'static str| ("operators: true", format!("operators: true, {key}: x"));
-    let freeze =
-        |key: &'static str| ("  brakes:\n", format!("  freezes: [{{ name: f, {key}: x }}]\n  brakes:\n"));
     let guard = |key: &'static str| {
         ("  brakes:\n", format!("  guards: [{{ id: g, when: \"true\", deny: true, {key}: x }}]\n  brakes:\n"))
     };
     let verify = |key: &'static str| ("within: 20m", format!("within: 20m, {key}: []"));
-    let global = |key: &'static str| ("window: 1h", format!("window: 1h, {key}: []"));
     let environment = |key: &'static str| ("maxLevel: 5", format!("maxLevel: 5, {key}: {{}}"));
-    let cases = [
-        spec("scope"),
-        spec("ceilings"),
-        environment("override"),
-        approver("slackUserGroup"),
-        approver("schedule"),
-        approver("oidcGroup"),
-        approval("eachGroup"),
-        approval("stepUp"),
-        grant("expires"),
-        grant("offer"),
-        grant("override"),
-        grant("target"),
-        verify("metrics"),
-        guard("offer"),
-        freeze("cron"),
-        freeze("for"),
-        freeze("timezone"),
-        freeze("ics"),
-        brake("storm"),
-        brake("breaker"),
-        brake("blind"),
-        brake("trust"),
-        brake("target"),
-        global("ramp"),
-    ];
+    let cases =
+        [environment("override"), grant("offer"), grant("target"), verify("metrics"), guard("target")];
     for (from, to) in cases {
         let errors = errors(&edited(&[(from, &to)]));
         assert!(errors.contains("is not supported yet"), "{to}: {errors}");
     }
+}
+
+const NO_BRAKES: (&str, &str) =
+    ("  brakes:\n    global: { maxInFlight: 4, maxActions: 10, window: 1h }\n", "");
+
+/// What a team's file may not say, and what a scope must be.
+#[test]
+fn scopes_and_ceilings_that_are_refused() {
+    let scope = |scope: &str| edited(&[("  mode:", &format!("  scope: {scope}\n  mode:")), NO_BRAKES]);
+    for (given, told) in [
+        ("{}", "this scope bounds nothing"),
+        ("{ namespace: [] }", "`namespace` is empty: this file would reach nothing"),
+        ("{ namespace: ['*'] }", "`*` does not bound anything by name"),
+        ("{ namespace: ['a*b'] }", "`a*b` does not bound anything by name"),
+        ("{ namespaces: [a] }", "did you mean `namespace`?"),
+        ("{ cluster: demo }", "expected a list"),
+    ] {
+        let errors = errors(&scope(given));
+        assert!(errors.contains(told), "{given}: {errors}");
+        assert!(errors.contains("policies/test.yaml:5:"), "{given}: {errors}");
+    }
+    let of_platform = "{ namespace: [shop] }\n  ceilings: [{ maxLevel: 3 }]\n  brakes: {}";
+    let both = errors(&scope(of_platform));
+    for (key, at) in [("ceilings", "6:3"), ("brakes", "7:3")] {
+        assert!(both.contains(&format!("a file with a `scope` cannot have `{key}`")), "{both}");
+        assert!(both.contains(&format!("--> policies/test.yaml:{at}")), "{both}");
+    }
+    let ceiling = |text: &str| {
+        let to = format!("  ceilings: [{{ {text} }}]\n  mode:");
+        errors(&edited(&[("  mode:", &to)]))
+    };
+    let above = ceiling("environments: [shop], actions: [restart_pod], maxLevel: 3");
+    assert!(above.contains("grant `restart` is above its ceiling, which is level 3"), "{above}");
+    assert!(above.contains("--> policies/test.yaml:24:14") && above.contains("1 error:"), "{above}");
+    assert!(above.contains("the ceiling of `us` stands at policies/test.yaml:5"), "{above}");
+    assert!(above.contains("= see policies/README.md#grants"), "{above}");
+    assert!(ceiling("environments: [shp], maxLevel: 3").contains("there is no environment `shp`"));
+    assert!(ceiling("actions: [restart], maxLevel: 3").contains("did you mean `restart_pod`?"));
+    assert!(ceiling("actions: [restart_pod]").contains("a ceiling has no `maxLevel`"));
+}
+
+/// Brakes are tuned within bounds and never off.
+#[test]
+fn brakes_that_are_refused() {
+    let cases = [
+        ("global: { ramp: [] }", "a ramp needs at least one step"),
+        ("global: { ramp: [1, 3, 2] }", "a ramp must not go down"),
+        ("global: { ramp: [1, 5] }", "step 5 is above `maxInFlight`, which is 4"),
+        ("global: { ramp: [0] }", "expected a whole number, 1 to 1000"),
+        ("storm: off", "expected a map, found text"),
+        ("storm: { firingGroupsAbove: 201 }", "expected a whole number, 0 to 200"),
+        ("storm: { unhealthyFractionAbove: 1.0 }", "expected a fraction from 0 to below 1"),
+        ("storm: { unhealthyFractionAbove: 40% }", "expected a fraction from 0 to below 1"),
+        ("storm: { cooldown: 30s }", "`30s` is out of bounds: 1m to 168h"),
+        ("storm: { maxLevel: 3 }", "level 3 is no brake"),
+        ("breaker: { failedVerifications: 0 }", "expected a whole number, 1 to 20"),
+        ("breaker: { window: 5m }", "is out of bounds: 6m to"),
+        ("breaker: { maxLevel: 4 }", "level 4 is no brake"),
+        ("breaker: { resetBy: time }", "`time` is not who resets a breaker"),
+        ("blind: { missingFor: 51m }", "is out of bounds: 1m to 50m"),
+        ("blind: { alert: '' }", "expected text"),
+        ("trust: { alerts: [] }", "`alerts` is empty: a brake cannot be switched off"),
+        ("trust: { alerts: ['severity=\"critical\"'] }", "`severity` cannot be matched here"),
+        ("target: { sameActionCooldown: 10s }", "is out of bounds: 30s to"),
+        ("target: { failures: { count: 31 } }", "expected a whole number, 1 to 30"),
+        ("target: { ineffective: { hold: 20m } }", "is out of bounds: 24m to"),
+        ("target: { ineffectiv: {} }", "did you mean `ineffective`?"),
+        ("strom: {}", "did you mean `storm`?"),
+    ];
+    for (brake, told) in cases {
+        let (from, to) = (NO_BRAKES.0, format!("  brakes:\n    {brake}\n"));
+        let errors = errors(&edited(&[(from, &to)]));
+        assert!(errors.contains(told) && errors.contains("--> policies/test.yaml:16:"), "{brake}: {errors}");
+        assert!(errors.contains("= see policies/README.md#brakes"), "{brake}: {errors}");
+    }
+}
+
+#[test]
+fn freezes_that_are_refused() {
+    let cases = [
+        ("maxLevel: 1", "this freeze does not say when"),
+        ("from: 2026-01-01T00:00:00Z, maxLevel: 1", "a freeze has no `to`"),
+        ("cron: '0 2 * * *', for: 2h, maxLevel: 1", "a freeze has no `timezone`"),
+        ("cron: '0 2 * * *', for: 2h, timezone: Europe/Berln, maxLevel: 1", "did you mean `Europe/Berlin`?"),
+        ("cron: '0 2 * *', for: 2h, timezone: UTC, maxLevel: 1", "has 4 fields, not five"),
+        ("cron: '0 25 * * *', for: 2h, timezone: UTC, maxLevel: 1", "`25` is not a list of numbers, 0 to 23"),
+        ("cron: '0 0 30 2 *', for: 2h, timezone: UTC, maxLevel: 1", "`0 0 30 2 *` never comes"),
+        ("cron: '0 2 * * *', for: 8d, timezone: UTC, maxLevel: 1", "is out of bounds: 1m to 168h"),
+        (
+            "from: 2026-01-01T00:00:00Z, to: 2026-01-02T00:00:00Z, for: 2h, maxLevel: 1",
+            "`for` does not go with",
+        ),
+        ("ics: company.ics, maxLevel: 1", "there is no calendar `company.ics`"),
+        ("ics: freezes.ics, from: 2026-01-01T00:00:00Z, maxLevel: 1", "`ics` does not go with"),
+    ];
+    for (text, told) in cases {
+        let section = format!("  freezes: [{{ name: f, {text} }}]\n  brakes:\n");
+        let errors = errors(&edited(&[("  brakes:\n", &section)]));
+        assert!(errors.contains(told) && errors.contains("--> policies/test.yaml:15:"), "{text}: {errors}");
+        assert!(errors.contains("= see policies/README.md#freezes"), "{text}: {errors}");
+    }
+}
+
+/// A calendar's mistakes are shown in the calendar.
+#[test]
+fn a_calendar_that_cannot_be_read() {
+    let section = "  freezes: [{ name: company, ics: freezes.ics, maxLevel: 1 }]\n  brakes:\n";
+    let mut files = super::files("test.yaml", &edited(&[("  brakes:\n", section)]));
+    let calendar =
+        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\nRRULE:FREQ=YEARLY\nEND:VEVENT\n";
+    files.push(("policies/freezes.ics".to_owned(), calendar.to_owned()));
+    insta::assert_snapshot!(belay::policy::load(files).unwrap_err().to_string(), @r#"
+    error: this time has no time zone: give the freeze a `timezone`
+     --> policies/freezes.ics:3:1
+      |
+    3 | DTSTART;VALUE=DATE:20261224
+      | ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      = see policies/README.md#freezes
+
+    error: `RRULE`: events that come again are not supported; write a freeze with `cron`, or one event for each
+     --> policies/freezes.ics:4:1
+      |
+    4 | RRULE:FREQ=YEARLY
+      | ^^^^^^^^^^^^^^^^^
+      = see policies/README.md#freezes
+
+    2 errors: the policy is not used
+    "#);
+}
+
+#[test]
+fn approvals_that_are_refused() {
+    let rule = |rule: &str| {
+        errors(&edited(&[(
+            "two: { from: [leads, oncall], count: 2, expires: 30m }",
+            &format!("two: {rule}"),
+        )]))
+    };
+    let cases = [
+        (
+            "{ from: [leads, oncall], count: 2, eachGroup: 2, expires: 30m }",
+            "takes 2 of each of 2 groups, which are more than 2",
+        ),
+        (
+            "{ from: [leads, oncall], count: 6, eachGroup: 3, expires: 30m }",
+            "takes 3 of `leads` and 2 are entitled",
+        ),
+        ("{ from: [leads, oncall], eachGroup: 0, expires: 30m }", "expected a whole number, 1 to 20"),
+        ("{ from: [leads, oncall], stepUp: true, expires: 30m }", "takes 1 and 0 are entitled"),
+        (
+            "{ from: [leads, terminal], count: 2, eachGroup: 1, stepUp: true, expires: 30m }",
+            "takes 1 of `leads` and 0 are entitled",
+        ),
+        ("{ from: [leads], stepUp: 1, expires: 30m }", "expected `true` or `false`"),
+    ];
+    for (given, told) in cases {
+        let errors = rule(given);
+        assert!(errors.contains(told) && errors.contains("--> policies/test.yaml:14:"), "{given}: {errors}");
+        assert!(errors.contains("= see policies/README.md#approvals"), "{given}: {errors}");
+    }
+    let step_up = rule("{ from: [leads], stepUp: true, expires: 30m }");
+    assert!(step_up.contains("a click in Slack does not count here"), "{step_up}");
+    let group = errors(&edited(&[("operators: true", "slackUserGroup: '@oncall'")]));
+    assert!(group.contains("`@oncall` is not the id of a Slack user group"), "{group}");
+}
+
+#[test]
+fn temporary_measures_and_overrides_that_are_refused() {
+    let scale = |text: &str| errors(&edited(&[("level: 3\n", &format!("level: 3\n      {text}\n"))]));
+    let restart = errors(&edited(&[("level: 4\n", "level: 4\n      expires: 6h\n")]));
+    assert!(restart.contains("`restart_pod` has no undo: there is nothing to revert"), "{restart}");
+    let lifted = "by: kim, reason: a launch, until: 2026-12-01T00:00:00Z";
+    let cases = [
+        ("expires: 20m".to_owned(), "`expires` is not longer than the verification"),
+        ("expires: 31d".to_owned(), "is out of bounds: 1m to 720h"),
+        (format!("override: {{ level: 4, {lifted} }}"), "this override is above the grant's own level"),
+        (format!("override: {{ level: 2, {lifted} }}"), "this override lifts nothing"),
+        (
+            "override: { level: 3, by: kim, until: 2026-12-01T00:00:00Z }".to_owned(),
+            "an override has no `reason`",
+        ),
+        (
+            "override: { level: 3, reason: x, until: 2026-12-01T00:00:00Z }".to_owned(),
+            "an override has no `by`",
+        ),
+        ("override: { level: 3, by: kim, reason: x }".to_owned(), "an override has no `until`"),
+        ("override: { level: 3, by: kim, reason: x, until: friday }".to_owned(), "expected a moment"),
+    ];
+    for (given, told) in cases {
+        let errors = scale(&given);
+        assert!(errors.contains(told) && errors.contains("--> policies/test.yaml:32:"), "{given}: {errors}");
+    }
+    let offer = "  guards: [{ id: g, when: owner.busy, deny: true, offer: open_pull_requst }]\n  brakes:\n";
+    assert!(errors(&edited(&[("  brakes:\n", offer)])).contains("did you mean `open_pull_request`?"));
+    let mixed = [("[scale_workload]", "[scale_workload, restart_pod]"), ("level: 3", "level: 5")];
+    assert!(
+        errors(&edited(&mixed)).contains("actions without an undo need a grant of their own")
+            || errors(&edited(&mixed)).contains("`restart_pod` has no undo")
+    );
+}
+
+/// A grant or guard that no golden input reaches, and an expression that fails on one.
+#[test]
+fn what_no_golden_input_shows_is_refused() {
+    let edits = [
+        ("KubePodCrashLooping", "KubePodNotReady"),
+        (
+            "  brakes:\n",
+            "  guards:\n    - { id: quiet, when: \"target.annotations['quiet'] == 'yes'\", deny: true }\n    - { id: odd, when: \"10 / (owner.replicas - 4) > 3 || owner.stateful\", deny: true }\n  brakes:\n",
+        ),
+    ];
+    insta::assert_snapshot!(shown(&errors(&edited(&edits))), @r#"
+    error: guard `quiet` fires on no golden input: nothing shows what it does
+      --> policies/test.yaml:16:13
+       |
+    16 |     - { id: quiet, when: "target.annotations['quiet'] == 'yes'", deny: true }
+       |             ^^^^^
+       = add a test, or an example, with facts that it is about
+       = see policies/README.md#guards
+
+    error: the expression fails on golden input `policies/examples/oom.yaml`: Division by zero of Int(10)
+      --> policies/test.yaml:17:24
+       |
+    17 |     - { id: odd, when: "10 / (owner.replicas - 4) > 3 || owner.stateful", deny: true }
+       |                        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+       = every fact that it reads is known there: it would fail in earnest, too
+       = see policies/README.md#guards
+
+    error: grant `restart` matches no golden input: nothing shows what it does
+      --> policies/test.yaml:21:11
+       |
+    21 |     - id: restart
+       |           ^^^^^^^
+       = add a test, or an example, with facts that it is about
+       = see policies/README.md#grants
+
+    3 errors: the policy is not used
+    "#);
+    // an unknown fact lets a guard fire, and shows nothing of what it is about
+    let unknown = "  guards:\n    - { id: quiet, when: \"target.annotations['quiet'] == 'yes'\", deny: true }\n  tests:\n    - { name: unknown, given: examples/oom.yaml, set: { target.annotations: unknown }, expect: { outcome: escalate } }\n  brakes:\n";
+    assert!(errors(&edited(&[("  brakes:\n", unknown)])).contains("guard `quiet` fires on no golden input"));
+    let shown = unknown.replace("target.annotations: unknown", "target.annotations.quiet: 'yes'");
+    with_examples("test.yaml", &edited(&[("  brakes:\n", &shown)])).unwrap();
+}
+
+/// An example is read whether or not a test uses it.
+#[test]
+fn an_example_that_cannot_be_read() {
+    let mut files = super::files("test.yaml", super::BASE);
+    let broken = super::read(super::OOM).replace("owner:\n", "ownr:\n");
+    files.push(("policies/examples/broken.yaml".to_owned(), broken));
+    let errors = belay::policy::load(files).unwrap_err().to_string();
+    assert!(errors.contains("unknown key `ownr` in a golden input"), "{errors}");
+    assert!(errors.contains("--> policies/examples/broken.yaml:24:1"), "{errors}");
+    assert!(errors.contains("= see policies/README.md#golden-inputs"), "{errors}");
+}
+
+/// What stands in a file by mistake is not shown to everybody who reads the log.
+#[test]
+fn secrets_are_not_shown() {
+    let secret = ["xoxb-1234567890-abcdefgh", "hunter2hunter2"];
+    let edits = [
+        ("level: 4\n", "level: xoxb-1234567890-abcdefgh\n      password: hunter2hunter2\n"),
+        ("count: 1, expires: 15m", "count: 1, token: hunter2hunter2, expires: 15m"),
+    ];
+    let errors = errors(&edited(&edits));
+    for secret in secret {
+        assert!(!errors.contains(secret), "{errors}");
+    }
+    assert!(errors.contains("expected a whole number, 1 to 5, found `[redacted]`"), "{errors}");
+    assert!(errors.contains("unknown key `token` in an approval"), "{errors}");
 }
 
 #[test]

@@ -197,14 +197,11 @@ fn brakes() {
         "grant/restart",
     );
     check(&[("window: 1h", "window: 30s")], OOM, &[("history.global", "10")], Outcome::Act, "grant/restart");
-    check(&[], OOM, &[("cluster.actions_in_flight", "4")], Outcome::Escalate, "limit/inFlight");
-    check(
-        &[("maxInFlight: 4", "maxInFlight: 5")],
-        OOM,
-        &[("cluster.actions_in_flight", "4")],
-        Outcome::Act,
-        "grant/restart",
-    );
+    // up the ramp by verified acts: one, two, four, and then all that is allowed
+    let busy = [("cluster.actions_in_flight", "4"), ("history.verified", "3")];
+    check(&[], OOM, &busy, Outcome::Escalate, "limit/inFlight");
+    check(&[("maxInFlight: 4", "maxInFlight: 5")], OOM, &busy, Outcome::Act, "grant/restart");
+    check(&[], OOM, &[("cluster.actions_in_flight", "1")], Outcome::Escalate, "limit/inFlight");
     let none = ("  brakes:\n    global: { maxInFlight: 4, maxActions: 10, window: 1h }\n", "");
     check(&[none], OOM, &[("history.global", "10")], Outcome::Escalate, "limit/global");
 }
@@ -411,8 +408,10 @@ fn terms_say_what_a_yes_obliges_to() {
     let expected = [
         (format!("perTarget/restart/{owner}"), 1, true),
         ("perGrant/restart".to_owned(), 5, true),
+        (format!("cooldown/restart_pod/{owner}"), 1, true),
         ("global".to_owned(), 10, true),
-        ("in-flight".to_owned(), 4, false),
+        // nothing was verified yet: the beginning of the ramp
+        ("in-flight".to_owned(), 1, false),
         (format!("lock/{owner}"), 1, false),
     ];
     assert_eq!(draws, expected);
@@ -457,7 +456,20 @@ fn every_fact_can_be_used() {
         ("action.transient && !owner.stateful", "owner.stateful", "true"),
         ("cluster.firing_groups <= 1", "cluster.firing_groups", "2"),
         ("cluster.actions_in_flight == 0", "cluster.actions_in_flight", "1"),
+        ("cluster.unhealthy_fraction < 0.3", "cluster.unhealthy_fraction", "0.35"),
+        ("!cluster.major_incident", "cluster.major_incident", "true"),
         ("history.per_target == 0", "history.per_target", "1"),
+        ("history.per_target == 0", "history.helped", "1"),
+        ("history.per_grant < 5", "history.track.last_day", "5"),
+        ("history.failures == 0", "history.failures", "1"),
+        ("history.ineffective == 0", "history.ineffective", "1"),
+        ("!incident.acknowledged_elsewhere", "incident.acknowledged_elsewhere", "true"),
+        ("incident.severity == 'warning'", "incident.severity", "critical"),
+        ("alert.age < duration('10m')", "alert.age_minutes", "10"),
+        ("!alert.flapping", "alert.flaps", "2"),
+        ("finding.services == 1", "finding.services", "2"),
+        ("owner.budget > 0", "owner.budget", "0"),
+        ("!owner.migration", "owner.migration", "true"),
         ("now.getHours('Europe/Berlin') == 3", "now", "2026-11-20T12:00:00Z"),
         ("now < timestamp('2026-11-21T00:00:00Z')", "now", "2026-11-21T00:00:00Z"),
     ];
@@ -473,6 +485,27 @@ fn every_fact_can_be_used() {
     }
 }
 
+/// What nothing can tell does not apply, and what cannot be read fires.
+#[test]
+fn facts_of_what_is_not_connected() {
+    let guard = "  guards:\n    - { id: g, when: \"owner.changed_by_person_minutes < 10 || incident.acknowledged_elsewhere || cluster.major_incident\", maxLevel: 1 }\n  brakes:\n";
+    let set = set(&edited(&[("  brakes:\n", guard)]));
+    let decide = |changes: Changes<'_>| decided(&set, OOM, changes).outcome;
+    let neither =
+        [("incident.acknowledged_elsewhere", "not_applicable"), ("cluster.major_incident", "not_applicable")];
+    assert_eq!(decide(&neither), Outcome::Act);
+    assert_eq!(decide(&[neither[0], ("cluster.major_incident", "unknown")]), Outcome::Notify);
+    assert_eq!(decide(&[neither[0], neither[1], ("owner.changed_by_person_minutes", "5")]), Outcome::Notify);
+}
+
+#[test]
+fn a_plan_says_how_much_it_changes() {
+    let guard = "  guards:\n    - { id: g, when: \"plan.diff_size > 3\", maxLevel: 1 }\n  brakes:\n";
+    let edit = [("  brakes:\n", guard)];
+    check(&edit, OOM, &[("plan.diff_size", "3")], Outcome::Act, "grant/restart");
+    check(&edit, OOM, &[("plan.diff_size", "4")], Outcome::Notify, "guard/g");
+}
+
 #[test]
 fn a_map_too_large_for_the_engine_is_an_error() {
     let guard =
@@ -484,4 +517,19 @@ fn a_map_too_large_for_the_engine_is_an_error() {
     assert_eq!(decide(&set, &question).outcome, Outcome::Notify);
     question.target.labels = Fact::NotApplicable;
     assert_eq!(decide(&set, &question).outcome, Outcome::Notify);
+}
+
+#[test]
+fn a_text_too_large_for_the_engine_is_an_error() {
+    for when in ["target.annotations['note'].contains('x')", "target.annotations.exists(k, k == 'x')"] {
+        let guard = format!("  guards:\n    - {{ id: g, when: \"{when}\", maxLevel: 1 }}\n  brakes:\n");
+        let set = set(&edited(&[("  brakes:\n", &guard)]));
+        let mut question = ask(&set, OOM, &[]);
+        let mut with = |bytes: usize| {
+            question.target.annotations = Fact::Known([("note".to_owned(), "a".repeat(bytes))].into());
+            decide(&set, &question).outcome
+        };
+        assert_eq!(with(2048), Outcome::Act, "{when}");
+        assert_eq!(with(2049), Outcome::Notify, "{when}");
+    }
 }

@@ -9,18 +9,25 @@
 use std::path::Path;
 
 use belay::domain::decision::{Decision, Outcome, Question};
-use belay::policy::{Errors, PolicySet, decide, example, load};
+use belay::policy::{Errors, PolicySet, decide, draft, example, load};
 
+mod admission;
 mod algebra;
+mod corpus;
 mod errors;
+mod format;
 mod knobs;
 mod pack;
 mod permits;
+mod replay;
+mod reports;
+mod schema;
 mod shipped;
 mod story;
 
 const OOM: &str = "examples/oom.yaml";
 const SATURATION: &str = "examples/saturation.yaml";
+const HANDS_OFF: &str = "examples/hands-off.yaml";
 
 /// A policy in which both examples act at level 4, and nothing stands against them.
 const BASE: &str = r#"apiVersion: belay.dev/v1
@@ -72,8 +79,15 @@ fn read(file: &str) -> String {
 }
 
 fn with_examples(name: &str, text: &str) -> Result<PolicySet, Errors> {
+    load(files(name, text))
+}
+
+/// A policy file with the shipped golden inputs beside it.
+fn files(name: &str, text: &str) -> Vec<(String, String)> {
     let file = |name: &str| (format!("policies/{name}"), read(name));
-    load([(format!("policies/{name}"), text.to_owned()), file(OOM), file(SATURATION)])
+    let mut files = vec![(format!("policies/{name}"), text.to_owned())];
+    files.extend([OOM, SATURATION, HANDS_OFF].map(file));
+    files
 }
 
 /// `BASE` with each of these texts replaced by another.
@@ -84,8 +98,9 @@ fn edited(edits: &[(&str, &str)]) -> String {
     })
 }
 
+/// A draft: one knob is turned, and whether golden inputs show it is not the question.
 fn set(text: &str) -> PolicySet {
-    with_examples("test.yaml", text).unwrap_or_else(|errors| panic!("{errors}"))
+    draft(files("test.yaml", text)).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 fn ask(set: &PolicySet, given: &str, changes: &[(&str, &str)]) -> Question {

@@ -94,6 +94,137 @@ fn an_approval_takes_enough_distinct_entitled_people() {
     }
 }
 
+/// `two` as this rule, and who must be enough under it.
+fn check_rule(rule: &str, edits: &[(&str, &str)], cases: &[(&[Person], bool)]) {
+    let rule = format!("two: {{ {rule}, expires: 30m }}");
+    let level =
+        "level: 2\n      verify: { within: 20m, expect: [workload_ready] }\n      confirm: { approval: two }";
+    let from =
+        "level: 4\n      verify: { within: 20m, expect: [workload_ready] }\n      confirm: { approval: one }";
+    let own = [("two: { from: [leads, oncall], count: 2, expires: 30m }", rule.as_str()), (from, level)];
+    let set = set(&edited(&[edits, &own].concat()));
+    let question = ask(&set, OOM, &PLAN);
+    for (by, enough) in cases {
+        let mut question = question.clone();
+        approve(&mut question, by);
+        assert_eq!(permit(&set, &question).is_ok(), *enough, "{rule}: {by:?}");
+    }
+}
+
+/// Leads are C and D, on call are A, B and C.
+#[test]
+fn each_group_is_heard() {
+    let both = "from: [leads, oncall], count: 2, eachGroup: 1";
+    let cases: [(&[Person], bool); 6] = [
+        (&[slack("U0A"), slack("U0B")], false),
+        (&[slack("U0A"), slack("U0D")], true),
+        (&[slack("U0A"), slack("U0C")], true),
+        (&[slack("U0C"), slack("U0D")], true),
+        (&[slack("U0C")], false),
+        (&[slack("U0C"), operator("kim")], false),
+    ];
+    check_rule(both, &[], &cases);
+    check_rule("from: [leads, oncall], count: 2", &[], &[(&[slack("U0A"), slack("U0B")], true)]);
+    // whoever is in two groups counts for one of them
+    let third = [(
+        "leads: { slackUsers: [U0C, U0D] }",
+        "leads: { slackUsers: [U0C, U0D] }\n    more: { slackUsers: [U0C, U0A] }",
+    )];
+    let three = "from: [oncall, leads, more], count: 3, eachGroup: 1";
+    let cases: [(&[Person], bool); 3] = [
+        (&[slack("U0C"), slack("U0B"), slack("U0A")], true),
+        (&[slack("U0D"), slack("U0B"), slack("U0A")], true),
+        (&[slack("U0B"), slack("U0A"), slack("U0X")], false),
+    ];
+    check_rule(three, &third, &cases);
+}
+
+#[test]
+fn step_up_takes_more_than_a_click() {
+    let cases: [(&[Person], bool); 4] = [
+        (&[slack("U0A"), slack("U0B")], false),
+        (&[slack("U0A"), operator("kim")], false),
+        (&[operator("kim"), operator("lee")], true),
+        (&[operator("kim"), operator("kim")], false),
+    ];
+    check_rule("from: [oncall, terminal], count: 2, stepUp: true", &[], &cases);
+    check_rule("from: [oncall, terminal], count: 2", &[], &[(&[slack("U0A"), operator("kim")], true)]);
+}
+
+/// A group that others keep: known, empty, unknown, and never looked up.
+#[test]
+fn who_is_in_a_group_is_a_fact_of_the_moment() {
+    use belay::domain::decision::Fact;
+    let keys = [
+        ("slackUserGroup: S0ONCALL", "slackUserGroup/S0ONCALL"),
+        ("schedule: payments-primary", "schedule/payments-primary"),
+        ("oidcGroup: payments-leads", "oidcGroup/payments-leads"),
+    ];
+    for (text, key) in keys {
+        let approver = format!("    oncall: {{ {text} }}");
+        let (_, mut question) = asked("one");
+        let rule = "one: { from: [oncall], count: 1, expires: 15m }";
+        let text = edited(&[
+            ("    oncall: { slackUsers: [U0A, U0B, U0C] }", &approver),
+            ("one: { from: [oncall, terminal], count: 1, expires: 15m }", rule),
+            ("level: 4", "level: 2"),
+        ]);
+        let set = set(&text);
+        let mut good = |members: Option<Fact<Vec<String>>>, user: &str| {
+            question.people = members.map(|members| (key.to_owned(), members)).into_iter().collect();
+            approve(&mut question, &[slack(user), operator("kim")]);
+            permit(&set, &question).is_ok()
+        };
+        assert!(good(Some(Fact::Known(vec!["U0X".to_owned()])), "U0X"), "{key}");
+        assert!(!good(Some(Fact::Known(vec!["U0X".to_owned()])), "U0Y"), "{key}");
+        assert!(!good(Some(Fact::Known(Vec::new())), "U0X"), "{key}");
+        assert!(!good(Some(Fact::Unknown("Slack does not answer".to_owned())), "U0X"), "{key}");
+        assert!(!good(None, "U0X"), "{key}");
+    }
+}
+
+#[test]
+fn a_group_that_others_keep_counts_for_its_group() {
+    use belay::domain::decision::Fact;
+    let level = (
+        "level: 4\n      verify: { within: 20m, expect: [workload_ready] }\n      confirm: { approval: one }",
+        "level: 2\n      verify: { within: 20m, expect: [workload_ready] }\n      confirm: { approval: two }",
+    );
+    let set = set(&edited(&[
+        ("leads: { slackUsers: [U0C, U0D] }", "leads: { slackUserGroup: S0LEADS }"),
+        ("count: 2, expires: 30m", "count: 2, eachGroup: 1, expires: 30m"),
+        level,
+    ]));
+    let mut question = ask(&set, OOM, &PLAN);
+    approve(&mut question, &[slack("U0A"), slack("U0X")]);
+    assert!(permit(&set, &question).is_err());
+    question.people.insert("slackUserGroup/S0LEADS".to_owned(), Fact::Known(vec!["U0X".to_owned()]));
+    assert!(permit(&set, &question).is_ok());
+    approve(&mut question, &[slack("U0A"), slack("U0B")]);
+    assert!(permit(&set, &question).is_err());
+}
+
+#[test]
+fn an_undo_takes_one_answer_also_where_the_act_takes_more() {
+    let rule = (
+        "one: { from: [oncall, terminal], count: 1, expires: 15m }",
+        "one: { from: [oncall, terminal], count: 2, eachGroup: 1, stepUp: true, expires: 15m }",
+    );
+    let text = edited(&[
+        (
+            "oncall: { slackUsers: [U0A, U0B, U0C] }",
+            "oncall: { slackUsers: [U0A, U0B, U0C], operators: true }",
+        ),
+        rule,
+        ("expect: [workload_ready], onFailure: revert", "expect: [workload_ready]"),
+    ]);
+    let set = set(&text);
+    let mut question = undo(&set);
+    assert!(permit(&set, &question).is_err());
+    approve(&mut question, &[slack("U0A")]);
+    assert!(permit(&set, &question).is_ok());
+}
+
 type Mutation = (&'static str, fn(&mut Question));
 
 /// Whatever changes after the approval, it is for another thing.

@@ -24,11 +24,11 @@ fn the_manual_is_true() {
 }
 
 #[test]
-fn notes_say_what_the_strict_ladder_means_now() {
+fn notes_say_what_the_strict_ladder_means() {
     let text = super::edited(&[(", ladder: off", "")]);
     let set = set(&text);
     assert_eq!(set.notes().len(), 1);
-    assert!(set.notes()[0].contains("capped at level 2"), "{:?}", set.notes());
+    assert!(set.notes()[0].contains("begins at level 2"), "{:?}", set.notes());
 }
 
 fn explained(changes: &[(&str, &str)]) -> String {
@@ -55,13 +55,16 @@ fn a_reached_limit_explained() {
       guard    work-in-progress        no        owner.busy = false, target.annotations = 0 entries      policies/demo.yaml:53
       freeze   black-friday            no        from 2026-11-27T00:00:00Z to 2026-12-01T06:00:00Z      policies/demo.yaml:60
       limit    perTarget               EXCEEDED  1 of 1 acts on this owner in the last 10m, the last at 2026-11-20T02:06:41Z
+      limit    cooldown                          0 of 1 acts of this kind on this owner in the last 5m
       limit    global                            0 of 10 acts in all in the last 1h
       limit    inFlight                          0 of 4 acts under way
+      limit    failures                          0 of 3 acts on this owner in a row failed
+      limit    ineffective                       0 of 3 acts on this owner in a row did not help
       blast    maxUnavailable                    1 of 4 unavailable, 50 % allow 2
       blast    keepReady                         3 of 4 stay ready, at least 1 must
       blast    respectBudgets                    the disruption budget allows 1
 
-    would act at level 3 if: an earlier act were out of the window of `limit/perTarget` (in 9m)
+    would act at level 3 if: the last act were older than 10m (in 9m)
     "#);
 }
 
@@ -84,8 +87,11 @@ fn a_freeze_explained() {
       guard    work-in-progress        no        owner.busy = false, target.annotations = 0 entries      policies/demo.yaml:53
       freeze   black-friday            YES       level 1, freeze `black-friday` until 2026-12-01T06:00:00Z      policies/demo.yaml:60
       limit    perTarget                         0 of 1 acts on this owner in the last 10m
+      limit    cooldown                          0 of 1 acts of this kind on this owner in the last 5m
       limit    global                            0 of 10 acts in all in the last 1h
       limit    inFlight                          0 of 4 acts under way
+      limit    failures                          0 of 3 acts on this owner in a row failed
+      limit    ineffective                       0 of 3 acts on this owner in a row did not help
 
     would act at level 3 if: freeze `black-friday` were over
     "#);
@@ -110,8 +116,11 @@ fn an_unknown_fact_explained() {
       guard    work-in-progress        no        owner.busy = false, target.annotations = 0 entries      policies/demo.yaml:53
       freeze   black-friday            no        from 2026-11-27T00:00:00Z to 2026-12-01T06:00:00Z      policies/demo.yaml:60
       limit    perTarget                         0 of 1 acts on this owner in the last 10m
+      limit    cooldown                          0 of 1 acts of this kind on this owner in the last 5m
       limit    global                            0 of 10 acts in all in the last 1h
       limit    inFlight                          0 of 4 acts under way
+      limit    failures                          0 of 3 acts on this owner in a row failed
+      limit    ineffective                       0 of 3 acts on this owner in a row did not help
 
     would act at level 3 if: guard `stateful-needs-two` did not fire
     "#);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use belay::adapters::slack::{Config, Misconfigured, SlackMessenger};
+use belay::domain::message::Notice;
 use belay::domain::record::MessageRef;
 use belay::ports::messenger::{Messenger, Undelivered};
 use belay::sim::slack::{FakeSlack, Fault, Workspace};
@@ -213,4 +214,28 @@ async fn the_token_travels_only_protected_or_at_home() {
         let refused = SlackMessenger::new(Config::new("xoxb-x".into(), channel)).err();
         assert!(matches!(refused, Some(Misconfigured::Channel(_))), "{channel}");
     }
+}
+
+#[tokio::test]
+async fn a_notice_goes_to_the_policy_channel_and_is_no_markup() {
+    let (fake, slack) = slack().await;
+    let notice = Notice {
+        headline: "Policy files were refused; set 0a1b2c3d stays in force.".to_owned(),
+        lines: vec!["policies/a.yaml:7:5: unknown key `<!channel> & *more*`".to_owned()],
+    };
+    slack.tell(&notice).await.unwrap();
+    let [message] = fake.messages().try_into().unwrap();
+    assert_eq!(
+        message.now.text,
+        "Policy files were refused; set 0a1b2c3d stays in force.\n\
+         policies/a.yaml:7:5: unknown key `&lt;!channel&gt; &amp; *more*`"
+    );
+    assert!(message.now.blocks.is_empty() && message.metadata.is_null(), "it is no incident's");
+
+    // the fake has one channel: another one is asked for by its own id
+    let elsewhere = Config { policy_channel: Some("C0POLICY".to_owned()), ..config(&fake) };
+    let told = SlackMessenger::new(elsewhere).unwrap().tell(&notice).await;
+    assert!(matches!(told, Err(Undelivered::Never(why)) if why.contains("channel_not_found")));
+    let wrong = Config { policy_channel: Some("policy".to_owned()), ..config(&fake) };
+    assert!(matches!(SlackMessenger::new(wrong), Err(Misconfigured::Channel(_))));
 }

@@ -48,6 +48,9 @@ fn rule() -> ApprovalRule {
         operators: true,
         count: 1,
         expires: SignedDuration::from_mins(15),
+        groups: vec![],
+        each_group: 0,
+        step_up: false,
     }
 }
 
@@ -64,6 +67,7 @@ fn terms(grant: &str, on_silence: OnSilence) -> Terms {
             on_failure: OnFailure::Escalate,
         },
         confirm: Some(ConfirmRule { approval: rule(), within: SignedDuration::from_mins(30), on_silence }),
+        expires: None,
     }
 }
 

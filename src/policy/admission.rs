@@ -1,0 +1,455 @@
+//! The API server as second witness: a `ValidatingAdmissionPolicy` made from the set, so that even a
+//! defect of belay cannot write what no grant allows. No `paramRef`: what is generated is all there is.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::raw::{self, Node, Yaml};
+use super::set::{Blast, Grant, PolicySet};
+use crate::domain::action::ActionKind;
+use crate::domain::decision::Level;
+use crate::domain::plan::INTENT_ANNOTATION;
+
+/// Who is held to it, and what holds whatever a policy says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounds {
+    /// The user name that belay writes with: `system:serviceaccount:belay:belay-actions`.
+    pub identity: String,
+    /// The cluster's name in policies, where it is known.
+    pub cluster: Option<String>,
+    /// Only these namespaces; empty: those that environments allow.
+    pub namespaces: Vec<String>,
+    /// The most replicas.
+    pub max_replicas: u32,
+    /// The largest step in replicas.
+    pub max_replica_delta: u32,
+}
+
+/// A write that an action needs: its name in the generated policy, and what the API server sees of it.
+struct Write {
+    name: &'static str,
+    is: &'static str,
+}
+
+/// Replicas of a deployment, with the intent's annotation.
+const SCALE: Write = Write {
+    name: "scale",
+    is: "request.resource.group == 'apps' && request.resource.resource == 'deployments' && variables.sub == '' && request.operation == 'UPDATE'",
+};
+/// The intent's annotation on a pod.
+const MARK: Write = Write {
+    name: "mark",
+    is: "request.resource.group == '' && request.resource.resource == 'pods' && variables.sub == '' && request.operation == 'UPDATE'",
+};
+/// The eviction of a pod.
+const EVICT: Write = Write {
+    name: "evict",
+    is: "request.resource.group == '' && request.resource.resource == 'pods' && variables.sub == 'eviction' && request.operation == 'CREATE'",
+};
+/// Would the pod's replacement be admitted? Never stored.
+const REHEARSE: Write = Write {
+    name: "rehearse",
+    is: "request.resource.group == '' && request.resource.resource == 'pods' && variables.sub == '' && request.operation == 'CREATE' && has(request.dryRun) && request.dryRun",
+};
+
+const fn writes(kind: ActionKind) -> &'static [Write] {
+    match kind {
+        ActionKind::RestartPod => &[MARK, EVICT, REHEARSE],
+        ActionKind::ScaleWorkload => &[SCALE],
+        // belay cannot carry these out yet, so nothing of them may be written
+        ActionKind::RestartWorkload
+        | ActionKind::RollbackWorkload
+        | ActionKind::PauseRollout
+        | ActionKind::ResumeRollout
+        | ActionKind::SuspendCronjob
+        | ActionKind::ResumeCronjob
+        | ActionKind::SetHpaBounds
+        | ActionKind::SetResources
+        | ActionKind::CordonNode
+        | ActionKind::UncordonNode
+        | ActionKind::RestoreConfig
+        | ActionKind::OpenPullRequest
+        | ActionKind::RunJob => &[],
+    }
+}
+
+/// The policy and its binding, and the stop policy without one, as YAML documents. `files` are those that
+/// the set was loaded from. Only what is enforced counts: a grant on trial writes nothing.
+pub fn admission<N, T>(set: &PolicySet, files: &[(N, T)], bounds: &Bounds) -> Result<String, String>
+where
+    N: AsRef<str>,
+    T: AsRef<str>,
+{
+    let own = bounds.checked()?;
+    let acting: Vec<&Grant> = set
+        .grants
+        .iter()
+        .filter(|grant| !grant.shadow && grant.level > Level::Observe && !grant.actions.is_empty())
+        .collect();
+    let granted = |kind: &ActionKind| acting.iter().any(|grant| grant.actions.contains(kind));
+    let kinds: Vec<ActionKind> =
+        ActionKind::ALL.into_iter().filter(|kind| kind.can_be_carried_out() && granted(kind)).collect();
+    let places = Places::of(set, files, bounds);
+    let mut rules = vec![rule(&allowed(&kinds), "belay may only do what the grants of its policy need")];
+    rules.push(rule(
+        &format!("variables.namespace != {}", quoted(own)),
+        "belay never acts where it runs itself",
+    ));
+    if !bounds.namespaces.is_empty() {
+        let names: Vec<String> = bounds.namespaces.iter().map(|name| quoted(name)).collect();
+        let expression = format!("variables.namespace in [{}]", names.join(", "));
+        rules.push(rule(&expression, "belay may not act in this namespace"));
+    }
+    for kind in &kinds {
+        rules.extend(kind_rules(*kind, &acting, &places, bounds));
+    }
+    let mut text = format!(
+        "# Made by `belay policy admission` from the policy set {}. Do not edit it: make it anew.\n{}",
+        set.hash().short(),
+        places.remarks()
+    );
+    text.push_str(&policy("belay-policy", &bounds.identity, &variables(&kinds), &rules));
+    text.push_str(&binding("belay-policy"));
+    text.push_str("---\n# Without a binding it does nothing. `belay policy admission --stop` prints it with its binding.\n");
+    text.push_str(&stopper(bounds));
+    Ok(text)
+}
+
+/// The stop policy with its binding: once the binding is there, this identity writes nothing at all.
+pub fn stop(bounds: &Bounds) -> Result<String, String> {
+    bounds.checked()?;
+    let text = "# Applied, it stops every write of belay's, whatever state belay is in. Delete the binding to let it go on.\n";
+    Ok(format!("{text}{}{}", stopper(bounds), binding("belay-stop")))
+}
+
+fn stopper(bounds: &Bounds) -> String {
+    policy("belay-stop", &bounds.identity, &[], &[rule("false", "belay is stopped")])
+}
+
+impl Bounds {
+    /// The namespace that belay runs in. Names stand in expressions: one that is none is refused.
+    fn checked(&self) -> Result<&str, String> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._:@/".contains(c);
+        if self.identity.is_empty() || !self.identity.chars().all(plain) {
+            return Err(format!("`{}` is not the name of a Kubernetes user", self.identity));
+        }
+        let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if let Some(wrong) = self.namespaces.iter().find(|n| n.is_empty() || !n.chars().all(label)) {
+            return Err(format!("`{wrong}` is not the name of a namespace"));
+        }
+        if let Some(wrong) = self.cluster.iter().find(|name| !name.chars().all(plain)) {
+            return Err(format!("`{wrong}` is not the name of a cluster"));
+        }
+        let parts: Vec<&str> = self.identity.split(':').collect();
+        match parts.as_slice() {
+            ["system", "serviceaccount", namespace, _] => Ok(namespace),
+            _ => Err(format!(
+                "`{}` is not a service account: give it as `system:serviceaccount:NAMESPACE:NAME`",
+                self.identity
+            )),
+        }
+    }
+}
+
+/// Where each environment is, as the API server can tell.
+struct Places {
+    /// Name, and its expression over the request; `None` where it speaks of what a request does not show.
+    environments: Vec<(String, Option<String>)>,
+}
+
+impl Places {
+    fn of<N: AsRef<str>, T: AsRef<str>>(set: &PolicySet, files: &[(N, T)], bounds: &Bounds) -> Self {
+        let mut environments = Vec::new();
+        // nothing is done at level 1
+        for environment in set.environments.iter().filter(|e| e.max_level > Level::Observe) {
+            let told = environment.when.facts().iter().all(|fact| match fact.as_str() {
+                "target.namespace" => true,
+                "target.cluster" => bounds.cluster.is_some(),
+                _ => false,
+            });
+            let source = if told { source(files, &environment.name) } else { None };
+            let cluster = bounds.cluster.as_deref().map(quoted).unwrap_or_default();
+            let expression = source.and_then(|source| translated(&source, &cluster));
+            environments.push((environment.name.clone(), expression));
+        }
+        Self { environments }
+    }
+
+    /// Where these grants reach: in one of the environments that they list, or in any.
+    fn reach(&self, grants: &[&Grant]) -> String {
+        let anywhere = grants.iter().any(|grant| grant.environments.is_empty());
+        let listed: BTreeSet<&str> =
+            grants.iter().flat_map(|grant| grant.environments.iter().map(String::as_str)).collect();
+        let here = self.environments.iter().filter(|(name, _)| anywhere || listed.contains(name.as_str()));
+        let parts: Option<Vec<String>> =
+            here.map(|(_, told)| told.as_ref().map(|told| format!("({told})"))).collect();
+        match parts {
+            Some(parts) if parts.is_empty() => "false".to_owned(),
+            Some(parts) => parts.join(" || "),
+            None => "true".to_owned(),
+        }
+    }
+
+    fn remarks(&self) -> String {
+        let untold = self.environments.iter().filter(|(_, told)| told.is_none());
+        untold.fold(String::new(), |mut text, (name, _)| {
+            let _ = writeln!(
+                text,
+                "# Environment {name} cannot be told from a request: every namespace counts as in it here. Bound it by --namespace."
+            );
+            text
+        })
+    }
+}
+
+/// The text of an environment's expression.
+fn source<N: AsRef<str>, T: AsRef<str>>(files: &[(N, T)], environment: &str) -> Option<String> {
+    let get = |node: &Node, key: &str| match &node.value {
+        Yaml::Map(entries) => entries.iter().find(|(k, _)| k.text == key).map(|(_, n)| n.clone()),
+        _ => None,
+    };
+    files.iter().find_map(|(_, text)| {
+        let spec = get(&raw::parse(text.as_ref()).ok()?, "spec")?;
+        let Yaml::List(items) = get(&spec, "environments")?.value else { return None };
+        let named = |item: &&Node| {
+            get(item, "name").and_then(|name| name.value.scalar()).as_deref() == Some(environment)
+        };
+        get(items.iter().find(named)?, "when")?.value.scalar()
+    })
+}
+
+/// The same expression over a request. Text in quotes stays; quotes of three are not understood.
+fn translated(source: &str, cluster: &str) -> Option<String> {
+    if source.contains("'''") || source.contains("\"\"\"") {
+        return None;
+    }
+    let (mut out, mut rest, mut raw) = (String::new(), source, false);
+    while let Some(c) = rest.chars().next() {
+        if c == '\'' || c == '"' {
+            let end = closing(rest, c, raw)?;
+            out.push_str(rest.get(..end)?);
+            rest = rest.get(end..)?;
+            raw = false;
+            continue;
+        }
+        let word =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
+        let word = word.max(c.len_utf8());
+        let (this, after) = rest.split_at(word);
+        raw = matches!(this, "r" | "R");
+        let (path, call) =
+            this.strip_prefix("target.namespace").map_or((this, None), |call| (this, Some(call)));
+        match call {
+            Some(call) if call.is_empty() || call.starts_with('.') => {
+                let _ = write!(out, "variables.namespace{call}");
+            }
+            _ => match path.strip_prefix("target.cluster") {
+                Some(call) if call.is_empty() || call.starts_with('.') => {
+                    let _ = write!(out, "{cluster}{call}");
+                }
+                _ => out.push_str(this),
+            },
+        }
+        rest = after;
+    }
+    Some(out)
+}
+
+/// Where the text in quotes at the beginning ends.
+fn closing(text: &str, quote: char, raw: bool) -> Option<usize> {
+    let mut escaped = false;
+    for (i, c) in text.char_indices().skip(1) {
+        match c {
+            '\\' if !raw && !escaped => escaped = true,
+            c if c == quote && !escaped => return Some(i + c.len_utf8()),
+            _ => escaped = false,
+        }
+    }
+    None
+}
+
+/// A validation: what must hold, and what is said if it does not.
+struct Validation {
+    expression: String,
+    message: String,
+}
+
+fn rule(expression: &str, message: &str) -> Validation {
+    Validation { expression: expression.to_owned(), message: message.to_owned() }
+}
+
+fn allowed(kinds: &[ActionKind]) -> String {
+    let names: Vec<String> = kinds.iter().flat_map(|kind| writes(*kind)).map(|w| quoted(w.name)).collect();
+    if names.is_empty() { "false".to_owned() } else { format!("variables.what in [{}]", names.join(", ")) }
+}
+
+/// What the expressions share. Each is worked out only where it is used.
+fn variables(kinds: &[ActionKind]) -> Vec<(&'static str, String)> {
+    let mut what = String::new();
+    for write in kinds.iter().flat_map(|kind| writes(*kind)) {
+        let _ = write!(what, "{} ? {} : ", write.is, quoted(write.name));
+    }
+    what.push_str("'other'");
+    let notes = |of: &str| format!("has({of}.metadata.annotations) ? {of}.metadata.annotations : {{}}");
+    vec![
+        ("sub", "has(request.subResource) ? request.subResource : ''".to_owned()),
+        ("namespace", "has(request.namespace) ? request.namespace : ''".to_owned()),
+        ("what", what),
+        ("notes", notes("object")),
+        ("oldNotes", notes("oldObject")),
+    ]
+}
+
+fn kind_rules(kind: ActionKind, grants: &[&Grant], places: &Places, bounds: &Bounds) -> Vec<Validation> {
+    let carrying: Vec<&Grant> = grants.iter().copied().filter(|g| g.actions.contains(&kind)).collect();
+    let mut rules = Vec::new();
+    let mut on = |writes: &[&Write], holds: &str, message: String| {
+        let names: Vec<String> = writes.iter().map(|w| quoted(w.name)).collect();
+        let expression = format!("!(variables.what in [{}]) || ({holds})", names.join(", "));
+        rules.push(Validation { expression, message });
+    };
+    let every: Vec<&Write> = writes(kind).iter().collect();
+    let reach = places.reach(&carrying);
+    if reach != "true" {
+        on(&every, &reach, format!("no grant allows {} in this namespace", kind.name()));
+    }
+    match kind {
+        ActionKind::RestartPod => {
+            on(&[&MARK], &metadata(), format!("only the annotation {INTENT_ANNOTATION} may change"));
+            on(&[&MARK], "object.spec == oldObject.spec", "a pod's spec may not change".to_owned());
+            let uid = "has(object.deleteOptions) && has(object.deleteOptions.preconditions) && has(object.deleteOptions.preconditions.uid)";
+            on(&[&EVICT], uid, "an eviction must name the uid of its pod".to_owned());
+        }
+        ActionKind::ScaleWorkload => {
+            on(&[&SCALE], &metadata(), format!("only the annotation {INTENT_ANNOTATION} may change"));
+            let rest = "oldObject.spec.all(k, k == 'replicas' || (k in object.spec && object.spec[k] == oldObject.spec[k])) && object.spec.all(k, k in oldObject.spec)";
+            on(&[&SCALE], rest, "of a deployment's spec only the replicas may change".to_owned());
+            let most = most(&carrying, bounds.max_replicas, |blast| blast.max_replicas);
+            let step = most_step(&carrying, bounds);
+            // putting back what stood there before is never more than one step down
+            let holds =
+                format!("object.spec.replicas <= {most} || object.spec.replicas < oldObject.spec.replicas");
+            on(&[&SCALE], &holds, format!("no grant allows more than {most} replicas"));
+            let holds = format!(
+                "object.spec.replicas - oldObject.spec.replicas <= {step} && oldObject.spec.replicas - object.spec.replicas <= {step}"
+            );
+            on(&[&SCALE], &holds, format!("no grant allows a step of more than {step} replicas"));
+        }
+        ActionKind::RestartWorkload
+        | ActionKind::RollbackWorkload
+        | ActionKind::PauseRollout
+        | ActionKind::ResumeRollout
+        | ActionKind::SuspendCronjob
+        | ActionKind::ResumeCronjob
+        | ActionKind::SetHpaBounds
+        | ActionKind::SetResources
+        | ActionKind::CordonNode
+        | ActionKind::UncordonNode
+        | ActionKind::RestoreConfig
+        | ActionKind::OpenPullRequest
+        | ActionKind::RunJob => {}
+    }
+    rules
+}
+
+fn most_step(grants: &[&Grant], bounds: &Bounds) -> u32 {
+    most(grants, bounds.max_replica_delta, |blast| blast.max_replica_delta)
+}
+
+/// The most that any of the grants allows: a grant without a bound allows what the bounds do.
+fn most(grants: &[&Grant], bound: u32, of: impl Fn(&Blast) -> Option<u32>) -> u32 {
+    grants.iter().map(|grant| of(&grant.blast).unwrap_or(bound)).max().unwrap_or(bound).min(bound)
+}
+
+/// Labels, owners and finalizers stay, and so do all annotations but the intent's.
+fn metadata() -> String {
+    let same = |field: &str| {
+        format!(
+            "(has(object.metadata.{field}) ? object.metadata.{field} : []) == (has(oldObject.metadata.{field}) ? oldObject.metadata.{field} : [])"
+        )
+    };
+    let intent = quoted(INTENT_ANNOTATION);
+    let kept = |of: &str, by: &str| {
+        format!(
+            "variables.{of}.all(k, k == {intent} || (k in variables.{by} && variables.{by}[k] == variables.{of}[k]))"
+        )
+    };
+    [
+        same("labels"),
+        same("ownerReferences"),
+        same("finalizers"),
+        kept("notes", "oldNotes"),
+        kept("oldNotes", "notes"),
+    ]
+    .join(" && ")
+}
+
+fn policy(name: &str, identity: &str, variables: &[(&str, String)], rules: &[Validation]) -> String {
+    let mut text = format!(
+        "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nmetadata:\n  name: {name}\nspec:\n  failurePolicy: Fail\n  matchConstraints:\n    resourceRules:\n      - apiGroups: [\"*\"]\n        apiVersions: [\"*\"]\n        operations: [\"*\"]\n        resources: [\"*/*\"]\n  matchConditions:\n    - name: written-by-belay\n      expression: {}\n",
+        yaml(&format!("request.userInfo.username == {}", quoted(identity)))
+    );
+    if !variables.is_empty() {
+        // asking what one may do changes nothing
+        let asks = "request.resource.group != 'authorization.k8s.io'";
+        let _ = writeln!(text, "    - name: changes-something\n      expression: {}", yaml(asks));
+        text.push_str("  variables:\n");
+    }
+    for (name, expression) in variables {
+        let _ = writeln!(text, "    - name: {name}\n      expression: {}", yaml(expression));
+    }
+    text.push_str("  validations:\n");
+    for Validation { expression, message } in rules {
+        let _ = writeln!(
+            text,
+            "    - expression: {}\n      message: {}\n      reason: Forbidden",
+            yaml(expression),
+            yaml(message)
+        );
+    }
+    text
+}
+
+fn binding(name: &str) -> String {
+    format!(
+        "---\napiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicyBinding\nmetadata:\n  name: {name}\nspec:\n  policyName: {name}\n  validationActions: [Deny]\n"
+    )
+}
+
+/// A CEL string.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
+/// A YAML scalar: what JSON quotes, YAML reads.
+fn yaml(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expressions_are_translated_outside_of_quotes_only() {
+        for (source, expected) in [
+            ("target.namespace == 'shop'", "variables.namespace == 'shop'"),
+            ("target.namespace.startsWith('stg-')", "variables.namespace.startsWith('stg-')"),
+            ("'target.namespace' == target.namespace", "'target.namespace' == variables.namespace"),
+            (
+                r"target.namespace == 'it\'s target.namespace'",
+                r"variables.namespace == 'it\'s target.namespace'",
+            ),
+            (r"target.namespace.matches(r'a\')", r"variables.namespace.matches(r'a\')"),
+            (
+                "target.cluster == 'a' && target.namespace in ['b']",
+                "'eu' == 'a' && variables.namespace in ['b']",
+            ),
+            ("target.namespaces == 'a'", "target.namespaces == 'a'"),
+        ] {
+            assert_eq!(translated(source, "'eu'").as_deref(), Some(expected), "{source}");
+        }
+        assert_eq!(translated("target.namespace == '''a'''", "''"), None);
+        assert_eq!(translated("target.namespace == 'a", "''"), None);
+    }
+}

@@ -1,0 +1,121 @@
+//! The admission policy that is generated from a set: pinned, deterministic, and its expressions parse.
+
+use belay::policy::{Bounds, admission, draft, stop};
+use serde_json::Value;
+
+use super::{BASE, edited};
+
+fn bounds() -> Bounds {
+    Bounds {
+        identity: "system:serviceaccount:belay:belay-actions".to_owned(),
+        cluster: None,
+        namespaces: Vec::new(),
+        max_replicas: 20,
+        max_replica_delta: 5,
+    }
+}
+
+fn made(text: &str, bounds: &Bounds) -> String {
+    let files = [("policies/test.yaml".to_owned(), text.to_owned())];
+    let set = draft(files.clone()).unwrap_or_else(|errors| panic!("{errors}"));
+    let made = admission(&set, &files, bounds).unwrap();
+    assert_eq!(made, admission(&set, &files, bounds).unwrap(), "the same set, the same text");
+    made
+}
+
+fn documents(text: &str) -> Vec<Value> {
+    text.split("\n---\n").map(|document| serde_saphyr::from_str(document).unwrap()).collect()
+}
+
+/// Every expression of a policy.
+fn expressions(document: &Value) -> Vec<String> {
+    let lists = ["matchConditions", "variables", "validations"].map(|list| document["spec"][list].clone());
+    let items = lists.iter().flat_map(|list| list.as_array().cloned().unwrap_or_default());
+    items.map(|item| item["expression"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_generated_policy_is_as_pinned() {
+    let hash = regex::Regex::new("policy set [0-9a-f]{8}").unwrap();
+    let text = made(BASE, &bounds());
+    insta::assert_snapshot!(hash.replace(&text, "policy set <hash>"));
+    insta::assert_snapshot!(stop(&bounds()).unwrap());
+}
+
+#[test]
+fn its_documents_are_a_policy_its_binding_and_a_stop_without_one() {
+    let documents = documents(&made(BASE, &bounds()));
+    let kinds: Vec<_> = documents
+        .iter()
+        .map(|d| (d["kind"].as_str().unwrap(), d["metadata"]["name"].as_str().unwrap()))
+        .collect();
+    let (policy, binding) = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding");
+    assert_eq!(kinds, [(policy, "belay-policy"), (binding, "belay-policy"), (policy, "belay-stop")]);
+    assert_eq!(documents[1]["spec"]["policyName"], "belay-policy");
+    assert_eq!(documents[0]["spec"]["failurePolicy"], "Fail");
+    assert!(
+        documents.iter().all(|d| d["spec"].get("paramKind").is_none() && d["spec"].get("paramRef").is_none())
+    );
+    let stopping = stop(&bounds()).unwrap();
+    assert_eq!(stopping.split("\n---\n").count(), 2);
+}
+
+#[test]
+fn every_expression_parses() {
+    let texts = [made(BASE, &bounds()), stop(&bounds()).unwrap()];
+    let mut seen = 0;
+    for document in texts.iter().flat_map(|text| documents(text)) {
+        for expression in expressions(&document) {
+            cel::Program::compile(&expression).unwrap_or_else(|e| panic!("{expression}: {e:?}"));
+            seen += 1;
+        }
+    }
+    assert!(seen > 15, "{seen}");
+}
+
+#[test]
+fn it_allows_what_the_grants_need_and_no_more() {
+    let text = made(BASE, &bounds());
+    assert!(text.contains("variables.what in ['mark', 'evict', 'rehearse', 'scale']"), "{text}");
+    // a grant on trial writes nothing
+    let trial = edited(&[("- id: scale\n", "- id: scale\n      mode: shadow\n")]);
+    assert!(!made(&trial, &bounds()).contains("'scale'"));
+    // nothing is enforced: nothing may be written
+    let all = edited(&[("mode: enforce", "mode: shadow")]);
+    assert!(made(&all, &bounds()).contains("expression: \"false\""));
+}
+
+#[test]
+fn the_environments_of_the_grants_bound_the_namespaces() {
+    assert!(made(BASE, &bounds()).contains("(variables.namespace == 'shop')"));
+    // at level 1 nothing is done there
+    let observed = edited(&[("maxLevel: 5", "maxLevel: 1")]);
+    let text = made(&observed, &bounds());
+    assert!(!text.contains("'shop'") && text.contains("|| (false)"), "{text}");
+    // what a request does not show is said
+    let labelled = edited(&[("target.namespace == 'shop'", "target.labels['tier'] == 'web'")]);
+    assert!(made(&labelled, &bounds()).contains("# Environment shop cannot be told from a request"));
+    let bounded = Bounds { namespaces: vec!["shop".to_owned()], ..bounds() };
+    assert!(made(&labelled, &bounded).contains("variables.namespace in ['shop']"));
+}
+
+#[test]
+fn the_replicas_are_the_least_of_grants_and_bounds() {
+    assert!(made(BASE, &bounds()).contains("object.spec.replicas <= 20"), "no grant bounds it");
+    let confirm = "      verify: { within: 20m, expect: [workload_ready], onFailure: revert }\n";
+    let blast = format!("      blastRadius: {{ maxReplicas: 12, maxReplicaDelta: 2 }}\n{confirm}");
+    let text = made(&edited(&[(confirm, &blast)]), &bounds());
+    assert!(text.contains("object.spec.replicas <= 12"), "{text}");
+    assert!(text.contains("a step of more than 2 replicas"), "{text}");
+}
+
+#[test]
+fn names_that_are_none_are_refused() {
+    for identity in ["", "kim", "system:serviceaccount:belay", "system:serviceaccount:a:b' || true || '"] {
+        assert!(stop(&Bounds { identity: identity.to_owned(), ..bounds() }).is_err(), "{identity}");
+    }
+    let files = [("a.yaml", BASE)];
+    let set = draft(files).unwrap();
+    let wrong = Bounds { namespaces: vec!["a', 'b".to_owned()], ..bounds() };
+    assert!(admission(&set, &files, &wrong).is_err());
+}

@@ -1,0 +1,210 @@
+//! `belay policy …` through the real binary, as a new user would try it.
+// said so that the lints know these helpers for tests
+#![cfg(test)]
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+fn belay(columns: u32, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_belay"));
+    let columns = columns.to_string();
+    command.args(args).env_remove("BELAY_STATE_DIR").env("NO_COLOR", "1").env("COLUMNS", columns);
+    command.timeout(std::time::Duration::from_secs(120));
+    command
+}
+
+/// What it printed, once it ended with this code.
+fn ended(args: &[&str], code: i32) -> (String, String) {
+    let done = belay(100, args).assert().code(code);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&done.get_output().stdout), text(&done.get_output().stderr))
+}
+
+fn json(args: &[&str], code: i32) -> Value {
+    let (out, err) = ended(&[args, &["--json"]].concat(), code);
+    serde_json::from_str(&out).unwrap_or_else(|e| panic!("{e}: {out}{err}"))
+}
+
+/// A folder with the demo's policy, edited, and the golden inputs.
+fn folder(edit: impl Fn(String) -> String) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    std::fs::create_dir(dir.path().join("examples")).unwrap();
+    for file in ["examples/oom.yaml", "examples/saturation.yaml"] {
+        std::fs::copy(shipped.join(file), dir.path().join(file)).unwrap();
+    }
+    let text = std::fs::read_to_string(shipped.join("demo.yaml")).unwrap();
+    std::fs::write(dir.path().join("demo.yaml"), edit(text)).unwrap();
+    dir
+}
+
+fn path(dir: &tempfile::TempDir) -> &str {
+    dir.path().to_str().unwrap()
+}
+
+#[test]
+fn test_reports_in_three_formats_and_fails_when_a_test_does() {
+    let good = folder(|text| text);
+    let test = |dir: &tempfile::TempDir, format: &str, code| {
+        ended(&["policy", "test", "--policies", path(dir), "--format", format], code).0
+    };
+    assert!(test(&good, "text", 0).ends_with("passed\n"));
+    assert!(test(&good, "tap", 0).starts_with("TAP version 14\n1.."));
+    assert!(test(&good, "junit", 0).contains("failures=\"0\""));
+    let bad = folder(|text| {
+        text.replacen("expect: { outcome: act, level: 3", "expect: { outcome: act, level: 4", 1)
+    });
+    assert!(test(&bad, "text", 1).contains("FAIL  "));
+    assert!(test(&bad, "tap", 1).contains("\nnot ok 1 - "));
+    assert!(test(&bad, "junit", 1).contains("<failure message="));
+    let broken = folder(|text| text.replacen("  grants:", "  grnats:", 1));
+    assert!(test(&broken, "junit", 1).contains("<error "));
+}
+
+#[test]
+fn mutate_lists_what_no_test_would_miss() {
+    let dir = folder(|text| text);
+    let found = json(&["policy", "mutate", "--policies", path(&dir)], 0);
+    assert_eq!(found["version"], 1);
+    let survivors = found["survivors"].as_array().unwrap();
+    assert!(survivors.iter().any(|m| m["what"] == "guard look-alike" && m["kind"] == "guard"), "{found}");
+    let noticed = found["noticed"].as_array().unwrap();
+    assert!(noticed.iter().any(|m| m["what"] == "freeze black-friday" && m["by"].is_string()), "{found}");
+    assert_eq!(found["tried"], survivors.len() + noticed.len());
+    let (out, _) = ended(&["policy", "mutate", "--strict", "--policies", path(&dir)], 1);
+    assert!(out.contains("guard look-alike"), "{out}");
+}
+
+#[test]
+fn explain_fits_a_narrow_terminal_and_names_the_smallest_change() {
+    let dir = folder(|text| text);
+    let args =
+        ["policy", "explain", "examples/oom.yaml", "--set", "history.per_target=1", "--policies", path(&dir)];
+    let done = belay(60, &args).assert().success();
+    let out = String::from_utf8(done.get_output().stdout.clone()).unwrap();
+    let wide: Vec<&str> = out.lines().filter(|line| line.chars().count() > 60).collect();
+    assert!(wide.is_empty(), "{wide:?}");
+    assert!(
+        out.replace('\n', " ").contains("would act at level 3 if: the last act were older than 10m (in 9m)"),
+        "{out}"
+    );
+    let found = json(&args, 0);
+    assert_eq!(
+        (&found["version"], &found["decision"]["outcome"]),
+        (&Value::from(1), &Value::from("escalate"))
+    );
+}
+
+#[test]
+fn explain_takes_a_file_and_a_case_by_flags() {
+    let dir = folder(|text| text);
+    let file = dir.path().join("mine.txt");
+    std::fs::copy(dir.path().join("examples/oom.yaml"), &file).unwrap();
+    let found = json(&["policy", "explain", file.to_str().unwrap(), "--policies", path(&dir)], 0);
+    assert_eq!(found["decision"]["outcome"], "act");
+    let case =
+        ["--target", "demo/shop/Deployment/api", "--alert", "KubePodCrashLooping", "--action", "restart_pod"];
+    let known = [
+        "owner.busy=false",
+        "owner.stateful=false",
+        "owner.replicas=4",
+        "owner.changed_by_person_minutes=60",
+        "target.lookalikes=0",
+        "target.annotations={}",
+    ];
+    let sets: Vec<&str> = known.iter().flat_map(|fact| ["--set", fact]).collect();
+    let args =
+        [&["policy", "explain", "--policies", path(&dir)][..], &case, &["--at", "2026-11-21T00:00:00Z"]]
+            .concat();
+    // what no flag says is unknown, and unknown is strict
+    assert_eq!(json(&args, 0)["decision"]["outcome"], "escalate");
+    assert_eq!(json(&[&args[..], &sets].concat(), 0)["decision"]["outcome"], "act");
+    ended(&["policy", "explain", "--policies", path(&dir)], 2);
+    let (_, err) = ended(&["policy", "explain", "examples/none.yaml", "--policies", path(&dir)], 1);
+    assert!(err.contains("there is no example `examples/none.yaml`"), "{err}");
+}
+
+/// A journal, and what can be learned from it without a daemon.
+#[test]
+fn the_journal_is_explained_replayed_and_compared() {
+    let (state, dir) = (tempfile::tempdir().unwrap(), folder(|text| text));
+    let state = state.path().to_str().unwrap();
+    let (out, _) = ended(&["demo", "--speed", "100", "--state-dir", state, "--yes"], 0);
+    assert!(out.contains("the journal is whole"), "{out}");
+    let since = ["--since", "2026-01-01T00:00:00Z", "--state-dir", state];
+    let with = |what: &'static str, dir: &str| -> Value {
+        json(&[&["policy", what, "--policies", dir][..], &since].concat(), 0)
+    };
+
+    let same = with("replay", path(&dir));
+    assert!(same["decisions"].as_u64().unwrap() >= 4, "{same}");
+    assert_eq!(same["changed"], 0, "a set decides its own past as it did: {same}");
+
+    let stricter = folder(|text| {
+        let rules = text.split("\n  tests:").next().unwrap().to_owned();
+        rules.replace(
+            "  freezes:",
+            "    - { id: calm, when: \"action.kind == 'restart_pod'\", maxLevel: 2 }\n\n  freezes:",
+        )
+    });
+    let replay = with("replay", path(&stricter));
+    let changes = replay["changes"].as_array().unwrap();
+    assert!(!changes.is_empty() && changes.iter().all(|c| c["action"] == "restart_pod"), "{replay}");
+    assert_eq!(changes[0]["new"][0]["code"], "guard/calm");
+    assert_eq!(
+        (&changes[0]["before"]["outcome"], &changes[0]["after"]["outcome"]),
+        (&"act".into(), &"ask".into())
+    );
+    let (out, _) = ended(&[&["policy", "replay", "--policies", path(&stricter)][..], &since].concat(), 0);
+    assert!(
+        out.contains("act (level 3, grant oomkilled-restart-once, approval one) -> ask (level 2"),
+        "{out}"
+    );
+
+    let incident = changes[0]["incident"].as_str().unwrap();
+    let args = [
+        "policy",
+        "explain",
+        "--incident",
+        &incident[..4],
+        "--state-dir",
+        state,
+        "--policies",
+        path(&stricter),
+    ];
+    assert_eq!(json(&args, 0)["decision"]["outcome"], "ask");
+
+    let trial = folder(|text| {
+        let rules = text.split("\n  tests:").next().unwrap().to_owned();
+        rules.replace("- id: oomkilled-restart-once\n", "- id: oomkilled-restart-once\n      mode: shadow\n")
+    });
+    let trials = with("shadow", path(&trial));
+    let trials = trials["trials"].as_array().unwrap();
+    assert_eq!(trials.len(), 1, "{trials:?}");
+    assert_eq!((&trials[0]["would"], &trials[0]["ended"]), (&"act".into(), &"remedied".into()));
+    let (out, _) = ended(&[&["policy", "shadow", "--policies", path(&dir)][..], &since].concat(), 0);
+    assert!(out.starts_with("no grant in shadow mode would have carried a decision"), "{out}");
+
+    let (_, err) = ended(&["policy", "replay", "--policies", path(&dir), "--state-dir", "/nonexistent"], 1);
+    assert!(err.contains("cannot be replayed"), "{err}");
+}
+
+#[test]
+fn schema_and_admission_are_printed_for_others_to_read() {
+    let dir = folder(|text| text);
+    let (out, _) = ended(&["policy", "schema"], 0);
+    assert_eq!(
+        serde_json::from_str::<Value>(&out).unwrap()["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
+    let (out, _) = ended(&["policy", "admission", "--policies", path(&dir)], 0);
+    assert!(out.contains("kind: ValidatingAdmissionPolicyBinding"), "{out}");
+    let identity = "system:serviceaccount:ops:hand";
+    let (out, _) =
+        ended(&["policy", "admission", "--stop", "--identity", identity, "--policies", "/nonexistent"], 0);
+    assert!(out.contains(identity) && out.contains("belay-stop"), "{out}");
+    let (_, err) = ended(&["policy", "admission", "--identity", "kim", "--policies", path(&dir)], 1);
+    assert!(err.contains("`kim` is not a service account"), "{err}");
+}
