@@ -224,7 +224,7 @@ const RECKLESS: &str = r#"
     - id: reckless
       alerts: ['alertname=~".+"']
       actions: [restart_pod, restart_workload, rollback_workload, cordon_node, scale_workload]
-      level: 5
+      level: 4
       verify: { within: 5m, expect: [alert_gone] }
       confirm: { approval: me }
       playbook: true

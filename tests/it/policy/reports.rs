@@ -184,7 +184,7 @@ fn each_test_protects_what_it_is_about_and_nothing_else() {
             vec!["grant restart", "freeze xmas"],
         ),
         (
-            test("g", "cluster.actions_in_flight: 2", "outcome: escalate"),
+            test("g", "cluster.actions_in_flight: 2, history.verified: 3", "outcome: escalate"),
             vec!["grant restart", "brake global.maxInFlight"],
         ),
     ];
