@@ -21,7 +21,8 @@ fn main() {
 
 fn set() -> PolicySet {
     let files = [
-        ("policies/demo.yaml", include_str!("../policies/demo.yaml")),
+        ("policies/demo/demo.yaml", include_str!("../policies/demo/demo.yaml")),
+        ("policies/examples/hands-off.yaml", include_str!("../policies/examples/hands-off.yaml")),
         ("policies/examples/oom.yaml", include_str!("../policies/examples/oom.yaml")),
         ("policies/examples/saturation.yaml", include_str!("../policies/examples/saturation.yaml")),
     ];

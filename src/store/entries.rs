@@ -109,7 +109,9 @@ pub(super) fn link(prev: Hash, next: &[u8]) -> Hash {
 /// `ring` is there for TLS and computes it in assembly: hashing is a third of what the store's one thread does.
 fn sha256(parts: &[&[u8]]) -> Hash {
     let mut hasher = Context::new(&SHA256);
-    parts.iter().for_each(|part| hasher.update(part));
+    for part in parts {
+        hasher.update(part);
+    }
     let mut bytes = [0; 32];
     // a SHA-256 has 32 bytes: nothing is left over on either side
     bytes.iter_mut().zip(hasher.finish().as_ref()).for_each(|(to, from)| *to = *from);

@@ -1,6 +1,7 @@
 //! The one integration binary: a module per area, linked once.
 #![cfg(test)]
 #![allow(
+    clippy::large_futures,
     clippy::needless_pass_by_value,
     clippy::type_complexity,
     clippy::unnecessary_wraps,

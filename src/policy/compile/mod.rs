@@ -129,7 +129,9 @@ fn gathered(
         .filter(|(name, _)| !is_calendar(name))
         .filter_map(|file| document(file, problems))
         .collect();
-    documents.iter_mut().for_each(|document| edit(&document.name, &mut document.body));
+    for document in &mut documents {
+        edit(&document.name, &mut document.body);
+    }
     let calendars = files.iter().filter(|(name, _)| is_calendar(name)).cloned().collect();
     compile(documents, calendars, Whole { hash, only }, problems)
 }
