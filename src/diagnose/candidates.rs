@@ -16,8 +16,15 @@ const MOST_MORE: u32 = 2;
 /// What use should come down to: under the 90 % that count as full, with room for one pod of ten to fail.
 const AIM_PERCENT: u32 = 70;
 
-/// Remedies for these findings, in their order; none twice, at most three.
+/// The first three of the [`remedies`].
 pub fn candidates(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
+    let mut all = remedies(snapshot, findings);
+    all.truncate(AT_MOST);
+    all
+}
+
+/// Remedies for these findings, in their order; none twice. What cannot be read only ever takes some away.
+pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
     let new_template_fails =
         rollout_unread(snapshot) || findings.iter().any(|f| matches!(f.cause, Cause::FailedRollout { .. }));
     let mut all: Vec<Candidate> = vec![];
@@ -30,7 +37,7 @@ pub fn candidates(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
             Cause::ImagePull { .. } | Cause::FailedRollout { .. } | Cause::NothingWrong => vec![],
         };
         for action in actions {
-            if all.len() < AT_MOST && all.iter().all(|c| c.action != action) {
+            if all.iter().all(|c| c.action != action) {
                 all.push(candidate(all.len() + 1, action, snapshot, finding));
             }
         }
@@ -70,7 +77,6 @@ fn restarts(snapshot: &Snapshot, cause: &Cause) -> Vec<Action> {
     chosen
         .into_iter()
         .filter(|p| p.controller.is_some())
-        .take(AT_MOST)
         .map(|p| Action::RestartPod { pod: p.object.clone() })
         .collect()
 }

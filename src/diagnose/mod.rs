@@ -6,6 +6,7 @@ mod candidates;
 mod evidence;
 mod facts;
 
+pub use candidates::remedies;
 pub use facts::{NOBODY_MINUTES, facts};
 
 use std::cmp::Reverse;

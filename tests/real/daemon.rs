@@ -1,7 +1,7 @@
 //! The real `belay serve` before a simulated cluster that this process serves over HTTP.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::sync::Arc;
 
@@ -48,7 +48,12 @@ impl Belay {
         );
         std::fs::write(dir.path().join("belay.yaml"), config).unwrap();
         std::fs::write(dir.path().join("token"), TOKEN).unwrap();
-        std::fs::create_dir(dir.path().join("policies")).unwrap();
+        let examples = dir.path().join("policies/examples");
+        std::fs::create_dir_all(&examples).unwrap();
+        for name in ["oom.yaml", "saturation.yaml", "hands-off.yaml"] {
+            let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/examples").join(name);
+            std::fs::copy(shipped, examples.join(name)).unwrap();
+        }
         // without its own tests, and with seconds of stabilisation: this is the machine's own clock
         let rules = POLICY.split("\n  tests:").next().unwrap();
         let rules =

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use belay::diagnose::diagnose;
+use belay::diagnose::{diagnose, remedies};
 use belay::domain::action::Action;
 use belay::domain::cluster::{Autoscaler, Container, ContainerState, Event, LogTail, Pod, Snapshot};
 use belay::domain::evidence::Source;
@@ -147,6 +147,8 @@ proptest! {
     fn what_cannot_be_read_makes_nobody_surer(snapshot in any_snapshot(), bits in 0u16..1024) {
         let alert = labels("KubePodCrashLooping");
         let full = diagnose(&snapshot, &alert);
+        // before the bound: a remedy that drops out for want of sight makes room for the next
+        let known = remedies(&snapshot, &full.findings);
         let part = diagnose(&blinded(snapshot, bits), &alert);
         let (all, some) = (surest(&full), surest(&part));
         for (cause, certainty) in &some {
@@ -155,8 +157,7 @@ proptest! {
         // the parts that show it: pod, workload, pods, revisions, usage
         prop_assert!(!says_nothing_is_wrong(&part) || bits & 0b1000_1111 == 0);
         for candidate in &part.candidates {
-            let known = full.candidates.iter().any(|c| c.action == candidate.action);
-            prop_assert!(known, "{:?} is new", candidate.action);
+            prop_assert!(known.iter().any(|c| c.action == candidate.action), "{:?} is new", candidate.action);
         }
         prop_assert_eq!(part.missing.len(), bits.count_ones() as usize);
     }

@@ -442,10 +442,12 @@ proptest! {
     }
 
     /// Grants that differ in level and condition only: each one's own limits, which the next one does not
-    /// share, are left out, and so is `actFrom`.
+    /// share, are left out, and so are `actFrom` and what an override lifts: the highest grant carries the
+    /// act with what is its own, be it less than what a lower one was lifted to.
     #[test]
     fn prop_dropping_a_grant_never_loosens(made in made(), changes in changes(), which in 0..4_usize) {
-        let made = Made { limited: false, act_from: None, grants: GRANTS.to_vec(), ..made };
+        let own = Made { limited: false, act_from: None, overridden: false, ..made };
+        let made = Made { grants: GRANTS.to_vec(), ..own };
         let set = made.set();
         let question = asked(&set, OOM, &changes);
         let mut fewer = made.clone();
