@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use crate::domain::record::Record;
 use crate::ports::store::{AppendError, StoreError};
@@ -30,89 +30,207 @@ type Kept = Result<u64, AppendError>;
 
 struct Waiting {
     body: Arc<str>,
-    answer: oneshot::Sender<Kept>,
+    told: oneshot::Sender<Told>,
+}
+
+/// What one that waits is told.
+enum Told {
+    /// Somebody wrote it down.
+    Kept(Kept),
+    /// It is its turn to write.
+    Write(Turn),
+}
+
+/// How a delivery begins at the desk.
+enum Place {
+    Wait(oneshot::Receiver<Told>),
+    Write(Turn),
 }
 
 /// The desk.
-pub(super) struct Desk {
-    waiting: Mutex<VecDeque<Waiting>>,
-    writers: Semaphore,
+#[derive(Clone, Default)]
+pub(super) struct Desk(Arc<Mutex<Queue>>);
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Waiting>,
+    bytes: usize,
+    writing: usize,
 }
 
-impl Default for Desk {
-    fn default() -> Self {
-        Self { waiting: Mutex::default(), writers: Semaphore::new(WRITERS) }
+/// The right to write, which goes on to the next that waits when it is dropped: also when whoever had it
+/// went away (its client hung up).
+struct Turn(Desk);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // one that went away between being chosen and being told hands on in its turn
+        if let Some(next) = self.0.next() {
+            next.told.send(Told::Write(Self(self.0.clone()))).ok();
+        }
     }
 }
 
 impl Desk {
-    fn put(&self, body: Arc<str>) -> Result<oneshot::Receiver<Kept>, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let mut waiting = self.waiting();
-        let bytes: usize = waiting.iter().map(|w| w.body.len()).sum();
-        if waiting.len() >= WAITING || (bytes > 0 && bytes + body.len() > WAITING_BYTES) {
-            let many = waiting.len();
+    /// The queue is whole whatever a panicking thread was doing: it is only pushed to and popped from.
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, body: &Arc<str>) -> Result<Place, StoreError> {
+        let mut queue = self.queue();
+        if queue.writing < WRITERS {
+            queue.writing += 1;
+            drop(queue);
+            return Ok(Place::Write(Turn(self.clone())));
+        }
+        let (many, bytes) = (queue.waiting.len(), queue.bytes + body.len());
+        if many >= WAITING || (many > 0 && bytes > WAITING_BYTES) {
             return Err(StoreError::Unavailable(format!("{many} deliveries wait for the disk already")));
         }
-        waiting.push_back(Waiting { body, answer });
-        Ok(answered)
+        let (told, tells) = oneshot::channel();
+        queue.bytes = bytes;
+        queue.waiting.push_back(Waiting { body: Arc::clone(body), told });
+        Ok(Place::Wait(tells))
     }
 
-    /// The queue is whole whatever a panicking thread was doing: it is only pushed to and popped from.
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Waiting>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Who writes next; nobody, if nobody waits any more.
+    fn next(&self) -> Option<Waiting> {
+        let mut queue = self.queue();
+        while let Some(next) = queue.waiting.pop_front() {
+            queue.bytes -= next.body.len();
+            if !next.told.is_closed() {
+                return Some(next);
+            }
+        }
+        queue.writing -= 1;
+        None
     }
+}
 
-    /// What the next step holds.
-    fn take(&self) -> Vec<Waiting> {
-        let mut waiting = self.waiting();
-        let mut bytes = 0;
+impl Queue {
+    /// What shares a step with a delivery of this many bytes.
+    fn take(&mut self, own: usize) -> Vec<Waiting> {
+        let mut bytes = own;
         let fits = |next: &&Waiting| {
             bytes += next.body.len();
             bytes <= BYTES
         };
-        let count = waiting.iter().take(TOGETHER).take_while(fits).count().max(1);
-        let count = count.min(waiting.len());
-        waiting.drain(..count).collect()
+        let count = self.waiting.iter().take(TOGETHER - 1).take_while(fits).count();
+        let taken: Vec<Waiting> = self.waiting.drain(..count).collect();
+        self.bytes -= taken.iter().map(|w| w.body.len()).sum::<usize>();
+        taken
     }
 }
 
 impl Daemon {
     /// Makes a delivery durable, with whatever else waits; gives the number of its entry.
     pub(super) async fn keep(&self, body: Arc<str>) -> Kept {
-        let desk = self.desk();
         loop {
-            // whoever writes for this one may go away (its client hangs up), and then nobody knows whether
-            // it was kept: it is put down again, since twice does no harm
-            if let Some(kept) = self.answered(desk.put(Arc::clone(&body))?).await {
-                return kept;
-            }
-        }
-    }
-
-    /// The answer for a delivery that waits; nothing if whoever wrote for it went away.
-    async fn answered(&self, mut answered: oneshot::Receiver<Kept>) -> Option<Kept> {
-        loop {
-            let writer = tokio::select! {
-                biased;
-                kept = &mut answered => return kept.ok(),
-                writer = self.desk().writers.acquire() => writer,
+            let turn = match self.desk().put(&body)? {
+                Place::Write(turn) => turn,
+                Place::Wait(tells) => match tells.await {
+                    Ok(Told::Kept(kept)) => return kept,
+                    Ok(Told::Write(turn)) => turn,
+                    // whoever wrote for this one went away, and nobody knows whether it was kept: it is
+                    // put down again, since twice does no harm
+                    Err(_) => continue,
+                },
             };
-            let together = self.desk().take();
-            if together.is_empty() {
-                drop(writer); // somebody writes for this one already
-                return answered.await.ok();
-            }
-            self.write(together).await;
+            return self.write(turn, &body).await;
         }
     }
 
-    async fn write(&self, together: Vec<Waiting>) {
-        let records = together.iter().map(|w| Record::Received { body: (*w.body).to_owned() }).collect();
-        let kept = self.keep_deliveries(records, &Job::Route { deliveries: together.len() }).await;
-        for (seq, Waiting { answer, .. }) in (0..).zip(together) {
+    /// Writes a delivery down, and what waits with it.
+    async fn write(&self, turn: Turn, own: &str) -> Kept {
+        let others = turn.0.queue().take(own.len());
+        let bodies = std::iter::once(own).chain(others.iter().map(|w| &*w.body));
+        let records = bodies.map(|body| Record::Received { body: body.to_owned() }).collect();
+        let kept = self.keep_deliveries(records, &Job::Route { deliveries: 1 + others.len() }).await;
+        for (seq, other) in (1..).zip(others) {
             // whoever waited may be gone; the delivery stands all the same
-            answer.send(kept.clone().map(|first| first + seq)).ok();
+            other.told.send(Told::Kept(kept.clone().map(|first| first + seq))).ok();
         }
+        kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(len: usize) -> Arc<str> {
+        "x".repeat(len).into()
+    }
+
+    /// Its turn, if it is at once.
+    fn turn(desk: &Desk) -> Option<Turn> {
+        match desk.put(&body(1)).unwrap() {
+            Place::Write(turn) => Some(turn),
+            Place::Wait(_) => None,
+        }
+    }
+
+    fn waits(desk: &Desk, len: usize) -> oneshot::Receiver<Told> {
+        match desk.put(&body(len)).unwrap() {
+            Place::Wait(tells) => tells,
+            Place::Write(_) => panic!("nobody writes"),
+        }
+    }
+
+    #[test]
+    fn a_turn_goes_to_the_next_that_still_waits_and_ends_when_none_does() {
+        let desk = Desk::default();
+        let (first, second) = (turn(&desk).unwrap(), turn(&desk).unwrap());
+        let (gone, mut next, mut last) = (waits(&desk, 3), waits(&desk, 4), waits(&desk, 5));
+        drop(gone);
+        drop(first);
+        let Ok(Told::Write(third)) = next.try_recv() else { panic!("it is the next one's turn") };
+        assert!(last.try_recv().is_err());
+        // it goes away before it writes
+        drop(third);
+        let Ok(Told::Write(fourth)) = last.try_recv() else { panic!("it is the last one's turn") };
+        let Queue { bytes, writing, .. } = *desk.queue();
+        assert_eq!((bytes, writing), (0, 2));
+        drop((second, fourth));
+        assert_eq!(desk.queue().writing, 0);
+        assert!(turn(&desk).is_some());
+    }
+
+    #[test]
+    fn what_was_told_to_nobody_is_handed_on() {
+        let desk = Desk::default();
+        let (first, _second) = (turn(&desk).unwrap(), turn(&desk).unwrap());
+        let (told, mut next) = (waits(&desk, 1), waits(&desk, 1));
+        drop(first);
+        // told, and gone before it looked
+        drop(told);
+        assert!(matches!(next.try_recv(), Ok(Told::Write(_))));
+    }
+
+    #[test]
+    fn a_step_holds_so_many_and_so_much_and_the_desk_too() {
+        let desk = Desk::default();
+        let _writing = (turn(&desk).unwrap(), turn(&desk).unwrap());
+        let waiting: Vec<_> = (0..TOGETHER + 5).map(|_| waits(&desk, 10)).collect();
+        assert_eq!(desk.queue().take(1).len(), TOGETHER - 1);
+        assert_eq!(desk.queue().take(BYTES - 25).len(), 2);
+        assert_eq!(desk.queue().take(2 * BYTES).len(), 0);
+        assert_eq!(desk.queue().take(1).len(), 4);
+        assert_eq!(desk.queue().bytes, 0);
+        drop(waiting);
+
+        let desk = Desk::default();
+        let _writing = (turn(&desk).unwrap(), turn(&desk).unwrap());
+        let most: Vec<_> = (0..=WAITING).map_while(|_| desk.put(&body(1)).ok()).collect();
+        assert_eq!(most.len(), WAITING);
+    }
+
+    #[test]
+    fn one_of_any_size_waits_and_no_other_beside_it() {
+        let desk = Desk::default();
+        let _writing = (turn(&desk).unwrap(), turn(&desk).unwrap());
+        let _huge = waits(&desk, WAITING_BYTES + 1);
+        assert!(matches!(desk.put(&body(1)), Err(StoreError::Unavailable(_))));
     }
 }

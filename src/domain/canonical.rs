@@ -64,15 +64,22 @@ impl Hash {
     }
 }
 
+impl Hash {
+    /// Its 64 hex digits. By hand: they are written several times in every line of the journal.
+    fn digits(&self) -> [u8; 64] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'0'; 64];
+        let halves = self.0.iter().flat_map(|b| [b >> 4, b & 15]);
+        for (to, half) in text.iter_mut().zip(halves) {
+            *to = DIGITS.get(usize::from(half)).copied().unwrap_or(b'0'); // half a byte is below 16
+        }
+        text
+    }
+}
+
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // by hand: it is written several times in every line of the journal
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = String::with_capacity(64);
-        for digit in self.0.iter().flat_map(|b| [b >> 4, b & 15]) {
-            text.extend(DIGITS.get(usize::from(digit)).map(|d| char::from(*d)));
-        }
-        f.write_str(&text)
+        f.write_str(std::str::from_utf8(&self.digits()).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -101,7 +108,8 @@ impl FromStr for Hash {
 
 impl Serialize for Hash {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        let digits = self.digits();
+        s.serialize_str(std::str::from_utf8(&digits).map_err(serde::ser::Error::custom)?)
     }
 }
 

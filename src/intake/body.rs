@@ -3,7 +3,6 @@
 //! the readable ones.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -88,10 +87,10 @@ struct RawAlert<'a> {
 #[derive(Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// A map of text to text that refuses a key given twice: parsers that disagree on which one counts have
-/// been used to smuggle.
+/// A map of text to text, in the order of its keys, that refuses a key given twice: parsers that disagree
+/// on which one counts have been used to smuggle.
 #[derive(Default)]
-struct StrictMap<'a>(BTreeMap<Text<'a>, Text<'a>>);
+struct StrictMap<'a>(Vec<(Text<'a>, Text<'a>)>);
 
 impl StrictMap<'_> {
     fn into_labels(self) -> Labels {
@@ -115,15 +114,16 @@ impl<'de> Visitor<'de> for StrictVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<StrictMap<'de>, A::Error> {
-        let mut labels = BTreeMap::new();
+        let mut labels: Vec<(Text<'de>, Text<'de>)> = Vec::with_capacity(16);
         while let Some((key, value)) = map.next_entry::<Text<'de>, Text<'de>>()? {
             if labels.len() == MAX_LABELS {
                 return Err(de::Error::custom(format_args!("more than {MAX_LABELS} entries")));
             }
-            if labels.contains_key(&key) {
-                return Err(de::Error::custom(format_args!("`{}` is given twice", key.0)));
+            // Alertmanager writes them in order: each is the last
+            match labels.binary_search_by(|(known, _)| known.cmp(&key)) {
+                Ok(_) => return Err(de::Error::custom(format_args!("`{}` is given twice", key.0))),
+                Err(place) => labels.insert(place, (key, value)),
             }
-            labels.insert(key, value);
         }
         Ok(StrictMap(labels))
     }

@@ -13,7 +13,7 @@ pub fn headline(story: &Story) -> String {
         return over(story, closed);
     }
     if let Some(why) = story.handed_over() {
-        return format!("Handed over: {}.", clause(why));
+        return handed_over(story, why);
     }
     if let Some(open) = story.asked() {
         return asking(story, open);
@@ -39,9 +39,7 @@ fn over(story: &Story, closed: &Closed) -> String {
             Some(undoing) => format!("Reverted: I {}.", act(&undoing.intent.plan, Form::Done)),
             None => format!("Reverted: {subject}."),
         },
-        Outcome::HandedOver => {
-            format!("Handed over: {}.", clause(story.handed_over().unwrap_or(&closed.summary)))
-        }
+        Outcome::HandedOver => handed_over(story, story.handed_over().unwrap_or(&closed.summary)),
         Outcome::Notified => format!("For your information: {}. I changed nothing.", found(story)),
         Outcome::Dropped => format!("Nothing to do, says the policy's advice: {subject}."),
         Outcome::Rejected => match (&story.plan, rejected_by(story)) {
@@ -49,6 +47,15 @@ fn over(story: &Story, closed: &Closed) -> String {
             (Some(plan), None) => format!("Rejected: I do not {}.", act(plan, Form::Do)),
             (None, _) => format!("Rejected: {subject}."),
         },
+    }
+}
+
+/// By whom, where a person took it; else why.
+fn handed_over(story: &Story, why: &str) -> String {
+    let by = story.answers.iter().rev().find(|(_, answer)| matches!(answer, Answer::HandOver));
+    match by {
+        Some((person, _)) => format!("Handed over by {}: {}.", clause(person.name()), subject(story)),
+        None => format!("Handed over: {}.", clause(why)),
     }
 }
 

@@ -225,7 +225,7 @@ impl Stage {
     pub(super) fn journal(found: &Verified, state_dir: &Path) {
         say(&format!(
             "\naudit verify: the journal is whole: {} steps, {} entries in {} streams; head {}\n\
-             It is kept in {dir}: `belay audit export --state-dir {dir}` prints it.",
+             It is kept; this prints it:\n  belay audit export --state-dir {dir}",
             found.lines,
             found.entries,
             found.streams.len(),

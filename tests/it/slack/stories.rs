@@ -390,8 +390,11 @@ pub fn all() -> Vec<(&'static str, Story, &'static str)> {
         ),
         (
             "10-handed-over",
-            escalated(with_act(restart_open(), Some(done()), None), "ann took it over", true),
-            "Handed over: ann took it over.",
+            Story {
+                answers: vec![(ann(), Answer::HandOver)],
+                ..escalated(with_act(restart_open(), Some(done()), None), "handed over by ann", true)
+            },
+            "Handed over by ann: KubePodCrashLooping on Deployment `api`.",
         ),
         ("11-reverting", scale_reverting(None), "I am scaling back Deployment `web` from 5 to 3."),
         (
