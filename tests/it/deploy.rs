@@ -63,7 +63,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 35] = [
+    const KEYS: [&str; 36] = [
         "listen",
         "stateDir",
         "policies",
@@ -72,6 +72,7 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "log.format",
         "cluster.name",
         "cluster.url",
+        "cluster.caFile",
         "cluster.tokenFile",
         "cluster.writeTokenFile",
         "webhook.bearerTokenFile",

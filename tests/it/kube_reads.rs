@@ -26,7 +26,8 @@ fn named(kind: K, name: &str) -> Named {
 }
 
 async fn reads(served: &Served) -> KubeReads {
-    let client = connect(&Access::Url { url: served.url.clone(), token_file: None }).await.unwrap();
+    let client =
+        connect(&Access::Url { url: served.url.clone(), ca_file: None, token_file: None }).await.unwrap();
     KubeReads::new(client, cluster(), Arc::new(SystemClock))
 }
 

@@ -33,6 +33,8 @@ pub enum Access {
     Url {
         /// `https://host:6443`.
         url: String,
+        /// The certificates that its own is checked against, in place of the machine's.
+        ca_file: Option<PathBuf>,
         /// Path of the token file.
         token_file: Option<PathBuf>,
     },
@@ -55,6 +57,15 @@ pub enum ConnectError {
     /// Neither a kubeconfig nor a service account was found.
     #[error("no Kubernetes cluster is configured: set its URL, a kubeconfig, or run inside a cluster")]
     Infer(#[source] Box<kube::config::InferConfigError>),
+    /// The certificates that the API server's is checked against are none.
+    #[error("the API server's certificate cannot be checked with `{}`: it must hold certificates in PEM", path.display())]
+    Authority {
+        /// As configured.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<Error>,
+    },
     /// The client could not be set up.
     #[error("the Kubernetes client could not be set up")]
     Client(#[source] Box<Error>),
@@ -63,9 +74,12 @@ pub enum ConnectError {
 /// A client for this access. Nothing is sent yet.
 pub async fn connect(access: &Access) -> Result<Client, ConnectError> {
     let mut config = match access {
-        Access::Url { url, token_file } => {
+        Access::Url { url, ca_file, token_file } => {
             let parsed = url.parse().map_err(|source| ConnectError::Url { url: url.clone(), source })?;
             let mut config = Config::new(parsed);
+            config.root_cert_file.clone_from(ca_file);
+            // with an authority of its own, a machine that knows no authorities will do
+            config.root_cert = ca_file.as_ref().map(|_| Vec::new());
             config.auth_info.token_file = token_file.as_ref().map(|path| path.display().to_string());
             config
         }
@@ -77,7 +91,12 @@ pub async fn connect(access: &Access) -> Result<Client, ConnectError> {
     config.write_timeout = Some(ANSWER);
     // the answer's time counts from the request, not from when its pooled connection went idle
     config.reset_reader_on_write = true;
-    Client::try_from(config).map_err(|e| ConnectError::Client(Box::new(e)))
+    Client::try_from(config).map_err(|e| match access {
+        Access::Url { ca_file: Some(path), .. } => {
+            ConnectError::Authority { path: path.clone(), source: Box::new(e) }
+        }
+        Access::Url { .. } | Access::Infer => ConnectError::Client(Box::new(e)),
+    })
 }
 
 /// Refuses names that are none: `kube` puts them into the path of a request as they are. An empty namespace
