@@ -45,6 +45,18 @@ fn recorded(name: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn a_cluster_without_a_metrics_api_is_told_from_one_whose_metrics_are_gone() {
+    let served = Served::shop().await;
+    let reads = reads(&served).await;
+    let located = web_pod(&served, &reads).await;
+    fault(&served, "/apis/metrics.k8s.io/", 1, Effect::Fail(404, "404 page not found".into()));
+    let snapshot = reads.snapshot(&located).await.unwrap();
+    let why = snapshot.usage.unwrap_err();
+    assert!(why.contains("serves no metrics API"), "{why}");
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn a_pod_is_followed_up_to_its_deployment() {
     let served = Served::shop().await;
     let reads = reads(&served).await;

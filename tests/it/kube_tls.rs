@@ -72,12 +72,13 @@ async fn look(access: &Access) -> ReadError {
 async fn the_authority_of_the_configuration_is_the_one_that_counts() {
     let dir = tempfile::tempdir().unwrap();
     let token = dir.path().join("token");
-    std::fs::write(&token, "t0ken").unwrap();
+    std::fs::write(&token, "t0ken\n").unwrap();
     let (url, arrived) = serve();
     let said = look(&Access::Url { url, ca_file: Some(data("ca.crt")), token_file: Some(token) }).await;
     assert!(matches!(said, ReadError::NotFound { .. }), "{said}");
     let head = arrived.recv().unwrap().to_lowercase();
     assert!(head.contains("authorization: bearer t0ken\r\n"), "{head}");
+    assert!(head.contains(concat!("user-agent: belay/", env!("CARGO_PKG_VERSION"), "\r\n")), "{head}");
 }
 
 #[tokio::test]
