@@ -162,7 +162,11 @@ async fn record_start(ports: &Ports, set: &PolicySet) -> Result<(), AppendError>
 
 fn access(config: &Config, token_file: Option<&PathBuf>) -> Access {
     match &config.cluster.url {
-        Some(url) => Access::Url { url: url.clone(), token_file: token_file.cloned() },
+        Some(url) => Access::Url {
+            url: url.clone(),
+            ca_file: config.cluster.ca_file.clone(),
+            token_file: token_file.cloned(),
+        },
         None => Access::Infer,
     }
 }

@@ -6,6 +6,7 @@ use crate::domain::decision::{ApprovalFacts, Asked, Decided, Expectation, Person
 use crate::domain::ids::{CandidateId, IncidentId, IntentId};
 use crate::domain::plan::Refusal;
 use crate::domain::record::{Choice, Diagnosis, Entry, Intent};
+use crate::domain::target::Targeted;
 use crate::domain::warrant::Applied;
 use crate::execute::verify::{self, Seen};
 use crate::incident::input::{Check, Held};
@@ -73,8 +74,12 @@ impl Daemon {
 
     fn advise(&self, state: &State) -> Option<Input> {
         let lead = state.lead()?;
-        let target = state.target.named().is_some() && state.owner.is_some();
-        Some(Input::Advised(policy::advise(&self.policies(), lead, target)))
+        let unclear = match (&state.target, &state.owner) {
+            (Targeted::Unclear { why }, _) => Some(why.as_str()),
+            (Targeted::Named { .. }, None) => Some("who answers for it is not known"),
+            (Targeted::Named { .. }, Some(_)) => None,
+        };
+        Some(Input::Advised(policy::advise(&self.policies(), lead, unclear)))
     }
 
     async fn investigate(&self, state: &State) -> Done {

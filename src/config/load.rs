@@ -77,11 +77,12 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     if config.cluster.name.is_empty() {
         return conflict("`cluster.name` must not be empty");
     }
-    let tokens = [&config.cluster.token_file, &config.cluster.write_token_file];
-    if config.cluster.url.is_none() && tokens.iter().any(|file| file.is_some()) {
+    let cluster = &config.cluster;
+    let with_url = [&cluster.ca_file, &cluster.token_file, &cluster.write_token_file];
+    if cluster.url.is_none() && with_url.iter().any(|file| file.is_some()) {
         return conflict(
-            "`cluster.tokenFile` and `cluster.writeTokenFile` are used with `cluster.url` only: set it, or \
-             leave them out and the kubeconfig or the service account says who belay is",
+            "`cluster.caFile`, `cluster.tokenFile` and `cluster.writeTokenFile` are used with `cluster.url` \
+             only: set it, or leave them out and the kubeconfig or the service account says who belay is",
         );
     }
     Ok(())
@@ -92,7 +93,11 @@ fn rebase(config: &mut Config, base: &Path) {
         config;
     let files = [Some(state_dir), Some(policies), prompts.as_mut(), cluster.token_file.as_mut()]
         .into_iter()
-        .chain([cluster.write_token_file.as_mut(), webhook.bearer_token_file.as_mut()])
+        .chain([
+            cluster.ca_file.as_mut(),
+            cluster.write_token_file.as_mut(),
+            webhook.bearer_token_file.as_mut(),
+        ])
         .chain([webhook.password_file.as_mut()])
         .chain([alertmanager.as_mut().and_then(|a| a.bearer_token_file.as_mut())])
         .chain(

@@ -77,6 +77,9 @@ pub struct ClusterConfig {
     /// The API server; without it the kubeconfig or the pod's own service account is used.
     #[serde(default)]
     pub url: Option<String>,
+    /// The certificates of the authority that signed the API server's, in PEM.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
     /// A file with the bearer token for reading.
     #[serde(default)]
     pub token_file: Option<PathBuf>,

@@ -13,7 +13,7 @@ use crate::domain::plan::INTENT_ANNOTATION;
 /// Who is held to it, and what holds whatever a policy says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounds {
-    /// The user name that belay writes with: `system:serviceaccount:belay:belay-actions`.
+    /// The user name that belay writes with: `system:serviceaccount:belay:belay`.
     pub identity: String,
     /// The cluster's name in policies, where it is known.
     pub cluster: Option<String>,
@@ -91,13 +91,10 @@ where
         ActionKind::ALL.into_iter().filter(|kind| kind.can_be_carried_out() && granted(kind)).collect();
     let places = Places::of(set, files, bounds);
     let mut rules = vec![rule(&allowed(&kinds), "belay may only do what the grants of its policy need")];
-    rules.push(rule(
-        &format!("variables.namespace != {}", quoted(own)),
-        "belay never acts where it runs itself",
-    ));
+    rules.push(rule(&format!("variables.place != {}", quoted(own)), "belay never acts where it runs itself"));
     if !bounds.namespaces.is_empty() {
         let names: Vec<String> = bounds.namespaces.iter().map(|name| quoted(name)).collect();
-        let expression = format!("variables.namespace in [{}]", names.join(", "));
+        let expression = format!("variables.place in [{}]", names.join(", "));
         rules.push(rule(&expression, "belay may not act in this namespace"));
     }
     for kind in &kinds {
@@ -241,7 +238,7 @@ fn translated(source: &str, cluster: &str) -> Option<String> {
             this.strip_prefix("target.namespace").map_or((this, None), |call| (this, Some(call)));
         match call {
             Some(call) if call.is_empty() || call.starts_with('.') => {
-                let _ = write!(out, "variables.namespace{call}");
+                let _ = write!(out, "variables.place{call}");
             }
             _ => match path.strip_prefix("target.cluster") {
                 Some(call) if call.is_empty() || call.starts_with('.') => {
@@ -283,7 +280,8 @@ fn allowed(kinds: &[ActionKind]) -> String {
     if names.is_empty() { "false".to_owned() } else { format!("variables.what in [{}]", names.join(", ")) }
 }
 
-/// What the expressions share. Each is worked out only where it is used.
+/// What the expressions share. Each is worked out only where it is used. No name may be a reserved word of
+/// CEL (`namespace` is one): the API server refuses the whole policy then.
 fn variables(kinds: &[ActionKind]) -> Vec<(&'static str, String)> {
     let mut what = String::new();
     for write in kinds.iter().flat_map(|kind| writes(*kind)) {
@@ -293,7 +291,7 @@ fn variables(kinds: &[ActionKind]) -> Vec<(&'static str, String)> {
     let notes = |of: &str| format!("has({of}.metadata.annotations) ? {of}.metadata.annotations : {{}}");
     vec![
         ("sub", "has(request.subResource) ? request.subResource : ''".to_owned()),
-        ("namespace", "has(request.namespace) ? request.namespace : ''".to_owned()),
+        ("place", "has(request.namespace) ? request.namespace : ''".to_owned()),
         ("what", what),
         ("notes", notes("object")),
         ("oldNotes", notes("oldObject")),
@@ -433,18 +431,12 @@ mod tests {
     #[test]
     fn expressions_are_translated_outside_of_quotes_only() {
         for (source, expected) in [
-            ("target.namespace == 'shop'", "variables.namespace == 'shop'"),
-            ("target.namespace.startsWith('stg-')", "variables.namespace.startsWith('stg-')"),
-            ("'target.namespace' == target.namespace", "'target.namespace' == variables.namespace"),
-            (
-                r"target.namespace == 'it\'s target.namespace'",
-                r"variables.namespace == 'it\'s target.namespace'",
-            ),
-            (r"target.namespace.matches(r'a\')", r"variables.namespace.matches(r'a\')"),
-            (
-                "target.cluster == 'a' && target.namespace in ['b']",
-                "'eu' == 'a' && variables.namespace in ['b']",
-            ),
+            ("target.namespace == 'shop'", "variables.place == 'shop'"),
+            ("target.namespace.startsWith('stg-')", "variables.place.startsWith('stg-')"),
+            ("'target.namespace' == target.namespace", "'target.namespace' == variables.place"),
+            (r"target.namespace == 'it\'s target.namespace'", r"variables.place == 'it\'s target.namespace'"),
+            (r"target.namespace.matches(r'a\')", r"variables.place.matches(r'a\')"),
+            ("target.cluster == 'a' && target.namespace in ['b']", "'eu' == 'a' && variables.place in ['b']"),
             ("target.namespaces == 'a'", "target.namespaces == 'a'"),
         ] {
             assert_eq!(translated(source, "'eu'").as_deref(), Some(expected), "{source}");

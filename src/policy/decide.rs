@@ -13,24 +13,28 @@ use crate::domain::decision::{
     ApprovalRule, ConfirmRule, Decision, Level, OnFailure, OnSilence, Outcome, Question, Reason, Terms,
 };
 use crate::domain::ids::GrantId;
+use crate::domain::redact;
+
+/// What is told of why a target is unclear: an API server's refusal fits, a label's text is cut.
+const WHY: usize = 300;
 
 /// Answers the question. A function of its arguments and nothing else.
 pub fn decide(set: &PolicySet, question: &Question) -> Decision {
     conclude(set, question, &judge(set, question))
 }
 
-/// What is said about an alert where nothing can be done. One whose target is unclear goes to a person,
-/// unless the policy has advice for it and no grant: where something could be done if it were clear what
+/// What is said about an alert where nothing can be done. One whose target is `unclear`, for this reason,
+/// goes to a person, unless the policy has advice for it and no grant: where something could be done if it were clear what
 /// to, advice must not play it down.
-pub fn advise(set: &PolicySet, alert: &Alert, target_is_clear: bool) -> Decision {
+pub fn advise(set: &PolicySet, alert: &Alert, unclear: Option<&str>) -> Decision {
     // The cluster is found later: advice that is bounded by it cannot be told to hold yet.
     let place = Whereabouts { cluster: None, namespace: alert.label("namespace") };
     let mut decision = ungranted(set, &alert.labels, alert.severity(), place);
     let covered = set.grants.iter().any(|grant| grant.alerts.iter().any(|m| m.hold(&alert.labels)));
     let advised = !covered && decision.reasons.iter().any(|reason| reason.code == "advice");
-    if !target_is_clear && !advised {
+    if let Some(why) = unclear.filter(|_| !advised) {
         decision.outcome = Outcome::Escalate;
-        let text = "it is not clear what the alert is about".to_owned();
+        let text = format!("it is not clear what the alert is about: {}", redact::line(why, WHY));
         decision.reasons.insert(0, Reason { code: "unclear-target".to_owned(), text });
     }
     decision

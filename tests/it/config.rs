@@ -24,7 +24,7 @@ stateDir: state
 policies: rules
 prompts: words
 log: { filter: debug, format: json }
-cluster: { name: eu-1, url: 'http://127.0.0.1:6443', tokenFile: read, writeTokenFile: write }
+cluster: { name: eu-1, url: 'http://127.0.0.1:6443', caFile: ca, tokenFile: read, writeTokenFile: write }
 webhook: { bearerTokenFile: hook }
 alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
@@ -68,6 +68,7 @@ fn each_key_is_read_into_its_place() {
     let expected = ClusterConfig {
         name: "eu-1".into(),
         url: Some("http://127.0.0.1:6443".into()),
+        ca_file: path("ca"),
         token_file: path("read"),
         write_token_file: path("write"),
     };
@@ -158,7 +159,7 @@ fn credentials_that_exclude_or_need_each_other_are_refused() {
 
 #[test]
 fn a_token_that_would_not_be_used_is_refused() {
-    for key in ["tokenFile", "writeTokenFile"] {
+    for key in ["caFile", "tokenFile", "writeTokenFile"] {
         let why = why(&format!("policies: p\ncluster: {{ name: c, {key}: t }}\n"));
         assert!(why.contains("cluster.url"), "{key}: {why}");
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use assert_cmd::Command;
 use belay::config;
 use serde::Deserialize;
 
@@ -21,8 +22,23 @@ type Right = (String, String, String);
 #[serde(rename_all = "camelCase")]
 struct Manifest {
     kind: String,
+    metadata: Metadata,
     #[serde(default)]
     rules: Vec<Rule>,
+    #[serde(default)]
+    subjects: Vec<Subject>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    name: String,
+    namespace: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Subject {
+    name: String,
+    namespace: String,
 }
 
 #[derive(Deserialize)]
@@ -33,10 +49,12 @@ struct Rule {
     verbs: Vec<String>,
 }
 
+fn manifests(file: &str) -> Vec<Manifest> {
+    text(file).split("\n---\n").map(|one| serde_saphyr::from_str(one).unwrap()).collect()
+}
+
 fn rights(file: &str, kind: &str) -> BTreeSet<Right> {
-    let text = text(file);
-    let manifests = text.split("\n---\n").map(|one| serde_saphyr::from_str::<Manifest>(one).unwrap());
-    let rules = manifests.filter(|m| m.kind == kind).flat_map(|m| m.rules);
+    let rules = manifests(file).into_iter().filter(|m| m.kind == kind).flat_map(|m| m.rules);
     let mut rights = BTreeSet::new();
     for Rule { api_groups, resources, verbs } in rules {
         for group in &api_groups {
@@ -63,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 35] = [
+    const KEYS: [&str; 36] = [
         "listen",
         "stateDir",
         "policies",
@@ -72,6 +90,7 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "log.format",
         "cluster.name",
         "cluster.url",
+        "cluster.caFile",
         "cluster.tokenFile",
         "cluster.writeTokenFile",
         "webhook.bearerTokenFile",
@@ -142,6 +161,41 @@ fn the_writer_may_do_the_four_writes_and_their_reads() {
     .map(|(group, resource, verb)| right(group, resource, verb))
     .collect();
     assert_eq!(rights("deploy/rbac/writer.yaml", "Role"), pinned);
+}
+
+/// Applied in this order to a cluster that has nothing of belay's yet, nothing is missing: an API server takes
+/// an account only into a namespace that is there.
+#[test]
+fn the_accounts_have_their_namespace_and_the_roles_their_accounts() {
+    let all: Vec<Manifest> =
+        ["deploy/rbac/reader.yaml", "deploy/rbac/writer.yaml"].into_iter().flat_map(manifests).collect();
+    let (mut namespaces, mut accounts) = (BTreeSet::new(), BTreeSet::new());
+    for Manifest { kind, metadata, subjects, .. } in &all {
+        match kind.as_str() {
+            "Namespace" => drop(namespaces.insert(metadata.name.clone())),
+            "ServiceAccount" => {
+                let namespace = metadata.namespace.clone().unwrap();
+                assert!(namespaces.contains(&namespace), "`{namespace}` is not there yet");
+                accounts.insert((namespace, metadata.name.clone()));
+            }
+            _ => {}
+        }
+        for Subject { name, namespace } in subjects {
+            assert!(accounts.contains(&(namespace.clone(), name.clone())), "{kind}: no account `{name}`");
+        }
+    }
+}
+
+/// Whoever applies both holds the account that the role is given to, and not one that writes nothing.
+#[test]
+fn the_admission_policy_holds_the_account_that_the_writer_is_given_to() {
+    let printed = Command::new(env!("CARGO_BIN_EXE_belay")).args(["policy", "admission", "--stop"]).output();
+    let printed = String::from_utf8(printed.unwrap().stdout).unwrap();
+    for Subject { name, namespace } in
+        manifests("deploy/rbac/writer.yaml").into_iter().flat_map(|m| m.subjects)
+    {
+        assert!(printed.contains(&format!("'system:serviceaccount:{namespace}:{name}'")), "{printed}");
+    }
 }
 
 #[test]

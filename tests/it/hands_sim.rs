@@ -41,7 +41,8 @@ impl Stage {
     }
 
     async fn on(served: Served) -> Self {
-        let client = connect(&Access::Url { url: served.url.clone(), token_file: None }).await.unwrap();
+        let client =
+            connect(&Access::Url { url: served.url.clone(), ca_file: None, token_file: None }).await.unwrap();
         let hand = Arc::new(KubeHand::new(client, Cluster::new("eu-1")));
         let (key, folder) = (Key::from_seed(3), tempfile::tempdir().unwrap());
         let engine = engine(hand, &key, &served.clock, &folder.path().join("used.jsonl"));

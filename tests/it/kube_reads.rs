@@ -26,7 +26,8 @@ fn named(kind: K, name: &str) -> Named {
 }
 
 async fn reads(served: &Served) -> KubeReads {
-    let client = connect(&Access::Url { url: served.url.clone(), token_file: None }).await.unwrap();
+    let client =
+        connect(&Access::Url { url: served.url.clone(), ca_file: None, token_file: None }).await.unwrap();
     KubeReads::new(client, cluster(), Arc::new(SystemClock))
 }
 
@@ -41,6 +42,18 @@ fn fault(served: &Served, path: &str, times: u32, effect: Effect) {
 
 fn recorded(name: &str) -> Vec<u8> {
     std::fs::read(format!("{}/tests/data/kubernetes/{name}.json", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+#[tokio::test]
+async fn a_cluster_without_a_metrics_api_is_told_from_one_whose_metrics_are_gone() {
+    let served = Served::shop().await;
+    let reads = reads(&served).await;
+    let located = web_pod(&served, &reads).await;
+    fault(&served, "/apis/metrics.k8s.io/", 1, Effect::Fail(404, "404 page not found".into()));
+    let snapshot = reads.snapshot(&located).await.unwrap();
+    let why = snapshot.usage.unwrap_err();
+    assert!(why.contains("serves no metrics API"), "{why}");
+    served.stop().await;
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ mod intake;
 mod investigate;
 mod kill;
 mod kube_reads;
+mod kube_tls;
 mod mcp_kubernetes;
 mod policy;
 mod policy_tools;

@@ -146,7 +146,8 @@ async fn plain(listing: impl Listing + 'static, allowed: &[&str]) -> RunningServ
 }
 
 async fn reads(served: &Served) -> KubeReads {
-    let client = connect(&Access::Url { url: served.url.clone(), token_file: None }).await.unwrap();
+    let client =
+        connect(&Access::Url { url: served.url.clone(), ca_file: None, token_file: None }).await.unwrap();
     KubeReads::new(client, Cluster::new("eu-1"), Arc::new(SystemClock))
 }
 

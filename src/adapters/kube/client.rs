@@ -2,12 +2,18 @@
 //! answers that mean "no"), every step has a timeout, and only reads are repeated, a bounded number of times.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use http::Request;
+use http::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
 use jiff::SignedDuration;
+use kube::client::ClientBuilder;
 use kube::{Client, Config, Error};
+use tower::util::MapRequestLayer;
 
+use super::token::TokenFile;
 use crate::domain::redact;
 use crate::domain::target::{is_dns_label, is_dns_name};
 use crate::ports::clock::SharedClock;
@@ -33,6 +39,8 @@ pub enum Access {
     Url {
         /// `https://host:6443`.
         url: String,
+        /// The certificates that its own is checked against, in place of the machine's.
+        ca_file: Option<PathBuf>,
         /// Path of the token file.
         token_file: Option<PathBuf>,
     },
@@ -55,6 +63,24 @@ pub enum ConnectError {
     /// Neither a kubeconfig nor a service account was found.
     #[error("no Kubernetes cluster is configured: set its URL, a kubeconfig, or run inside a cluster")]
     Infer(#[source] Box<kube::config::InferConfigError>),
+    /// The file with the token holds none.
+    #[error("`{}` holds no bearer token", path.display())]
+    Token {
+        /// As configured.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The certificates that the API server's is checked against are none.
+    #[error("the API server's certificate cannot be checked with `{}`: it must hold certificates in PEM", path.display())]
+    Authority {
+        /// As configured.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<Error>,
+    },
     /// The client could not be set up.
     #[error("the Kubernetes client could not be set up")]
     Client(#[source] Box<Error>),
@@ -62,14 +88,16 @@ pub enum ConnectError {
 
 /// A client for this access. Nothing is sent yet.
 pub async fn connect(access: &Access) -> Result<Client, ConnectError> {
-    let mut config = match access {
-        Access::Url { url, token_file } => {
+    let (mut config, token) = match access {
+        Access::Url { url, ca_file, token_file } => {
             let parsed = url.parse().map_err(|source| ConnectError::Url { url: url.clone(), source })?;
             let mut config = Config::new(parsed);
-            config.auth_info.token_file = token_file.as_ref().map(|path| path.display().to_string());
-            config
+            config.root_cert_file.clone_from(ca_file);
+            // with an authority of its own, a machine that knows no authorities will do
+            config.root_cert = ca_file.as_ref().map(|_| Vec::new());
+            (config, token_file.as_deref().map(token).transpose()?)
         }
-        Access::Infer => Config::infer().await.map_err(|e| ConnectError::Infer(Box::new(e)))?,
+        Access::Infer => (Config::infer().await.map_err(|e| ConnectError::Infer(Box::new(e)))?, None),
     };
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT);
@@ -77,7 +105,31 @@ pub async fn connect(access: &Access) -> Result<Client, ConnectError> {
     config.write_timeout = Some(ANSWER);
     // the answer's time counts from the request, not from when its pooled connection went idle
     config.reset_reader_on_write = true;
-    Client::try_from(config).map_err(|e| ConnectError::Client(Box::new(e)))
+    let builder = ClientBuilder::try_from(config).map_err(|e| match access {
+        Access::Url { ca_file: Some(path), .. } => {
+            ConnectError::Authority { path: path.clone(), source: Box::new(e) }
+        }
+        Access::Url { .. } | Access::Infer => ConnectError::Client(Box::new(e)),
+    })?;
+    let signed = MapRequestLayer::new(move |request| signed(request, token.as_deref()));
+    Ok(builder.with_layer(&signed).build())
+}
+
+fn token(path: &Path) -> Result<Arc<TokenFile>, ConnectError> {
+    let found = TokenFile::open(path);
+    found.map(Arc::new).map_err(|source| ConnectError::Token { path: path.to_owned(), source })
+}
+
+/// Who asks: by its token, and for the API server's audit log, where the request itself does not say it (a
+/// write names its intent).
+fn signed<B>(mut request: Request<B>, token: Option<&TokenFile>) -> Request<B> {
+    let headers = request.headers_mut();
+    let agent = HeaderValue::from_static(concat!("belay/", env!("CARGO_PKG_VERSION")));
+    headers.entry(USER_AGENT).or_insert(agent);
+    if let Some(token) = token {
+        headers.insert(AUTHORIZATION, token.bearer());
+    }
+    request
 }
 
 /// Refuses names that are none: `kube` puts them into the path of a request as they are. An empty namespace

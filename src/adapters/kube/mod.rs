@@ -7,6 +7,7 @@ mod live;
 mod locate;
 mod logs;
 mod reads;
+mod token;
 mod views;
 mod writes;
 

@@ -302,7 +302,14 @@ impl KubeReads {
         let resource = ApiResource::from_gvk_with_plural(&gvk, "pods");
         let api: Api<DynamicObject> = Api::namespaced_with(self.fetch.client.clone(), namespace, &resource);
         let what = format!("pod metrics of namespace `{namespace}`");
-        Ok(self.fetch.all(&api, &what, selector).await?.iter().filter_map(views::usage).collect())
+        let all = self.fetch.all(&api, &what, selector).await.map_err(|error| match error {
+            // a list of nothing is empty: what is missing is who would answer
+            ReadError::NotFound { what } => {
+                ReadError::Failed { what, why: "the cluster serves no metrics API (metrics.k8s.io)".into() }
+            }
+            error @ (ReadError::Refused { .. } | ReadError::Failed { .. }) => error,
+        })?;
+        Ok(all.iter().filter_map(views::usage).collect())
     }
 
     async fn neighbours(&self, owner: &Object) -> Result<Vec<String>, ReadError> {

@@ -281,6 +281,8 @@ fn answer(error: &kube::Error) -> Answer {
     match error {
         kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 408 => {
             let causes = status.details.iter().flat_map(|d| &d.causes).map(|c| c.message.as_str());
+            // an admission policy's cause is what its message ends with
+            let causes = causes.filter(|cause| !status.message.contains(cause));
             let said: Vec<_> = std::iter::once(status.message.as_str()).chain(causes).collect();
             Answer::Refused {
                 code: status.code,
@@ -316,4 +318,42 @@ pub(super) fn chain(error: &kube::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The body of an answer as it was recorded.
+    fn recorded(text: &str) -> kube::Error {
+        let text = text.replace('\r', "");
+        let (_, body) = text.split_once("\n\n").unwrap();
+        kube::Error::Api(Box::new(serde_json::from_str(body).unwrap()))
+    }
+
+    fn refused(text: &str) -> (u16, String) {
+        match answer(&recorded(text)) {
+            Answer::Refused { code, message, .. } => (code, message),
+            other @ (Answer::Done | Answer::Unknown(_)) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_each_thing_once() {
+        let said = include_str!("../../../tests/data/kubernetes/http-admission-403.txt");
+        let (code, message) = refused(said);
+        assert_eq!(code, 403);
+        assert_eq!(message.matches("denied request").count(), 1, "{message}");
+        // what only a cause says is kept
+        let said = include_str!("../../../tests/data/kubernetes/http-eviction-429.txt");
+        let (code, message) = refused(said);
+        assert_eq!(code, 429);
+        assert!(message.contains("The disruption budget web needs 2 healthy pods"), "{message}");
+    }
+
+    #[test]
+    fn an_error_of_the_server_leaves_the_write_open() {
+        let said = include_str!("../../../tests/data/kubernetes/http-eviction-500.txt");
+        assert!(matches!(answer(&recorded(said)), Answer::Unknown(_)));
+    }
 }

@@ -11,7 +11,7 @@ use crate::policy::{self, Bounds};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The identity that belay writes with
-    #[arg(long, default_value = "system:serviceaccount:belay:belay-actions", value_name = "USER")]
+    #[arg(long, default_value = "system:serviceaccount:belay:belay", value_name = "USER")]
     identity: String,
     /// The cluster's name in policies
     #[arg(long, value_name = "NAME")]

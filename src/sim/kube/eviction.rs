@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::api::{same_uid, stored};
+use super::api::stored;
 use super::json::{int, text};
 use super::kinds::Kind;
 use super::kubelet;
@@ -21,12 +21,13 @@ pub(crate) fn create(state: &mut State, request: &Request, target: &Target) -> R
     let body: Value = patch::parse(&request.body)?;
     let named = text(&body, "/metadata/name");
     if !named.is_empty() && named != target.name {
-        let message =
-            format!("name in URL does not match name in Eviction object: {} vs {named}", target.name);
-        return Err(Refusal::bad_request(&message));
+        return Err(Refusal::bad_request("name in URL does not match name in Eviction object"));
     }
     let evicted = stored(state, target)?;
-    same_uid(target, &evicted, body.pointer("/deleteOptions/preconditions/uid").and_then(Value::as_str))?;
+    let asked = text(&body, "/deleteOptions/preconditions/uid");
+    if !asked.is_empty() && asked != uid(&evicted) {
+        return Err(Refusal::evicts_another(name(&evicted), asked, uid(&evicted)));
+    }
     if !terminating(&evicted) {
         budget_allows(state, &evicted)?;
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::json::put;
+use super::json::{cut, put};
 use super::kinds::Kind;
 
 /// An answer of the API server.
@@ -130,6 +130,27 @@ impl Refusal {
         Self::conflict(kind, name, &why)
     }
 
+    /// The pod of an eviction is another one than its precondition says.
+    pub(crate) fn evicts_another(name: &str, asked: &str, found: &str) -> Self {
+        let why = format!(
+            "the UID in the precondition ({asked}) does not match the UID in record ({found}). The object might have been deleted and then recreated"
+        );
+        let message = format!("Operation cannot be fulfilled on Pod \"{name}\": {why}");
+        failure(409, "Conflict", &message).detail(json!({ "name": name, "kind": "Pod" }))
+    }
+
+    /// A patch would give the object another uid. The API server says so twice.
+    pub(crate) fn immutable_uid(kind: Kind, name: &str, asked: &str) -> Self {
+        let why = format!("Invalid value: \"{asked}\": field is immutable");
+        let spelling = kind.spelling();
+        let cause = ("metadata.uid", "FieldValueInvalid", why.as_str());
+        let mut refusal = Self::invalid(spelling.group, spelling.kind, name, cause);
+        if let Some(causes) = refusal.1.pointer_mut("/details/causes").and_then(Value::as_array_mut) {
+            causes.extend(causes.first().cloned());
+        }
+        refusal
+    }
+
     /// `field`, the reason (`FieldValueInvalid`, …) and the message of one cause.
     pub(crate) fn invalid(group: &str, kind: &str, name: &str, cause: (&str, &str, &str)) -> Self {
         let (field, reason, why) = cause;
@@ -155,12 +176,12 @@ impl Refusal {
             .detail(json!({ "causes": [{ "reason": "DisruptionBudget", "message": why }] }))
     }
 
+    /// The one answer without a reason.
     pub(crate) fn two_budgets() -> Self {
-        failure(
-            500,
-            "InternalError",
-            "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.",
-        )
+        let why = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+        let mut refusal = failure(500, "", why);
+        cut(&mut refusal.1, &["reason"]);
+        refusal
     }
 
     pub(crate) fn log_write(error: &std::io::Error) -> Self {

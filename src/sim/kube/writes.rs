@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::api::{same_uid, stored};
+use super::api::stored;
 use super::json::{cut, int, items, put, text};
 use super::kinds::Kind;
 use super::kubelet;
@@ -125,7 +125,10 @@ fn check_identity(target: &Target, old: &Value, new: &Value) -> Result<(), Refus
     if asked.is_some_and(|asked| asked != text(old, "/metadata/resourceVersion")) {
         return Err(Refusal::modified(target.kind, &target.name));
     }
-    same_uid(target, old, new.pointer("/metadata/uid").and_then(Value::as_str))?;
+    let uid = text(new, "/metadata/uid");
+    if !uid.is_empty() && uid != super::objects::uid(old) {
+        return Err(Refusal::immutable_uid(target.kind, &target.name, uid));
+    }
     if name(new) != target.name {
         let message = format!(
             "the name of the object ({}) does not match the name on the URL ({})",

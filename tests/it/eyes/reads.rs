@@ -22,7 +22,8 @@ fn named(kind: K, name: &str) -> Named {
 }
 
 async fn eyes(served: &Served) -> KubeReads {
-    let client = connect(&Access::Url { url: served.url.clone(), token_file: None }).await.unwrap();
+    let client =
+        connect(&Access::Url { url: served.url.clone(), ca_file: None, token_file: None }).await.unwrap();
     KubeReads::new(client, Cluster::new("eu-1"), served.clock.clone())
 }
 
@@ -47,7 +48,8 @@ async fn a_saturated_deployment_is_measured_and_scaled_from_three_to_five() {
 #[tokio::test]
 async fn a_busy_server_is_asked_again_and_one_that_says_no_is_not() {
     let served = Served::shop().await;
-    let client = connect(&Access::Url { url: served.url.clone(), token_file: None }).await.unwrap();
+    let client =
+        connect(&Access::Url { url: served.url.clone(), ca_file: None, token_file: None }).await.unwrap();
     let reads = KubeReads::new(client, Cluster::new("eu-1"), Arc::new(SystemClock));
     let web = "/apis/apps/v1/namespaces/shop/deployments/web";
     let left = |code: u16, times: u32| {

@@ -89,12 +89,29 @@ fn advice_ends_with_the_scope_and_never_silences_what_cannot_be_told() {
         }
     };
     let advised =
-        |scope: &str, outcome: &str, namespace| advise(&of(scope, outcome), &alert(namespace), true).outcome;
+        |scope: &str, outcome: &str, namespace| advise(&of(scope, outcome), &alert(namespace), None).outcome;
     assert_eq!(advised("{ namespace: [shop] }", "drop", Some("shop")), Outcome::Drop);
     assert_eq!(advised("{ namespace: [shop] }", "drop", Some("other")), Outcome::Notify);
     assert_eq!(advised("{ namespace: [shop] }", "drop", None), Outcome::Notify);
     assert_eq!(advised("{ namespace: [shop] }", "escalate", None), Outcome::Escalate);
     assert_eq!(advised("{ cluster: [demo], namespace: [shop] }", "drop", Some("shop")), Outcome::Notify);
+}
+
+#[test]
+fn whoever_is_called_about_an_unclear_target_reads_why_it_is_unclear() {
+    let labels = [("alertname", "KubePodCrashLooping"), ("pod", "web-0")];
+    let alert = Alert {
+        fingerprint: Fingerprint::new("f"),
+        status: AlertStatus::Firing,
+        labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        annotations: Labels::new(),
+        starts_at: "2026-11-20T00:00:00Z".parse().unwrap(),
+        ends_at: None,
+        generator_url: String::new(),
+    };
+    let decision = advise(&set(BASE), &alert, Some("pod web-0 could not be read: connection refused"));
+    assert_eq!((decision.outcome, decision.reasons[0].code.as_str()), (Outcome::Escalate, "unclear-target"));
+    assert!(decision.because().contains("connection refused"), "{}", decision.because());
 }
 
 #[test]

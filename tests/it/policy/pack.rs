@@ -165,7 +165,7 @@ fn of_every_alert_it_is_said_who_hears_and_what_to_look_at() {
     for set in [&*SHIPPED, &AT_LEVEL[4]] {
         for row in judged() {
             for Variant { severity } in &row.variants {
-                let decision = advise(set, &firing(&row.alert, severity), true);
+                let decision = advise(set, &firing(&row.alert, severity), None);
                 let (alert, reason) = (&row.alert, &decision.reasons[0]);
                 assert_eq!(decision.outcome, said(&row, severity), "{alert} {severity}");
                 assert_eq!(reason.code, "advice", "{alert}");
@@ -182,13 +182,13 @@ fn where_there_is_a_remedy_an_unclear_target_goes_to_a_person() {
     let set = &AT_LEVEL[4];
     for row in judged() {
         if by_level(&row.outcome).is_some() {
-            let decision = advise(set, &firing(&row.alert, "critical"), false);
+            let decision = advise(set, &firing(&row.alert, "critical"), Some("two pods have that name"));
             assert_eq!(decision.outcome, Outcome::Escalate, "{}", row.alert);
             assert_eq!(decision.reasons[0].code, "unclear-target", "{}", row.alert);
             continue;
         }
         for Variant { severity } in &row.variants {
-            let decision = advise(set, &firing(&row.alert, severity), false);
+            let decision = advise(set, &firing(&row.alert, severity), Some("two pods have that name"));
             assert_eq!(decision.outcome, said(&row, severity), "{}", row.alert);
         }
     }

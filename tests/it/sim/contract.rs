@@ -92,6 +92,65 @@ async fn refusals_are_those_of_the_recording() {
     served.stop().await;
 }
 
+/// As recorded, with the names and uids that this world has.
+fn recorded_for(name: &str, replaced: &[(&str, &str)]) -> (u16, Value) {
+    let (code, body) = recorded(name);
+    let text = replaced.iter().fold(body.to_string(), |text, (from, to)| text.replace(from, to));
+    (code, serde_json::from_str(&text).unwrap())
+}
+
+#[tokio::test]
+async fn preconditions_are_refused_as_in_the_recording() {
+    let served = recording().await;
+    let admin = Some("admin");
+    let pod = served.world.all_pods().remove(0);
+    let eviction = format!("{PODS}/{}/eviction", pod.name);
+    let evict = async |name: &str, uid: Option<&str>| {
+        let mut body = json!({ "apiVersion": "policy/v1", "kind": "Eviction", "metadata": { "name": name } });
+        if let Some(uid) = uid {
+            body["deleteOptions"] = json!({ "preconditions": { "uid": uid } });
+        }
+        served.send_as(admin, "POST", &eviction, Some(("application/json", body))).await
+    };
+    let another = evict(&pod.name, Some("00000000-0000-0000-0000-000000000000")).await;
+    let seen = [("web-785b57497f-l5dls", &*pod.name), ("72b9ab16-dd7e-4c10-85e8-5893786f26d8", &*pod.uid)];
+    assert_eq!(another, recorded_for("http-eviction-409.txt", &seen));
+    assert_eq!(evict("other", None).await, recorded("http-eviction-400.txt"));
+    let patch = async |kind: &str, body: Value| served.send_as(admin, "PATCH", WEB, Some((kind, body))).await;
+    let test = json!([
+        { "op": "test", "path": "/spec/replicas", "value": 99 },
+        { "op": "replace", "path": "/spec/replicas", "value": 5 },
+    ]);
+    assert_eq!(patch(JSON_PATCH, test).await, recorded("http-json-patch-422.txt"));
+    let uid = json!({ "metadata": { "uid": "u" }, "spec": { "replicas": 5 } });
+    assert_eq!(patch(MERGE_PATCH, uid).await, recorded("http-uid-422.txt"));
+    assert_eq!(served.world.deployment("real", "web").unwrap().replicas, 2);
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn evictions_are_answered_as_in_the_recording() {
+    let served = Served::new(|clock| {
+        World::builder(clock).namespace("real").deployment(DeploymentSpec::new("web", 2)).build()
+    })
+    .await;
+    let pod = served.world.all_pods().remove(0).name;
+    let evict = async || {
+        let body = json!({ "apiVersion": "policy/v1", "kind": "Eviction", "metadata": { "name": pod } });
+        let path = format!("{PODS}/{pod}/eviction?dryRun=All");
+        served.send("POST", &path, Some(("application/json", body))).await
+    };
+    assert_eq!(evict().await, recorded("http-eviction-201.txt"));
+    for name in ["one", "two"] {
+        let spec = json!({ "minAvailable": 1, "selector": { "matchLabels": { "app": "web" } } });
+        let budget = json!({ "metadata": { "name": name }, "spec": spec });
+        let path = "/apis/policy/v1/namespaces/real/poddisruptionbudgets";
+        assert_eq!(served.send("POST", path, Some(("application/json", budget))).await.0, 201);
+    }
+    assert_eq!(evict().await, recorded("http-eviction-500.txt"));
+    served.stop().await;
+}
+
 #[tokio::test]
 async fn a_reader_may_only_try() {
     let served = recording().await;
