@@ -31,11 +31,12 @@ fn json(args: &[&str], code: i32) -> Value {
 fn folder(edit: impl Fn(String) -> String) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let shipped = shipped.join("demo");
     std::fs::create_dir(dir.path().join("examples")).unwrap();
     for file in ["examples/oom.yaml", "examples/saturation.yaml", "examples/hands-off.yaml"] {
         std::fs::copy(shipped.join(file), dir.path().join(file)).unwrap();
     }
-    let text = std::fs::read_to_string(shipped.join("demo/demo.yaml")).unwrap();
+    let text = std::fs::read_to_string(shipped.join("demo.yaml")).unwrap();
     std::fs::write(dir.path().join("demo.yaml"), edit(text)).unwrap();
     dir
 }

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 
 use crate::app::admin::{self, Request, Response};
+use super::explained::Show;
 use crate::cli::{StateDir, runtime, terminal};
 use crate::domain::decision::Question;
 use crate::domain::record::Record;
@@ -33,7 +34,9 @@ pub(super) struct Args {
     set: Vec<(String, String)>,
     #[command(flatten)]
     state: StateDir,
-    /// Print JSON
+    #[command(flatten)]
+    show: Show,
+    /// Print JSON, which is always whole
     #[arg(long)]
     json: bool,
 }
@@ -68,7 +71,7 @@ pub(super) fn run(args: &Args, dir: &Path) -> anyhow::Result<ExitCode> {
     if args.json {
         super::json(&explanation)?;
     } else {
-        let text = super::explained::render(&explanation, terminal::look().width);
+        let text = super::explained::render(&explanation, args.show, terminal::look().width);
         write!(std::io::stdout().lock(), "{text}")?;
     }
     Ok(ExitCode::SUCCESS)

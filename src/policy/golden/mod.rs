@@ -13,8 +13,9 @@ use super::judge::{Place, judge_at};
 use super::problem::{Problem, Section, meant};
 use super::raw::{Key, Node, Yaml};
 use super::reader::{Fields, Reader};
-use super::set::{Environment, PolicySet};
+use super::set::{Environment, Offer, PolicySet};
 use crate::domain::decision::{Decision, Level, Outcome, Question};
+use jiff::SignedDuration;
 use input::question;
 
 /// The question that an example which was loaded with the set asks, with `changes` made to it: dotted
@@ -68,7 +69,9 @@ fn check(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<()> {
     let expect = fields.need(reader, "expect")?;
     let wrong = differences(reader, &decision, expect)?;
     if !wrong.is_empty() {
-        let explanation = explain(set, &asked).to_string();
+        let mut explanation = explain(set, &asked);
+        explanation.lines.retain(|line| !line.aside);
+        let explanation = explanation.to_string();
         let assumption =
             if assumed.is_some() { "\n\nshown without the environment that the test assumes" } else { "" };
         let explanation = format!("{}{assumption}", explanation.trim_end()).replace('\n', "\n     ");
@@ -167,23 +170,40 @@ fn put_key(node: &mut Node, key: &str, value: &Node) {
 
 /// What is otherwise than expected; nothing can be said where the expectation cannot be read.
 fn differences(reader: &mut Reader<'_>, decision: &Decision, expect: &Node) -> Option<Vec<String>> {
-    let fields = reader.fields(expect, "expect", &["outcome", "level", "grant", "reason"], &[])?;
+    let known = ["outcome", "level", "grant", "reason", "offer", "expires"];
+    let fields = reader.fields(expect, "expect", &known, &[])?;
     let outcomes = [Outcome::Drop, Outcome::Notify, Outcome::Ask, Outcome::Act, Outcome::Escalate];
     let words = outcomes.map(|outcome| (outcome.name(), outcome));
     let outcome = fields.need(reader, "outcome").and_then(|node| reader.word(node, "an outcome", &words))?;
     let level = fields.get("level").and_then(|node| reader.level(node));
     let grant = fields.get("grant").and_then(|node| reader.text(node));
     let reason = fields.get("reason").and_then(|node| reader.text(node));
-    Some(compare(decision, outcome, level, grant, reason))
+    let offer = fields.get("offer").and_then(|node| reader.word(node, "what a guard can offer", &Offer::ALL));
+    let reason = reason.into_iter().chain(offer.map(|offer| format!("offer/{}", offer.name())));
+    let expires = fields.get("expires").and_then(|node| reader.duration(node));
+    let mut wrong = compare(decision, outcome, level, grant);
+    wrong.extend(reason.filter_map(|reason| without(decision, &reason)));
+    wrong.extend(expires.and_then(|expires| stays(decision, expires)));
+    Some(wrong)
 }
 
-fn compare(
-    decision: &Decision,
-    outcome: Outcome,
-    level: Option<Level>,
-    grant: Option<String>,
-    reason: Option<String>,
-) -> Vec<String> {
+/// What is wrong if the decision does not have this reason.
+fn without(decision: &Decision, reason: &str) -> Option<String> {
+    if decision.reasons.iter().any(|r| r.code == reason) {
+        return None;
+    }
+    let got: Vec<&str> = decision.reasons.iter().map(|r| r.code.as_str()).collect();
+    Some(format!("expected reason `{reason}`, got `{}`", got.join("`, `")))
+}
+
+/// What is wrong if what is done does not stay for just so long.
+fn stays(decision: &Decision, expires: SignedDuration) -> Option<String> {
+    let got = decision.terms.as_ref().and_then(|terms| terms.expires);
+    let said = got.map_or("never".to_owned(), |got| format!("after {got:#}"));
+    (got != Some(expires)).then(|| format!("expected that it expires after {expires:#}, got {said}"))
+}
+
+fn compare(decision: &Decision, outcome: Outcome, level: Option<Level>, grant: Option<String>) -> Vec<String> {
     let mut wrong = Vec::new();
     if decision.outcome != outcome {
         wrong.push(format!("expected outcome `{}`, got `{}`", outcome.name(), decision.outcome.name()));
@@ -199,12 +219,6 @@ fn compare(
     {
         let got = decision.terms.as_ref().map_or("none", |terms| terms.grant.as_str());
         wrong.push(format!("expected grant `{grant}`, got `{got}`"));
-    }
-    if let Some(reason) = reason
-        && !decision.reasons.iter().any(|r| r.code == reason)
-    {
-        let got: Vec<&str> = decision.reasons.iter().map(|r| r.code.as_str()).collect();
-        wrong.push(format!("expected reason `{reason}`, got `{}`", got.join("`, `")));
     }
     wrong
 }

@@ -2,7 +2,7 @@
 //! simulated API server, Alertmanager, Slack and model over HTTP, alerts come in through the webhook.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,13 +36,8 @@ pub const BEGINS: &str = "2026-11-21T02:00:00Z";
 pub const CLUSTER: &str = "demo";
 /// How long a test waits for anything, in real time: ten times what the slowest takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-const POLICY: &str = include_str!("../../../policies/demo/demo.yaml");
-/// Without these its guards and grants would be refused: nothing would show what they do.
-pub const EXAMPLES: [(&str, &str); 3] = [
-    ("policies/examples/hands-off.yaml", include_str!("../../../policies/examples/hands-off.yaml")),
-    ("policies/examples/oom.yaml", include_str!("../../../policies/examples/oom.yaml")),
-    ("policies/examples/saturation.yaml", include_str!("../../../policies/examples/saturation.yaml")),
-];
+/// The policy whose folder every house is built with.
+const POLICY: &str = "policies/demo/demo.yaml";
 
 /// How many houses live at once: their clocks run on while the machine is busy, so that more of them
 /// would see minutes pass between two of their own steps.
@@ -100,9 +95,21 @@ impl Wish {
     }
 }
 
+/// The files of the demo's folder, with another policy among its golden inputs.
+pub fn folder(policy: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = |name: String| Path::new(&name).strip_prefix(root).unwrap().display().to_string();
+    let files = config::policies(&root.join("policies/demo")).unwrap().into_iter();
+    let files = files.map(|(name, text)| (own(name), text));
+    files.map(|(name, text)| if name == POLICY { (name, policy.to_owned()) } else { (name, text) }).collect()
+}
+
 /// The demo's policy without its own tests, and with a stabilisation that tests can wait for.
 pub fn policy() -> String {
-    let rules = POLICY.split("\n  tests:").next().unwrap();
+    let shipped = folder("").into_iter().find(|(name, _)| name == POLICY);
+    assert!(shipped.is_some());
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(POLICY)).unwrap();
+    let rules = text.split("\n  tests:").next().unwrap();
     rules
         .replace("stabilise: 2m", "stabilise: 15s")
         .replace("verify: { within: 20m, expect", "verify: { within: 20m, stabilise: 15s, expect")
@@ -168,8 +175,7 @@ impl House {
         let text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
         let config = config::parse("the test's configuration", &text).unwrap();
         let people = Arc::new(People::default());
-        let mut policies = vec![("policies/demo/demo.yaml".to_owned(), wish.policy)];
-        policies.extend(EXAMPLES.map(|(name, text)| (name.to_owned(), text.to_owned())));
+        let policies = folder(&wish.policy);
         let given = Given {
             clock: Arc::clone(&clock),
             policies: policies.clone(),

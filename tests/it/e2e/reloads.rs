@@ -11,14 +11,14 @@ use belay::domain::decision::Outcome;
 use belay::domain::record::{Answer, Record};
 use belay::incident::{Phase, State};
 
-use super::house::{EXAMPLES, House, Wish, policy};
+use super::house::{House, Wish, folder, policy};
 
 /// The golden inputs, without which the policy would be refused.
 fn examples(dir: &Path) {
     let examples = dir.join("examples");
     fs::create_dir(&examples).unwrap();
-    for (name, text) in EXAMPLES {
-        fs::write(examples.join(Path::new(name).file_name().unwrap()), text).unwrap();
+    for (name, text) in folder("").into_iter().filter(|(name, _)| name.contains("/examples/")) {
+        fs::write(examples.join(Path::new(&name).file_name().unwrap()), text).unwrap();
     }
 }
 
@@ -105,7 +105,7 @@ async fn a_mounted_folder_is_taken_up_whole_or_refused_whole() {
         })
         .collect();
     let loaded = records.iter().find_map(|record| match record {
-        Record::PolicyLoaded { set, before } => Some((*set, *before)),
+        Record::PolicyLoaded { set, before, files: Some(_) } => Some((*set, *before)),
         _ => None,
     });
     let Some((after, before)) = loaded else { panic!("the journal says which set was taken up") };
