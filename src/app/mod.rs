@@ -38,7 +38,7 @@ use crate::telemetry::Metrics;
 pub use incidents::{Fed, FeedError};
 pub use intake::{Receipt, ReceiveError};
 pub use query::{Summary, Unclear};
-pub use track::TrackAsk;
+pub use track::{GrantStanding, TrackAsk, Tracks};
 pub use watch::armed;
 pub use work::Job;
 

@@ -88,14 +88,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         What::Revert { incident } => answer(incident, Answer::Revert),
         What::HandOver { incident } => answer(incident, Answer::HandOver),
     };
-    if args.json {
-        let response = ask(&args.state, &request)?;
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &response)?;
-        writeln!(out)?;
-        return Ok(code(&response));
-    }
-    said(&args.state, &request, show)
+    if args.json { json(&args.state, &request) } else { said(&args.state, &request, show) }
+}
+
+/// Asks the daemon and prints its answer for programs.
+pub(super) fn json(state: &StateDir, request: &Request) -> anyhow::Result<ExitCode> {
+    let response = ask(state, request)?;
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, &response)?;
+    writeln!(out)?;
+    Ok(code(&response))
 }
 
 /// Asks the daemon and prints what it says.
@@ -127,7 +129,8 @@ const fn code(response: &Response) -> ExitCode {
         | Response::Text(_)
         | Response::Explanation(_)
         | Response::Done(_)
-        | Response::Holds(_) => ExitCode::SUCCESS,
+        | Response::Holds(_)
+        | Response::Tracks(_) => ExitCode::SUCCESS,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use crate::adapters::terminal::{Look, render};
+use crate::adapters::terminal::{Look, paragraph, render};
 use crate::adapters::visible;
 use crate::app::Summary;
 use crate::app::admin::Response;
@@ -44,6 +44,10 @@ pub(super) fn print(response: &Response, show: Show) -> io::Result<()> {
         Response::Text(text) => text.lines().try_for_each(|line| writeln!(out, "{}", plain(line))),
         Response::Explanation(explanation) => {
             write!(out, "{}", policy::explained::render(explanation, show, look().width))
+        }
+        Response::Tracks(tracks) => {
+            let text = tracks.to_string();
+            text.lines().try_for_each(|line| write!(out, "{}", paragraph("", line, look().width)))
         }
         Response::Done(what) => writeln!(out, "{}", plain(what)),
         Response::Refused(why) => writeln!(io::stderr().lock(), "belay: {}", plain(why)),

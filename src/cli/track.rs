@@ -10,7 +10,7 @@ use crate::domain::ids::{GrantId, IntentId};
 use crate::domain::track::Judgement;
 
 use super::StateDir;
-use super::incidents::{send, user};
+use super::incidents::{json, send, user};
 
 /// What about the track records.
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,9 @@ pub(super) struct Args {
     what: What,
     #[command(flatten)]
     state: StateDir,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 /// What an act turned out to be.
@@ -93,5 +96,6 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         What::Sign { report } => TrackAsk::Sign { report },
     };
-    send(&args.state, &Request::Track { what: ask, name: user() })
+    let request = Request::Track { what: ask, name: user() };
+    if args.json { json(&args.state, &request) } else { send(&args.state, &request) }
 }

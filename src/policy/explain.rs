@@ -60,6 +60,19 @@ pub struct Line {
     pub aside: bool,
 }
 
+impl Explanation {
+    /// How many lines of this kind are set aside; a single one may as well be read.
+    pub fn aside(&self, kind: &str) -> usize {
+        let aside = self.lines.iter().filter(|line| line.kind == kind && line.aside).count();
+        if aside > 1 { aside } else { 0 }
+    }
+
+    /// Whether the line is one of those.
+    pub fn is_aside(&self, line: &Line) -> bool {
+        line.aside && self.aside(&line.kind) > 0
+    }
+}
+
 /// Explains the decision about this question.
 pub fn explain(set: &PolicySet, question: &Question) -> Explanation {
     let judged = judge(set, question);

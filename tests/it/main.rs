@@ -30,3 +30,4 @@ mod sim;
 mod slack;
 mod store;
 mod tidy;
+mod track;

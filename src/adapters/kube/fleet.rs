@@ -51,3 +51,57 @@ fn counted(pod: &Pod, now: Timestamp) -> Fleet {
         (false, false) => Fleet { pods: 1, unwell: 1 },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Cluster;
+    use crate::domain::target::{Kind, Named, Object};
+
+    fn pod(phase: &str, ready: bool, terminating: bool, age: i64) -> (Pod, Timestamp) {
+        let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
+        let name = "web-1".to_owned();
+        let named = Named { cluster: Cluster::new("eu"), kind: Kind::Pod, namespace: "shop".to_owned(), name };
+        let pod = Pod {
+            object: Object { named, uid: "u".to_owned() },
+            phase: phase.to_owned(),
+            ready,
+            terminating,
+            created: now.checked_sub(SignedDuration::from_secs(age)).ok(),
+            node: None,
+            labels: Default::default(),
+            annotations: Default::default(),
+            controller: None,
+            has_claims: false,
+            containers: Vec::new(),
+        };
+        (pod, now)
+    }
+
+    #[test]
+    fn what_a_pod_counts_as() {
+        let (none, well, unwell) = ((0, 0), (1, 0), (1, 1));
+        for (phase, ready, terminating, age, expected) in [
+            ("Running", true, false, 600, well),
+            ("Running", true, false, 5, well),
+            ("Running", false, false, 600, unwell),
+            ("Pending", false, false, 120, unwell),
+            ("Pending", false, false, 119, none),
+            ("Running", false, true, 600, none),
+            ("Succeeded", false, false, 600, none),
+            ("Failed", false, false, 600, none),
+            ("Unknown", false, false, 600, unwell),
+        ] {
+            let (pod, now) = pod(phase, ready, terminating, age);
+            let Fleet { pods, unwell } = counted(&pod, now);
+            assert_eq!((pods, unwell), expected, "{phase} ready={ready} terminating={terminating} {age}s");
+        }
+    }
+
+    #[test]
+    fn a_share_is_in_thousandths() {
+        for (unwell, pods, share) in [(0, 0, 0), (1, 3, 333), (2, 5, 400), (41, 100, 410), (5, 5, 1_000)] {
+            assert_eq!(Fleet { pods, unwell }.unwell_permille(), share);
+        }
+    }
+}

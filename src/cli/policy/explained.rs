@@ -34,7 +34,7 @@ pub(in crate::cli) fn render(explanation: &Explanation, show: Show, width: usize
         text.push_str(&paragraph(&format!("{:<10} ", "because"), &because, width));
     }
     text.push('\n');
-    let hidden = |line: &Line| !show.all && line.aside && aside(lines, &line.kind) > 1;
+    let hidden = |line: &Line| !show.all && explanation.is_aside(line);
     let shown: Vec<&Line> = lines.iter().filter(|line| !hidden(line)).collect();
     let names = shown.iter().map(|line| plain(&line.name).chars().count()).max().unwrap_or_default();
     for (i, line) in lines.iter().enumerate() {
@@ -43,8 +43,8 @@ pub(in crate::cli) fn render(explanation: &Explanation, show: Show, width: usize
         }
         let last = lines.get(i + 1).is_none_or(|next| next.kind != line.kind);
         let counted = COUNTED.iter().find(|(kind, _)| *kind == line.kind);
-        if let Some((kind, what)) = counted.filter(|_| last && lines.iter().any(|l| l.kind == line.kind && hidden(l))) {
-            let n = aside(lines, kind);
+        let n = if last && !show.all { explanation.aside(&line.kind) } else { 0 };
+        if let Some((kind, what)) = counted.filter(|_| n > 0) {
             text.push_str(&paragraph(&format!("  {kind:<8} "), &format!("{n} {what}"), width));
         }
     }
@@ -56,11 +56,6 @@ pub(in crate::cli) fn render(explanation: &Explanation, show: Show, width: usize
         text.push_str("\n`--all` lists what is only counted here\n");
     }
     text
-}
-
-/// How many lines of this kind have no bearing.
-fn aside(lines: &[Line], kind: &str) -> usize {
-    lines.iter().filter(|line| line.kind == kind && line.aside).count()
 }
 
 fn row(line: &Line, names: usize, width: usize) -> String {

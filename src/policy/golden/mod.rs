@@ -70,7 +70,8 @@ fn check(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<()> {
     let wrong = differences(reader, &decision, expect)?;
     if !wrong.is_empty() {
         let mut explanation = explain(set, &asked);
-        explanation.lines.retain(|line| !line.aside);
+        let shown = explanation.lines.iter().filter(|line| !explanation.is_aside(line)).cloned();
+        explanation.lines = shown.collect();
         let explanation = explanation.to_string();
         let assumption =
             if assumed.is_some() { "\n\nshown without the environment that the test assumes" } else { "" };
