@@ -34,7 +34,9 @@ pub(super) async fn last(store: &Arc<dyn Store>) -> Result<Option<Former>, Store
         let Some(newest) = entries.last() else { return Ok(found) };
         from = newest.seq + 1;
         for entry in &entries {
-            if let Record::Started { set, files, .. } | Record::PolicyLoaded { set, files, .. } = &entry.record {
+            if let Record::Started { set, files, .. } | Record::PolicyLoaded { set, files, .. } =
+                &entry.record
+            {
                 found = Some(Former { set: *set, files: *files });
             }
         }

@@ -12,8 +12,8 @@ use crate::domain::cluster::{ActiveAlert, Part};
 use crate::domain::decision::{ClusterFacts, Fact, Heartbeat};
 use crate::domain::ids::StreamId;
 use crate::domain::record::Record;
-use crate::{policy, store};
 use crate::ports::store::{Append, AppendError, StoreError};
+use crate::{policy, store};
 
 use super::Daemon;
 use super::effects::NotNow;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{ArgGroup, Subcommand, ValueEnum};
 
 use crate::app::TrackAsk;
 use crate::app::admin::Request;
@@ -49,9 +49,9 @@ enum What {
         reason: String,
     },
     /// End a grant's demotion (it begins anew at level 2), or close the breaker
+    #[command(group = ArgGroup::new("which").required(true).args(["grant", "breaker"]))]
     Reset {
         /// The grant
-        #[arg(required_unless_present = "breaker", conflicts_with = "breaker")]
         grant: Option<String>,
         /// The breaker instead
         #[arg(long)]

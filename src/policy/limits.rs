@@ -187,11 +187,16 @@ fn windowed_check(draw: &Draw, question: &Question) -> Check {
     taken.sort_unstable_by(|a, b| b.cmp(a));
     let max = usize::try_from(draw.max).unwrap_or(usize::MAX);
     let exceeded = taken.len() >= max;
-    let last = taken.first().map(|at| format!(", the last at {at}")).unwrap_or_default();
+    let last = taken.first().map(|at| format!(", the last at {}", to_the_second(*at))).unwrap_or_default();
     let text = format!("{} of {} {} in the last {window:#}{last}", taken.len(), draw.max, what(&draw.code));
     let oldest_in_the_way = max.checked_sub(1).and_then(|i| taken.get(i));
     let frees_at = oldest_in_the_way.and_then(|at| at.checked_add(window).ok());
     Check { reason: Reason { code: draw.code.clone(), text }, exceeded, frees_at }
+}
+
+/// A moment as people read it.
+fn to_the_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 /// What a limit counts, for people.

@@ -53,7 +53,7 @@ async fn the_fleet_is_counted() {
     assert_eq!(reads.fleet(&namespaces(&["shop", "nowhere"])).await.unwrap(), all);
     assert_eq!(reads.fleet(&[]).await.unwrap().unwell_permille(), 0);
     // of one namespace that cannot be read nothing is known
-    fault(&served, "/pods", 100, Effect::Fail(403, "no".to_owned()));
+    fault(&served, "/api/v1/namespaces/shop/pods", 100, Effect::Fail(403, "no".to_owned()));
     let refused = reads.fleet(&namespaces(&["shop"])).await.unwrap_err();
     assert!(matches!(refused, ReadError::Refused { .. }), "{refused:?}");
     served.stop().await;

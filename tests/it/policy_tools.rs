@@ -256,7 +256,10 @@ fn lint_says_whether_anybody_would_notice_that_alerts_stopped() {
         ended(&["policy", "lint", "--config", config.to_str().unwrap()], 0).0
     };
     let webhooks = lint("");
-    assert!(webhooks.contains("only webhooks bring alerts") && webhooks.contains("below 2m 30s"), "{webhooks}");
+    assert!(
+        webhooks.contains("only webhooks bring alerts") && webhooks.contains("below 2m 30s"),
+        "{webhooks}"
+    );
     assert!(!webhooks.contains("is not armed"), "there is no journal yet: {webhooks}");
     let list = lint("alertmanager: { url: 'http://127.0.0.1:1' }\n");
     assert!(!list.contains("brake `blind`"), "{list}");
@@ -287,17 +290,25 @@ fn explain_counts_what_has_no_bearing() {
     let text = explain(100, &[]);
     assert!(text.contains("oomkilled-restart-once"), "{text}");
     assert!(!text.contains("cordon-sick-node") && !text.contains("lone-replica"), "{text}");
-    let count = |what: &str| text.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{text}")).to_owned();
+    let count = |what: &str| {
+        text.lines().find(|line| line.contains(what)).unwrap_or_else(|| panic!("{text}")).to_owned()
+    };
     assert!(count("more do not match").trim_start().starts_with("grant"));
     assert!(count("more do not fire").trim_start().starts_with("guard"));
     assert!(text.contains("would act at level 4 if: an environment were declared"), "{text}");
     assert!(text.contains("`--all` lists"), "{text}");
 
     let all = explain(100, &["--all"]);
-    assert!(all.contains("cordon-sick-node") && all.contains("lone-replica") && !all.contains("`--all`"), "{all}");
+    assert!(
+        all.contains("cordon-sick-node") && all.contains("lone-replica") && !all.contains("`--all`"),
+        "{all}"
+    );
     // what nearly matched is always told: the alert and the action are the grant's own
     let near = explain(100, &["--set", "finding.cause=CrashLoop"]);
-    assert!(near.contains("oomkilled-restart-once") && near.contains("finding.cause = 'CrashLoop'"), "{near}");
+    assert!(
+        near.contains("oomkilled-restart-once") && near.contains("finding.cause = 'CrashLoop'"),
+        "{near}"
+    );
     // JSON is whole either way
     let whole: Value = serde_json::from_str(&explain(100, &["--json"])).unwrap();
     let grants = whole["lines"].as_array().unwrap().iter().filter(|line| line["kind"] == "grant").count();

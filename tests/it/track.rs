@@ -41,7 +41,9 @@ fn wrong_arguments_are_told_with_what_is_missing() {
 #[test]
 fn without_a_daemon_it_says_where_it_looked() {
     let dir = tempfile::tempdir().unwrap();
-    for args in [&["show"][..], &["show", "--json"], &["sign", "w47"], &["reset", "--breaker", "--reason", "r"]] {
+    for args in
+        [&["show"][..], &["show", "--json"], &["sign", "w47"], &["reset", "--breaker", "--reason", "r"]]
+    {
         let (out, err) = run(dir.path(), args, 1);
         assert!(out.is_empty() && err.contains("no daemon answers in"), "{args:?}: {out}{err}");
         assert!(err.contains(dir.path().to_str().unwrap()) && err.contains("belay serve"), "{err}");
@@ -69,7 +71,10 @@ async fn tracks_are_shown_as_text_and_as_json_and_what_people_do_is_answered() {
     let shown = json(&["show", "--json"], 0);
     let (is, grant) = (&shown["is"], &shown["with"]["grants"][0]);
     assert_eq!((is.as_str(), grant["grant"].as_str()), (Some("tracks"), Some("oomkilled-restart-once")));
-    assert_eq!((grant["level"].as_u64(), grant["proven"].as_u64(), &grant["demoted"]), (Some(2), Some(1), &Value::Null));
+    assert_eq!(
+        (grant["level"].as_u64(), grant["proven"].as_u64(), &grant["demoted"]),
+        (Some(2), Some(1), &Value::Null)
+    );
 
     let intent = asked.acts[0].intent.id.to_string();
     for (args, says) in [

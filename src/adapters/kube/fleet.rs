@@ -61,7 +61,8 @@ mod tests {
     fn pod(phase: &str, ready: bool, terminating: bool, age: i64) -> (Pod, Timestamp) {
         let now = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1);
         let name = "web-1".to_owned();
-        let named = Named { cluster: Cluster::new("eu"), kind: Kind::Pod, namespace: "shop".to_owned(), name };
+        let named =
+            Named { cluster: Cluster::new("eu"), kind: Kind::Pod, namespace: "shop".to_owned(), name };
         let pod = Pod {
             object: Object { named, uid: "u".to_owned() },
             phase: phase.to_owned(),

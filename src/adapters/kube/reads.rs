@@ -17,7 +17,9 @@ use serde::de::DeserializeOwned;
 
 use super::listing::{Fetch, newest_first};
 use super::{client, locate, logs, views};
-use crate::domain::cluster::{Autoscaler, Budget, Event, Fleet, Part, Pod, Revision, Snapshot, Usage, Workload};
+use crate::domain::cluster::{
+    Autoscaler, Budget, Event, Fleet, Part, Pod, Revision, Snapshot, Usage, Workload,
+};
 use crate::domain::ids::Cluster;
 use crate::domain::target::{Kind, Named, Object};
 use crate::ports::clock::SharedClock;

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use crate::app::admin::{self, Request, Response};
 use super::explained::Show;
+use crate::app::admin::{self, Request, Response};
 use crate::cli::{StateDir, runtime, terminal};
 use crate::domain::decision::Question;
 use crate::domain::record::Record;
@@ -91,7 +91,7 @@ fn explanation(args: &Args, dir: &Path) -> anyhow::Result<Option<Explanation>> {
         (Some(input), _) => golden(&set, input, &changes)?,
         (None, Some(target)) => {
             let text = case(&args.flags, target)?;
-            policy::situation(&set, "the case", &text, &changes).map_err(anyhow::Error::msg)?
+            policy::situation(&set, "", &text, &changes).map_err(anyhow::Error::msg)?
         }
         (None, None) => anyhow::bail!("say what to explain: a golden input, `--incident` or `--target`"),
     };
@@ -133,7 +133,10 @@ fn recorded(state: &StateDir, given: &str) -> anyhow::Result<Question> {
         }
     });
     read.with_context(|| {
-        format!("no daemon answers in `{0}`, and `{0}` holds no journal", state.state_dir.display())
+        format!(
+            "no daemon answers in `{0}`, and `{0}` holds no journal; is it the daemon's `--state-dir`?",
+            state.state_dir.display()
+        )
     })?;
     anyhow::ensure!(!several, "`{given}` could be several incidents; type more of it");
     found.with_context(|| format!("policy was never asked about an incident `{given}`"))

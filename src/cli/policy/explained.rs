@@ -67,5 +67,5 @@ fn row(line: &Line, names: usize, width: usize) -> String {
         return paragraph(&columns, &format!("{text}{at}"), width);
     }
     let verdict = if verdict.is_empty() { String::new() } else { format!(" {verdict}") };
-    paragraph(&format!("  {kind:<7} "), &format!("{name}{verdict}: {text}{at}"), width)
+    paragraph(&format!("  {kind:<8} "), &format!("{name}{verdict}: {text}{at}"), width)
 }

@@ -24,7 +24,7 @@ pub(super) fn run(args: &Args, dir: Option<&Path>) -> anyhow::Result<ExitCode> {
     let Some(set) = super::load(dir)? else { return Ok(ExitCode::FAILURE) };
     let around = config.as_ref().map(|config| around(config, &set)).unwrap_or_default();
     let mut out = std::io::stdout().lock();
-    for note in policy::lint(&set, SystemClock.now(), around) {
+    for note in policy::lint(&set, SystemClock.now()).into_iter().chain(policy::blind(&set, around)) {
         writeln!(out, "note: {note}")?;
     }
     writeln!(out, "the policy is sound and its tests pass; set {}", set.hash().short())?;

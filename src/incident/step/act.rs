@@ -154,7 +154,8 @@ impl Writer<'_> {
         if self.state.watched(self.moment.at).is_none_or(|watched| watched.intent.id != *id) {
             return Err(Ignored::Duplicate);
         }
-        let other = other.map_or_else(|| "another incident".to_owned(), |other| format!("incident `{other}`"));
+        let other =
+            other.map_or_else(|| "another incident".to_owned(), |other| format!("incident `{other}`"));
         seen.push(format!("{other} of the same owner is open and goes on with it"));
         self.clear(TimerName::Check);
         self.record(Record::Recurred { intent: id.clone(), seen });

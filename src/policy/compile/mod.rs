@@ -22,7 +22,7 @@ use super::set::{Advice, Ceiling, Environment, Freeze, Grant, Guard, Index, Orig
 use crate::domain::canonical::Hash;
 use crate::domain::decision::{ApprovalGroup, ApprovalRule};
 use file::{Spec, mode};
-pub use lint::{Around, lint};
+pub use lint::{Around, blind, lint};
 
 const API_VERSION: &str = "belay.dev/v1";
 
@@ -139,7 +139,8 @@ fn gathered(
     if let (Some((name, text)), true) = (files.first(), problems.is_empty())
         && documents.iter().all(|document| document.kind == Kind::Example)
     {
-        let help = "golden inputs and calendars alone grant nothing: add a file with `kind: Policy`".to_owned();
+        let help =
+            "golden inputs and calendars alone grant nothing: add a file with `kind: Policy`".to_owned();
         let mut reader = Reader::new(name, text);
         reader.wrong(Pos { line: 1, column: 1, len: 1 }, "none of these files is a policy", Some(help));
         problems.append(&mut reader.problems);

@@ -15,13 +15,13 @@ use super::raw::{Key, Node, Yaml};
 use super::reader::{Fields, Reader};
 use super::set::{Environment, Offer, PolicySet};
 use crate::domain::decision::{Decision, Level, Outcome, Question};
-use jiff::SignedDuration;
 use input::question;
+use jiff::SignedDuration;
 
 /// The question that an example which was loaded with the set asks, with `changes` made to it: dotted
 /// paths and YAML scalars, as in a test's `set`.
 pub fn example(set: &PolicySet, name: &str, changes: &[(&str, &str)]) -> Result<Question, String> {
-    let mut node = find(set, name).cloned().ok_or_else(|| format!("there is no example `{name}`"))?;
+    let mut node = find(set, name).cloned().ok_or_else(|| no_example(set, name))?;
     for (path, value) in changes {
         let value = super::raw::parse(value).map_err(|(_, why)| why)?;
         put(&mut node, path, &value);
@@ -30,9 +30,14 @@ pub fn example(set: &PolicySet, name: &str, changes: &[(&str, &str)]) -> Result<
     let question = question(&mut reader, set, &node);
     match (question, reader.problems.first()) {
         (Some(question), None) => Ok(question),
-        (_, Some(problem)) => Err(problem.message.clone()),
+        (_, Some(problem)) => Err(problem.plainly()),
         (None, None) => Err("the example could not be read".to_owned()),
     }
+}
+
+fn no_example(set: &PolicySet, name: &str) -> String {
+    let known: Vec<&str> = set.examples().collect();
+    format!("there is no file and no example `{name}`; {}", meant(name, &known))
 }
 
 pub(super) fn find<'s>(set: &'s PolicySet, name: &str) -> Option<&'s Node> {
@@ -204,7 +209,12 @@ fn stays(decision: &Decision, expires: SignedDuration) -> Option<String> {
     (got != Some(expires)).then(|| format!("expected that it expires after {expires:#}, got {said}"))
 }
 
-fn compare(decision: &Decision, outcome: Outcome, level: Option<Level>, grant: Option<String>) -> Vec<String> {
+fn compare(
+    decision: &Decision,
+    outcome: Outcome,
+    level: Option<Level>,
+    grant: Option<String>,
+) -> Vec<String> {
     let mut wrong = Vec::new();
     if decision.outcome != outcome {
         wrong.push(format!("expected outcome `{}`, got `{}`", outcome.name(), decision.outcome.name()));

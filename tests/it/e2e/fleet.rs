@@ -49,7 +49,8 @@ async fn one_pod_of_many_is_no_storm() {
 
 #[tokio::test]
 async fn an_alert_that_somebody_silenced_is_in_hand_elsewhere() {
-    let guards = "  guards:\n    - { id: somebody-has-it, when: incident.acknowledged_elsewhere, maxLevel: 2 }\n";
+    let guards =
+        "  guards:\n    - { id: somebody-has-it, when: incident.acknowledged_elsewhere, maxLevel: 2 }\n";
     // the simulated Alertmanager evaluates its own rules, so that the incident's alert is in its list
     let house = House::open(Wish::default().with("  guards:\n", guards)).await;
     house.alertmanager.silence(&[("alertname", "KubePodCrashLooping")]);

@@ -208,7 +208,8 @@ async fn files_that_are_refused_at_a_start_leave_the_last_set_in_force_and_it_is
     let house = House::open(Wish::by_hand()).await;
     assert_eq!((house.start.former, house.start.refused), (None, false));
     let set = house.daemon.metrics().encode().unwrap();
-    let info = |text: &str| text.lines().find(|l| l.starts_with("belay_policy_set_info{")).unwrap().to_owned();
+    let info =
+        |text: &str| text.lines().find(|l| l.starts_with("belay_policy_set_info{")).unwrap().to_owned();
     let house = house.restart(broken(), SignedDuration::ZERO).await;
     assert!(house.start.refused && house.start.former.is_some());
     assert_eq!(info(&metrics(&house)), info(&set), "the set that was in force stays");
@@ -218,8 +219,13 @@ async fn files_that_are_refused_at_a_start_leave_the_last_set_in_force_and_it_is
     assert!(why[0].contains("unknown key `grnats`"), "{why:?}");
     assert_eq!(watch.look().await, Looked::Same, "it is said once");
     assert!(metrics(&house).contains("belay_policy_reloads_total{result=\"refused\"} 1"));
-    assert!(headlines(&house).iter().any(|h| h.starts_with("Policy files were refused")), "{:?}", headlines(&house));
-    let refused = house.records("daemon").await.into_iter().any(|r| matches!(r, Record::PolicyRefused { .. }));
+    assert!(
+        headlines(&house).iter().any(|h| h.starts_with("Policy files were refused")),
+        "{:?}",
+        headlines(&house)
+    );
+    let refused =
+        house.records("daemon").await.into_iter().any(|r| matches!(r, Record::PolicyRefused { .. }));
     assert!(refused, "the journal says so");
 
     // and once more over the next start
@@ -229,7 +235,9 @@ async fn files_that_are_refused_at_a_start_leave_the_last_set_in_force_and_it_is
     assert_eq!(info(&metrics(&house)), info(&set));
     // it decides by that set
     let pod = house.leak("web").await;
-    house.deliver(super::house::body(&[super::house::crash_loop(&pod.name, "2026-11-21T01:50:00Z", None)])).await;
+    house
+        .deliver(super::house::body(&[super::house::crash_loop(&pod.name, "2026-11-21T01:50:00Z", None)]))
+        .await;
     house.find("it acts", "web", |state| !state.acts.is_empty()).await;
     house.stop().await;
 }
@@ -257,7 +265,10 @@ async fn files_that_were_edited_while_belay_was_away_are_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_start_needs_sound_files() {
     let dir = tempfile::tempdir().unwrap();
-    let text = format!("stateDir: {:?}\npolicies: policies\ncluster: {{ name: demo, url: 'http://127.0.0.1:1' }}\n", dir.path());
+    let text = format!(
+        "stateDir: {:?}\npolicies: policies\ncluster: {{ name: demo, url: 'http://127.0.0.1:1' }}\n",
+        dir.path()
+    );
     let config = config::parse("the test's configuration", &text).unwrap();
     let people = std::sync::Arc::new(super::house::People::default());
     let given = belay::app::build::Given {

@@ -50,7 +50,11 @@ impl House {
 #[track_caller]
 fn says(decision: &Decision, codes: &[&str], in_flight: u32) {
     for code in codes {
-        assert!(decision.reasons.iter().any(|reason| reason.code == *code), "{code}: {:#?}", decision.reasons);
+        assert!(
+            decision.reasons.iter().any(|reason| reason.code == *code),
+            "{code}: {:#?}",
+            decision.reasons
+        );
     }
     let draws = &decision.terms.as_ref().unwrap().draws;
     let max = draws.iter().find(|draw| draw.code == "limit/inFlight").map(|draw| draw.max);
@@ -60,7 +64,7 @@ fn says(decision: &Decision, codes: &[&str], in_flight: u32) {
 fn wish() -> Wish {
     Wish::by_hand()
         .with("perTarget: { max: 2, window: 1h }", "perTarget: { max: 1, window: 1h }")
-        .with("ramp: [4] }", "ramp: [1, 2, 4] }")
+        .with("ramp: [4] }", "ramp: [1, 2, 4] }\n    target: { sameActionCooldown: 2h }")
 }
 
 #[tokio::test(flavor = "multi_thread")]

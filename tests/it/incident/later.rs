@@ -223,7 +223,11 @@ fn a_cause_that_comes_again_while_another_incident_is_open_is_noted() {
     assert_eq!((life.last.open, life.state.phase.clone()), (None, Phase::Closed), "it stays over");
     assert_eq!(life.state.closed, closed);
     assert!(!life.effects().iter().any(|effect| matches!(effect, Effect::Page { .. })));
-    assert!(life.state.acts[0].seen.iter().any(|seen| seen.contains("`0therinc`")), "{:?}", life.state.acts[0].seen);
+    assert!(
+        life.state.acts[0].seen.iter().any(|seen| seen.contains("`0therinc`")),
+        "{:?}",
+        life.state.acts[0].seen
+    );
     // it is said once
     let again = noted(&life);
     assert!(matches!(life.give(again), Err(Ignored::Duplicate)));

@@ -17,6 +17,7 @@ spec:
   environments:
     - { name: shop, when: "target.namespace == 'shop'", maxLevel: 4, ladder: off }
     - { name: calm, when: "target.namespace == 'calm'", maxLevel: 5, ladder: strict }
+    - { name: spare, when: "target.namespace == 'spare'", maxLevel: 3, ladder: off }
   approvers:
     some: { slackUsers: [U0A, U0B] }
     ops: { operators: true }
@@ -101,8 +102,10 @@ const CALM: &[(&str, &str)] = &[("target.namespace", "calm")];
 const STORM: &[(&str, &str)] = &[("cluster.firing_groups", "21")];
 const UNWELL: &[(&str, &str)] = &[("cluster.unhealthy_fraction", "0.41")];
 const AFTER: &[(&str, &str)] = &[("cluster.storm_minutes_ago", "9")];
-const MISSED: &[(&str, &str)] = &[("history.missed", "2"), ("history.minutes_apart", "45"), ("history.minutes_ago", "9000")];
-const SILENT: &[(&str, &str)] = &[("cluster.heartbeat.alert", "Watchdog"), ("cluster.heartbeat.minutes_ago", "5")];
+const MISSED: &[(&str, &str)] =
+    &[("history.missed", "2"), ("history.minutes_apart", "45"), ("history.minutes_ago", "9000")];
+const SILENT: &[(&str, &str)] =
+    &[("cluster.heartbeat.alert", "Watchdog"), ("cluster.heartbeat.minutes_ago", "5")];
 const DISTRUST: &[(&str, &str)] = &[("cluster.firing", "[PrometheusDown]")];
 const FAILED: &[(&str, &str)] = &[("history.failures", "3")];
 const USELESS: &[(&str, &str)] = &[("history.ineffective", "4")];
@@ -112,7 +115,7 @@ const TURNS: &[Turn] = &[
     ("spec.mode", "mode: enforce\n  environments", "mode: shadow\n  environments", OOM, &[]),
     ("spec.scope.cluster", "cluster: [demo]", "cluster: [eu-1]", OOM, STATE),
     ("spec.scope.namespace", "namespace: [shop]", "namespace: [toys]", OOM, STATE),
-    ("spec.environments.name", "name: calm", "name: quiet", OOM, CALM),
+    ("spec.environments.name", "name: spare", "name: extra", SATURATION, &[("target.namespace", "spare")]),
     ("spec.environments.when", "== 'shop'\"", "== 'toys'\"", OOM, &[]),
     ("spec.environments.maxLevel", "maxLevel: 4, ladder", "maxLevel: 2, ladder", OOM, &[]),
     ("spec.environments.ladder", "ladder: strict", "ladder: off", OOM, CALM),
@@ -126,9 +129,27 @@ const TURNS: &[Turn] = &[
     ("spec.approvals.*.expires", "expires: 15m", "expires: 16m", OOM, &[]),
     ("spec.approvals.*.eachGroup", "eachGroup: 1", "eachGroup: 2", OOM, HPA),
     ("spec.approvals.*.stepUp", "stepUp: false", "stepUp: true", OOM, HPA),
-    ("spec.ceilings.environments", "environments: [shop], actions", "environments: [calm], actions", SATURATION, &[]),
-    ("spec.ceilings.actions", "actions: [scale_workload], maxLevel", "actions: [restart_pod], maxLevel", SATURATION, &[]),
-    ("spec.ceilings.maxLevel", "actions: [scale_workload], maxLevel: 3", "actions: [scale_workload], maxLevel: 2", SATURATION, &[]),
+    (
+        "spec.ceilings.environments",
+        "environments: [shop], actions",
+        "environments: [calm], actions",
+        SATURATION,
+        &[],
+    ),
+    (
+        "spec.ceilings.actions",
+        "actions: [scale_workload], maxLevel",
+        "actions: [restart_pod], maxLevel",
+        SATURATION,
+        &[],
+    ),
+    (
+        "spec.ceilings.maxLevel",
+        "actions: [scale_workload], maxLevel: 3",
+        "actions: [scale_workload], maxLevel: 2",
+        SATURATION,
+        &[],
+    ),
     ("spec.grants.id", "id: restart", "id: again", OOM, &[]),
     ("spec.grants.description", "Restart once.", "Restart it.", OOM, &[]),
     ("spec.grants.alerts", "KubePodCrashLooping", "KubePodNotReady", OOM, &[]),
@@ -155,7 +176,13 @@ const TURNS: &[Turn] = &[
     ("spec.grants.verify.stabilise", "stabilise: 3m", "stabilise: 4m", OOM, &[]),
     ("spec.grants.verify.expect", "[workload_ready]", "[no_new_restarts]", OOM, &[]),
     ("spec.grants.verify.onFailure", "onFailure: revert", "onFailure: escalate", SATURATION, &[]),
-    ("spec.grants.confirm.approval", "confirm: { approval: one }", "confirm: { approval: two }", SATURATION, &[]),
+    (
+        "spec.grants.confirm.approval",
+        "confirm: { approval: one }",
+        "confirm: { approval: two }",
+        SATURATION,
+        &[],
+    ),
     ("spec.grants.confirm.within", "within: 31m", "within: 30m", OOM, &[]),
     ("spec.grants.confirm.onSilence", "onSilence: keep", "onSilence: escalate", OOM, &[]),
     ("spec.grants.playbook", "playbook: true", "playbook: false", OOM, &[("chosen_by_model", "false")]),
@@ -179,12 +206,24 @@ const TURNS: &[Turn] = &[
     ("spec.freezes.to", "to: 2026-11-21T00", "to: 2026-11-20T01", OOM, STATE),
     ("spec.freezes.environments", "environments: [shop], when", "environments: [calm], when", OOM, STATE),
     ("spec.freezes.when", "when: owner.stateful, maxLevel: 1", "when: owner.hpa, maxLevel: 1", OOM, STATE),
-    ("spec.freezes.maxLevel", "when: owner.stateful, maxLevel: 1", "when: owner.stateful, maxLevel: 2", OOM, STATE),
+    (
+        "spec.freezes.maxLevel",
+        "when: owner.stateful, maxLevel: 1",
+        "when: owner.stateful, maxLevel: 2",
+        OOM,
+        STATE,
+    ),
     ("spec.freezes.cron", "0 2 * * *", "0 4 * * *", OOM, MOVED),
     ("spec.freezes.for", "for: 2h", "for: 30m", OOM, MOVED),
     ("spec.freezes.timezone", "timezone: Europe/Rome", "timezone: Asia/Tokyo", OOM, MOVED),
     ("spec.freezes.ics", "ics: one.ics", "ics: other.ics", OOM, MOVED),
-    ("spec.brakes.global.maxInFlight", "maxInFlight: 4, maxActions", "maxInFlight: 5, maxActions", OOM, &[("history.verified", "9")]),
+    (
+        "spec.brakes.global.maxInFlight",
+        "maxInFlight: 4, maxActions",
+        "maxInFlight: 5, maxActions",
+        OOM,
+        &[("history.verified", "9")],
+    ),
     ("spec.brakes.global.maxActions", "maxActions: 10", "maxActions: 9", OOM, &[]),
     ("spec.brakes.global.window", "window: 1h", "window: 2h", OOM, &[]),
     ("spec.brakes.global.ramp", "[1, 2, 4]", "[2, 4]", OOM, &[]),
@@ -192,7 +231,13 @@ const TURNS: &[Turn] = &[
     ("spec.brakes.storm.unhealthyFractionAbove", "0.4", "0.41", OOM, UNWELL),
     ("spec.brakes.storm.cooldown", "cooldown: 10m", "cooldown: 9m", OOM, AFTER),
     ("spec.brakes.storm.maxLevel", "10m, maxLevel: 2", "10m, maxLevel: 1", OOM, STORM),
-    ("spec.brakes.breaker.failedVerifications", "failedVerifications: 2", "failedVerifications: 3", OOM, MISSED),
+    (
+        "spec.brakes.breaker.failedVerifications",
+        "failedVerifications: 2",
+        "failedVerifications: 3",
+        OOM,
+        MISSED,
+    ),
     ("spec.brakes.breaker.window", "window: 50m", "window: 40m", OOM, MISSED),
     ("spec.brakes.breaker.maxLevel", "50m, maxLevel: 2", "50m, maxLevel: 1", OOM, MISSED),
     ("spec.brakes.blind.alert", "alert: Watchdog", "alert: Heartbeat", OOM, SILENT),
@@ -228,7 +273,14 @@ fn said(full: &str, team: &str, given: &str, changes: &[(&str, &str)]) -> String
     // the hash differs with every edit
     let lines: Vec<String> = explanation.lines.iter().map(|line| format!("{line:?}")).collect();
     let decision = explanation.decision;
-    format!("{:?} {:?} {:?} {:?}\n{}", decision.outcome, decision.level, decision.reasons, decision.terms, lines.join("\n"))
+    format!(
+        "{:?} {:?} {:?} {:?}\n{}",
+        decision.outcome,
+        decision.level,
+        decision.reasons,
+        decision.terms,
+        lines.join("\n")
+    )
 }
 
 #[test]

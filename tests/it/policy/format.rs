@@ -3,7 +3,7 @@
 use belay::domain::alert::{Alert, AlertStatus, Labels};
 use belay::domain::decision::{Decision, Level, Outcome};
 use belay::domain::ids::Fingerprint;
-use belay::policy::{Around, PolicySet, advise, decide, draft, explain, lint, load};
+use belay::policy::{PolicySet, advise, decide, draft, explain, lint, load};
 
 use super::{BASE, OOM, SATURATION, ask, decided, edited, files, set};
 
@@ -241,7 +241,7 @@ fn an_override_stands_in_the_explanation() {
 fn lint_says_what_time_has_done() {
     let freeze = "  freezes: [{ name: old, from: 2026-11-01T00:00:00Z, to: 2026-11-02T00:00:00Z, maxLevel: 1 }]\n  brakes:\n";
     let set = set(&edited(&[("level: 4\n", OVERRIDE), ("  brakes:\n", freeze)]));
-    let notes = |now: &str| lint(&set, now.parse().unwrap(), Around { list: Some(true), armed: None });
+    let notes = |now: &str| lint(&set, now.parse().unwrap());
     assert_eq!(notes("2026-11-01T12:00:00Z").len(), 0, "{:?}", notes("2026-11-01T12:00:00Z"));
     let early = notes("2026-10-01T00:00:00Z");
     assert!(early.len() == 1 && early[0].contains("more than 30 days ahead it does nothing"), "{early:?}");
