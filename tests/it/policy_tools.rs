@@ -127,7 +127,7 @@ fn explain_takes_a_file_and_a_case_by_flags() {
     assert_eq!(json(&[&args[..], &sets].concat(), 0)["decision"]["outcome"], "act");
     ended(&["policy", "explain", "--policies", path(&dir)], 2);
     let (_, err) = ended(&["policy", "explain", "examples/none.yaml", "--policies", path(&dir)], 1);
-    assert!(err.contains("there is no example `examples/none.yaml`"), "{err}");
+    assert!(err.contains("there is no file and no example `examples/none.yaml`"), "{err}");
 }
 
 /// A journal, and what can be learned from it without a daemon.

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::brakes::Brakes;
 use super::golden;
-use super::problem::{Errors, Problem, Section, meant};
+use super::problem::{Errors, Problem, Section};
 use super::raw::{self, Node, Pos, Yaml};
 use super::reader::Reader;
 use super::set::{Advice, Ceiling, Environment, Freeze, Grant, Guard, Index, Origin, PolicySet};
@@ -289,29 +289,15 @@ impl Gathered {
 
     /// The approval rule of this name.
     fn approval(&self, reader: &mut Reader<'_>, node: &Node) -> Option<ApprovalRule> {
-        let name = reader.text(node)?;
-        let found = self.approvals.get(&name).cloned();
-        if found.is_none() {
-            let mut known: Vec<&str> = self.approvals.keys().map(String::as_str).collect();
-            known.sort_unstable();
-            reader.wrong(node.at, format!("there is no approval `{name}`"), Some(meant(&name, &known)));
-        }
-        found
+        let name = reader.defined(node, "approval", self.approvals.keys().map(String::as_str))?;
+        self.approvals.get(name).cloned()
     }
 
     /// The names of environments in a list, each of which must be defined.
     fn environments(&self, reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<String> {
         reader.list(node, |reader, item| {
-            let name = reader.text(item)?;
-            if !self.environments.iter().any(|e| e.name == name) {
-                let known: Vec<&str> = self.environments.iter().map(|e| e.name.as_str()).collect();
-                reader.wrong(
-                    item.at,
-                    format!("there is no environment `{name}`"),
-                    Some(meant(&name, &known)),
-                );
-            }
-            Some(name)
+            let known = self.environments.iter().map(|e| e.name.as_str());
+            reader.defined(item, "environment", known).map(ToOwned::to_owned)
         })
     }
 }

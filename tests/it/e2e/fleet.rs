@@ -65,3 +65,20 @@ async fn an_alert_that_somebody_silenced_is_in_hand_elsewhere() {
     assert_eq!(decision.outcome, Outcome::Ask);
     house.stop().await;
 }
+
+/// Nobody would notice that alerts stopped arriving until the one that always fires was seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_blind_brake_is_armed_by_the_first_watchdog_and_stays_so() {
+    let house = House::open(Wish::by_hand()).await;
+    let journal = || belay::app::armed(house.dir.path(), "Watchdog").unwrap();
+    assert!(!house.daemon.is_armed().await.unwrap() && !journal());
+    let watchdog = super::house::alert(&[("alertname", "Watchdog"), ("severity", "none")], STARTS, None);
+    house.deliver(body(&[watchdog])).await;
+    let armed = async || house.daemon.is_armed().await.unwrap().then_some(());
+    until("it is armed", armed).await;
+    assert!(journal());
+    let policies = house.policies.clone();
+    let house = house.restart(policies, SignedDuration::ZERO).await;
+    assert!(house.daemon.is_armed().await.unwrap(), "also after a restart");
+    house.stop().await;
+}

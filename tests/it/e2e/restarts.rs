@@ -76,7 +76,14 @@ async fn limits_cooldown_and_ramp_hold_over_restarts_and_clocks_that_jump() {
     let limits = ["limit/perTarget", "limit/cooldown"];
 
     let house = house.restarted(SignedDuration::ZERO).await;
-    says(&house.decided_anew(5).await, &limits, 2);
+    let decision = house.decided_anew(5).await;
+    says(&decision, &limits, 2);
+    let limit = decision.reasons.iter().find(|reason| reason.code == "limit/perTarget").unwrap();
+    assert!(
+        limit.text.contains("-1`: it helped)"),
+        "which act it was, and what became of it: {}",
+        limit.text
+    );
     // a clock that was set back an hour: what was done lies in the future now
     let house = house.restarted(-HOUR).await;
     says(&house.decided_anew(7).await, &limits, 2);
