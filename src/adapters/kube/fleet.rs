@@ -19,7 +19,7 @@ const STARTING: SignedDuration = SignedDuration::from_mins(2);
 impl super::KubeReads {
     pub(super) async fn count(&self, namespaces: &[String]) -> Result<Fleet, ReadError> {
         let one = |namespace: String| async move { self.count_one(&namespace).await };
-        let read = namespaces.to_vec().into_iter().map(one);
+        let read = namespaces.iter().cloned().map(one);
         let counted = futures::stream::iter(read).buffer_unordered(AT_ONCE);
         counted.try_fold(Fleet::default(), |sum, one| async move { Ok(add(sum, one)) }).await
     }
@@ -55,6 +55,7 @@ fn counted(pod: &Pod, now: Timestamp) -> Fleet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::alert::Labels;
     use crate::domain::ids::Cluster;
     use crate::domain::target::{Kind, Named, Object};
 
@@ -70,8 +71,8 @@ mod tests {
             terminating,
             created: now.checked_sub(SignedDuration::from_secs(age)).ok(),
             node: None,
-            labels: Default::default(),
-            annotations: Default::default(),
+            labels: Labels::default(),
+            annotations: Labels::default(),
             controller: None,
             has_claims: false,
             containers: Vec::new(),
