@@ -27,8 +27,8 @@ spec:
     duty: { schedule: duty-one }
     leads: { oidcGroup: leads-one }
   approvals:
-    one: { from: [some, ops, group, duty, leads], count: 1, expires: 15m, onExpire: escalate }
-    two: { from: [some, desk], count: 4, eachGroup: 1, stepUp: false, expires: 25m }
+    one: { from: [some, ops, group, duty, leads], count: 1, stepUp: false, expires: 15m, onExpire: escalate }
+    two: { from: [some, desk], count: 4, eachGroup: 1, expires: 25m }
   ceilings:
     - { environments: [shop], actions: [scale_workload], maxLevel: 3 }
   grants:
