@@ -22,9 +22,9 @@ fn main() {
 fn set() -> PolicySet {
     let files = [
         ("policies/demo/demo.yaml", include_str!("../policies/demo/demo.yaml")),
-        ("policies/examples/hands-off.yaml", include_str!("../policies/examples/hands-off.yaml")),
-        ("policies/examples/oom.yaml", include_str!("../policies/examples/oom.yaml")),
-        ("policies/examples/saturation.yaml", include_str!("../policies/examples/saturation.yaml")),
+        ("policies/demo/examples/hands-off.yaml", include_str!("../policies/demo/examples/hands-off.yaml")),
+        ("policies/demo/examples/oom.yaml", include_str!("../policies/demo/examples/oom.yaml")),
+        ("policies/demo/examples/saturation.yaml", include_str!("../policies/demo/examples/saturation.yaml")),
     ];
     load(files).unwrap_or_else(|e| panic!("{e}"))
 }

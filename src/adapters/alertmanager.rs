@@ -142,12 +142,14 @@ struct Status {
 impl From<Gettable> for ActiveAlert {
     fn from(alert: Gettable) -> Self {
         let Status { state, silenced_by, inhibited_by, muted_by } = alert.status;
+        let silenced = !silenced_by.is_empty();
         let quiet = [silenced_by, inhibited_by, muted_by].iter().any(|by| !by.is_empty());
         Self {
             fingerprint: Fingerprint::new(alert.fingerprint),
             labels: alert.labels,
             starts_at: alert.starts_at,
             suppressed: state == "suppressed" || quiet,
+            silenced,
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::policy;
 use crate::ports::store::{Append, Hold, HoldOp};
 
 use super::query::{Summary, Unclear};
-use super::{Daemon, Fed, TrackAsk};
+use super::{Daemon, Fed, TrackAsk, Tracks};
 
 /// The socket's name within the state directory.
 pub const SOCKET: &str = "admin.sock";
@@ -104,6 +104,8 @@ pub enum Response {
     Refused(String),
     /// The holds in force.
     Holds(Vec<Hold>),
+    /// Where grants stand.
+    Tracks(Tracks),
 }
 
 /// Opens the socket, in place of one that a dead daemon left.
@@ -184,6 +186,7 @@ impl Daemon {
             Request::Holds => {
                 self.ports().store.holds().await.map(Response::Holds).map_err(|e| e.to_string())
             }
+            Request::Track { what: TrackAsk::Show, .. } => self.tracks().await.map(Response::Tracks),
             Request::Track { what, name } => self.track(what, by(name)).await.map(Response::Text),
         };
         done.unwrap_or_else(Response::Refused)

@@ -17,6 +17,7 @@ use crate::adapters::openai::{self, OpenAi, TokenField};
 use crate::adapters::pager_webhook::{self, WebhookPager};
 use crate::adapters::slack::{self, SlackMessenger};
 use crate::config::{self, Config, ConfigError, LimitsConfig, ModelConfig};
+use crate::domain::canonical::Hash;
 use crate::domain::ids::Cluster;
 use crate::domain::record::Record;
 use crate::execute::{KeyError, Signer};
@@ -32,6 +33,7 @@ use crate::servers::actions::{
 use crate::servers::kubernetes::{self, KubernetesServer};
 use crate::store;
 
+use super::former::{self, Former};
 use super::{Daemon, Ports};
 
 /// The file with the key that signs warrants.
@@ -57,6 +59,8 @@ pub enum BuildError {
     Store(#[from] store::OpenError),
     #[error("the start could not be recorded")]
     Start(#[from] AppendError),
+    #[error("the journal cannot be read")]
+    Journal(#[from] crate::ports::store::StoreError),
     #[error("the key that signs warrants cannot be used; remove `{}` to make a new one", path.display())]
     Key {
         path: PathBuf,
@@ -111,16 +115,29 @@ pub struct Built {
     pub daemon: Daemon,
     /// What opening the journal found.
     pub report: store::OpenReport,
+    /// What came of the policy files.
+    pub start: Start,
     _servers: Vec<AbortOnDropHandle<Result<(), ConnectError>>>,
+}
+
+/// What came of the policy files at a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    /// The set that was in force before.
+    pub former: Option<Hash>,
+    /// They are refused, and the former set stays in force.
+    pub refused: bool,
 }
 
 /// Puts the daemon together; nothing of it runs yet.
 pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
-    let set = policy::load(given.policies.iter().map(|(n, t)| (n.as_str(), t.as_str())));
-    let set = set.map_err(BuildError::Policies)?;
+    let loaded = policy::load(given.policies.iter().map(|(n, t)| (n.as_str(), t.as_str())));
     make_private(&config.state_dir)?;
     let (store, report) = store::open(&config.state_dir, &store::Options::default())?;
     let store: Arc<dyn Store> = Arc::new(store);
+    let former = former::last(&store).await?;
+    let refused = loaded.is_err();
+    let set = in_force(&store, loaded, former).await?;
     let signer = signer(&config.state_dir)?;
     let mut servers = Vec::new();
     let cluster = Cluster::new(&config.cluster.name);
@@ -142,6 +159,7 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
         clock: given.clock,
         store,
         cluster,
+        namespaces: config.limits.namespaces.clone(),
         reads,
         alerts: alerts(config)?,
         actions: Arc::new(McpActions::new(actions.client, ACTIONS_WITHIN)),
@@ -149,14 +167,37 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
         pager: pager(config, given.pager)?,
         mind,
     };
-    record_start(&ports, &set).await?;
-    Ok(Built { daemon: Daemon::new(ports, set, signer), report, _servers: servers })
+    let files = match &former {
+        Some(former) if refused => former.files,
+        Some(_) | None => Some(former::keep(&ports.store, &given.policies).await?),
+    };
+    record_start(&ports, &set, files).await?;
+    let start = Start { former: former.map(|former| former.set), refused };
+    Ok(Built { daemon: Daemon::new(ports, set, signer), report, start, _servers: servers })
 }
 
-async fn record_start(ports: &Ports, set: &PolicySet) -> Result<(), AppendError> {
+/// The set of the files at hand. Where they are refused, the set that was in force last stays, as it does when
+/// files are edited while belay runs; whoever watches the folder says so.
+async fn in_force(
+    store: &Arc<dyn Store>,
+    loaded: Result<PolicySet, policy::Errors>,
+    former: Option<Former>,
+) -> Result<PolicySet, BuildError> {
+    let errors = match loaded {
+        Ok(set) => return Ok(set),
+        Err(errors) => errors,
+    };
+    let kept = match former {
+        Some(former) => former.load(store).await?,
+        None => None,
+    };
+    kept.ok_or(BuildError::Policies(errors))
+}
+
+async fn record_start(ports: &Ports, set: &PolicySet, files: Option<Hash>) -> Result<(), AppendError> {
     let mut append = Append::to(super::daemon_stream(), None, ports.clock.now());
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    append.records.push(Record::Started { version, set: set.hash() });
+    append.records.push(Record::Started { version, set: set.hash(), files });
     ports.store.append(append).await.map(drop)
 }
 

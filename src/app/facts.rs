@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::diagnose;
-use crate::domain::cluster::Snapshot;
+use crate::domain::cluster::{ActiveAlert, Part, Snapshot};
 use crate::domain::decision::{
     AlertFacts, ApprovalFacts, Asked, ClusterFacts, Fact, FindingFacts, HistoryFacts, IncidentFacts, Question,
 };
@@ -18,6 +18,7 @@ use crate::ports::reads::{Located, ReadError};
 use super::Daemon;
 use super::effects::NotNow;
 use super::incidents::FeedError;
+use super::watch::Sensed;
 
 /// What is asked about.
 pub(super) struct Asking<'a> {
@@ -59,6 +60,7 @@ impl Daemon {
         let finding = diagnosis.findings.iter().find(|f| f.cause.name() == candidate.cause);
         let now = self.now();
         let (target, owner) = diagnose::facts(&snapshot, &lead.labels, &candidate.action);
+        let (cluster, active) = self.cluster_facts(&snapshot, asking.but).await?;
         let mut question = Question {
             asked: asking.asked,
             incident: state.id.clone(),
@@ -78,15 +80,14 @@ impl Daemon {
                 // an analyser looks at one root owner
                 services: Fact::Known(1),
             },
-            // no other tool is connected that could know
             incident_facts: IncidentFacts {
-                acknowledged_elsewhere: Fact::NotApplicable,
+                acknowledged_elsewhere: silenced(state, active.as_ref()),
                 severity: Fact::Known(lead.severity()),
             },
             target,
             owner,
             history: HistoryFacts::default(),
-            cluster: self.cluster_facts(&snapshot, asking.but).await?,
+            cluster,
             approval: approval(state),
             // nobody looks them up: such groups are nobody
             people: std::collections::BTreeMap::new(),
@@ -114,17 +115,19 @@ impl Daemon {
         &self,
         snapshot: &Snapshot,
         but: Option<&IntentId>,
-    ) -> Result<ClusterFacts, NotNow> {
+    ) -> Result<(ClusterFacts, Option<Part<Vec<ActiveAlert>>>), NotNow> {
         let store = &self.ports().store;
         let holds = store.holds().await?;
         let in_flight = store.taken(&[policy::IN_FLIGHT.to_owned()], but).await?;
         let in_flight: usize = in_flight.iter().map(|(_, at)| at.len()).sum();
-        Ok(ClusterFacts {
+        let Sensed { facts, active } = self.sense().await?;
+        let facts = ClusterFacts {
             actions_in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
             holds: holds.into_iter().map(|h| format!("{}: {}", h.hold, h.reason)).collect(),
             strange_intents: self.strange(snapshot).await?,
-            ..self.sense().await?
-        })
+            ..facts
+        };
+        Ok((facts, active))
     }
 
     /// Whether an object carries an intent that the journal does not know: the journal was lost, or
@@ -158,6 +161,17 @@ fn carried(snapshot: &Snapshot) -> BTreeSet<IntentId> {
 
 fn chosen_by_model(state: &State) -> bool {
     matches!(state.choice.as_ref().map(|c| &c.by), Some(Investigator::Model { .. }))
+}
+
+/// Whether somebody has the incident in hand elsewhere: so far, by having silenced an alert of it in
+/// Alertmanager. No other tool is connected that could know.
+fn silenced(state: &State, active: Option<&Part<Vec<ActiveAlert>>>) -> Fact<bool> {
+    let ours = |alert: &ActiveAlert| alert.silenced && state.alerts.contains_key(&alert.fingerprint);
+    match active {
+        None => Fact::NotApplicable,
+        Some(Err(why)) => Fact::Unknown(why.clone()),
+        Some(Ok(active)) => Fact::Known(active.iter().any(ours)),
+    }
 }
 
 /// The approvals given to the open question.

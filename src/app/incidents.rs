@@ -115,9 +115,11 @@ impl Daemon {
                 }
                 Err(AppendError::AlreadyDone(_)) => return Ok(Fed::Ignored(Ignored::Duplicate)),
                 Err(AppendError::Store(e)) => return Err(e.into()),
-                Err(e @ (AppendError::Taken { .. } | AppendError::Unwritable(_))) => {
-                    return Err(FeedError::Refused(e));
-                }
+                Err(e @ AppendError::Taken { .. }) => match elsewhere(input, &e) {
+                    Some(noted) => input = noted,
+                    None => return Err(FeedError::Refused(e)),
+                },
+                Err(e @ AppendError::Unwritable(_)) => return Err(FeedError::Refused(e)),
             }
         }
         Err(FeedError::Busy)
@@ -140,6 +142,16 @@ impl Daemon {
     pub(super) fn moment(&self) -> Moment {
         Moment { at: self.now(), entropy: super::entropy() }
     }
+}
+
+/// What is left of an input that would have opened an incident whose owner has another open one.
+fn elsewhere(input: Input, taken: &AppendError) -> Option<Input> {
+    let Input::Checked { intent, check } = input else { return None };
+    let other = match taken {
+        AppendError::Taken { stream, .. } => Some(IncidentId::new(stream.as_str())),
+        _ => None,
+    };
+    Some(Input::AgainElsewhere { intent, seen: check.seen, other })
 }
 
 /// Where and when a step is written.

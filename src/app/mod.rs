@@ -7,6 +7,8 @@ pub mod build;
 mod desk;
 mod effects;
 mod facts;
+mod fleet;
+mod former;
 mod incidents;
 mod intake;
 mod loops;
@@ -36,7 +38,8 @@ use crate::telemetry::Metrics;
 pub use incidents::{Fed, FeedError};
 pub use intake::{Receipt, ReceiveError};
 pub use query::{Summary, Unclear};
-pub use track::TrackAsk;
+pub use track::{GrantStanding, TrackAsk, Tracks};
+pub use watch::armed;
 pub use work::Job;
 
 /// The streams that are no incidents.
@@ -50,6 +53,8 @@ pub struct Ports {
     pub store: Arc<dyn Store>,
     /// The cluster's name; alerts belong to it.
     pub cluster: Cluster,
+    /// The namespaces that belay may act in; how they are as a whole is a fact of policy.
+    pub namespaces: Vec<String>,
     /// The eyes.
     pub reads: Arc<dyn Reads>,
     /// Alertmanager's own list, where it is configured.
@@ -79,6 +84,7 @@ struct Inner {
     desk: desk::Desk,
     acts: acts::Acts,
     watch: watch::Watch,
+    fleet: fleet::Counted,
 }
 
 impl Daemon {
@@ -95,6 +101,7 @@ impl Daemon {
             desk: desk::Desk::default(),
             acts: acts::Acts::default(),
             watch: watch::Watch::default(),
+            fleet: fleet::Counted::default(),
         };
         Self { inner: Arc::new(inner) }
     }

@@ -17,6 +17,8 @@ use crate::ports::store::{Append, AppendError};
 use crate::telemetry::{Metrics, Reloaded};
 
 use super::Daemon;
+use super::build::Start;
+use super::former;
 
 /// How often the folder is looked at. Kubelet takes a minute to bring an edited ConfigMap, so that 2 s more
 /// are nothing; whoever edits a file sees the answer while looking. A look reads well under a megabyte.
@@ -50,8 +52,8 @@ pub enum Looked {
 pub struct Watch {
     daemon: Daemon,
     dir: PathBuf,
-    /// The files that the last verdict is about.
-    judged: Hash,
+    /// The files that the last verdict is about; none, where they were refused at the start.
+    judged: Option<Hash>,
     /// What was read the last time, not yet judged.
     unsettled: Option<Hash>,
     notices: Vec<Notice>,
@@ -59,16 +61,32 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Watches the folder from which the set in force was loaded, as `files`.
+    /// Watches the folder that held these files at the start, which the set in force was loaded from.
     pub fn new(daemon: Daemon, dir: &Path, files: &[(String, String)]) -> Self {
         Self {
             daemon,
             dir: dir.to_owned(),
-            judged: Hash::of_parts(&parts(files)),
+            judged: Some(policy::fingerprint(files)),
             unsettled: None,
             notices: Vec::new(),
             not_before: Timestamp::MIN,
         }
+    }
+
+    /// Has said what came of the files at the start: that they were refused, as the first look finds again,
+    /// or that they were edited while belay was not running.
+    #[must_use]
+    pub fn after(mut self, start: &Start) -> Self {
+        if start.refused {
+            self.judged = None;
+        }
+        let set = self.daemon.policies().hash();
+        if let Some(before) = start.former.filter(|former| *former != set) {
+            let (set, before) = (set.short(), before.short());
+            let headline = format!("Since this start policy set {set} is in force, in place of {before}.");
+            self.notice(Notice { headline, lines: Vec::new() });
+        }
+        self
     }
 
     /// Looks again and again until `stop`.
@@ -96,17 +114,17 @@ impl Watch {
             Ok(_) => return self.unreadable(format!("`{}` holds no policy", self.dir.display())).await,
             Err(e) => return self.unreadable(chain(&e)).await,
         };
-        let found = Hash::of_parts(&parts(&files));
-        if found == self.judged {
+        let found = policy::fingerprint(&files);
+        if self.judged == Some(found) {
             self.unsettled = None;
             return Looked::Same;
         }
         if !self.settled(found) {
             return Looked::Unsettled;
         }
-        match policy::load(files) {
+        match policy::load(files.clone()) {
             Ok(set) if set.hash() == self.daemon.policies().hash() => self.restored(found),
-            Ok(set) => self.take_up(found, set).await,
+            Ok(set) => self.take_up(&files, set).await,
             Err(policy::Errors(problems)) => self.refuse(found, problems.iter().map(told).collect()).await,
         }
     }
@@ -119,7 +137,7 @@ impl Watch {
 
     async fn unreadable(&mut self, why: String) -> Looked {
         let found = Hash::of(why.as_bytes());
-        if found == self.judged {
+        if self.judged == Some(found) {
             return Looked::Same;
         }
         // even of a ConfigMap: its old files are removed while they are read
@@ -138,14 +156,18 @@ impl Watch {
         Looked::Restored
     }
 
-    async fn take_up(&mut self, found: Hash, set: policy::PolicySet) -> Looked {
+    async fn take_up(&mut self, files: &[(String, String)], set: policy::PolicySet) -> Looked {
         let (hash, before) = (set.hash(), self.daemon.policies().hash());
         let notes: Vec<String> = set.notes().iter().take(TOLD).cloned().collect();
-        if let Err(e) = self.record(Record::PolicyLoaded { set: hash, before }).await {
+        let kept = match former::keep(&self.daemon.ports().store, files).await {
+            Ok(kept) => Some(kept),
+            Err(e) => return Looked::NotNow(e.to_string()),
+        };
+        if let Err(e) = self.record(Record::PolicyLoaded { set: hash, before, files: kept }).await {
             return Looked::NotNow(e.to_string());
         }
         self.daemon.inner.policies.store(Arc::new(set));
-        self.judged(found);
+        self.judged(hash);
         tracing::info!(set = %hash.short(), before = %before.short(), "another policy set is in force");
         self.daemon.metrics().reloaded(Reloaded::Loaded);
         in_force(self.daemon.metrics(), hash, self.daemon.now());
@@ -174,7 +196,7 @@ impl Watch {
     }
 
     fn judged(&mut self, found: Hash) {
-        self.judged = found;
+        self.judged = Some(found);
         self.unsettled = None;
     }
 
@@ -223,10 +245,6 @@ impl Watch {
 pub(super) fn in_force(metrics: &Metrics, set: Hash, at: Timestamp) {
     let at = at.as_duration().as_secs_f64();
     metrics.in_force(set.short(), at);
-}
-
-fn parts(files: &[(String, String)]) -> Vec<&[u8]> {
-    files.iter().flat_map(|(name, text)| [name.as_bytes(), text.as_bytes()]).collect()
 }
 
 /// A problem in one line, without the text of the file: that may hold anything.

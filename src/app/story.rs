@@ -71,7 +71,12 @@ fn tell(story: &mut Story, record: &Record) {
 }
 
 fn act(act: &crate::incident::Act) -> Act {
-    Act { intent: act.intent.clone(), applied: act.applied.clone(), verdict: act.verdict.clone() }
+    Act {
+        intent: act.intent.clone(),
+        applied: act.applied.clone(),
+        verdict: act.verdict.clone(),
+        came_again: act.recurred.then(|| act.seen.clone()),
+    }
 }
 
 fn open(open: &crate::incident::OpenQuestion) -> Open {

@@ -1,14 +1,14 @@
 //! What people do about track records: look at them, sign promotions and reports, judge acts, reset what was
 //! demoted. Each is a record with a person and a reason.
 
-use std::fmt::Write as _;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::decision::{Level, Person};
 use crate::domain::ids::{GrantId, IntentId};
 use crate::domain::record::Record;
-use crate::domain::track::{Judgement, Reset, Track};
+use crate::domain::track::{Judgement, Reset};
 use crate::policy::{self, Book, Next};
 
 use super::Daemon;
@@ -61,7 +61,7 @@ impl Daemon {
     pub async fn track(&self, ask: TrackAsk, by: Person) -> Result<String, String> {
         let book = self.book().await.map_err(|e| e.to_string())?;
         let (record, done) = match ask {
-            TrackAsk::Show => return Ok(self.show_tracks(&book)),
+            TrackAsk::Show => return Ok(self.tracks_of(&book).to_string()),
             TrackAsk::Promote { grant, environment, reason } => {
                 let level = self.may_promote(&book, &grant, &environment)?;
                 let done = format!("`{grant}` stands at level {} in `{environment}` now", level.number());
@@ -132,36 +132,94 @@ impl Daemon {
         }
     }
 
-    fn show_tracks(&self, book: &Book) -> String {
+    /// Where every grant stands that did something, and the breaker.
+    pub async fn tracks(&self) -> Result<Tracks, String> {
+        let book = self.book().await.map_err(|e| e.to_string())?;
+        Ok(self.tracks_of(&book))
+    }
+
+    fn tracks_of(&self, book: &Book) -> Tracks {
         let now = self.now();
-        let mut text = String::new();
-        for (grant, environment) in book.places() {
+        let standing = |(grant, environment): (GrantId, Option<String>)| {
             let track = book.track(&grant, environment.as_deref(), now);
-            let place = environment.as_deref().unwrap_or("(no environment)");
-            let _ = writeln!(text, "{grant} in {place}: {}", line(&track, now));
-        }
-        let missed = book.missed();
-        if !missed.is_empty() {
-            let _ = writeln!(text, "breaker: {} acts did not help since its last reset", missed.len());
-        }
-        if text.is_empty() { "nothing was done yet".to_owned() } else { text.trim_end().to_owned() }
+            let earned = policy::earned(Some(&track), now);
+            GrantStanding {
+                grant,
+                environment,
+                level: earned.level,
+                proven: track.proven,
+                missed: track.missed,
+                next: next(earned.next),
+                demoted: policy::demoted(&track),
+                unsigned_reports: track.unsigned_reports,
+            }
+        };
+        Tracks { grants: book.places().into_iter().map(standing).collect(), missed: book.missed().len() }
     }
 }
 
-fn line(track: &Track, now: jiff::Timestamp) -> String {
-    let earned = policy::earned(Some(track), now);
-    let next = match earned.next {
+/// Where each grant stands, and what the breaker has seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tracks {
+    /// Every grant and environment in which something was done or promoted.
+    pub grants: Vec<GrantStanding>,
+    /// Acts anywhere that did not help since the breaker was last reset.
+    pub missed: usize,
+}
+
+/// Where one grant stands in one environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantStanding {
+    /// The grant.
+    pub grant: GrantId,
+    /// The environment, if the target was in one.
+    pub environment: Option<String>,
+    /// The level that it has earned.
+    pub level: Level,
+    /// Acts that helped and that somebody stands by.
+    pub proven: u32,
+    /// Acts that did not help.
+    pub missed: u32,
+    /// What its next level takes.
+    pub next: String,
+    /// Why it is demoted, if it is.
+    pub demoted: Option<String>,
+    /// Weekly reports about it that nobody signed.
+    pub unsigned_reports: u32,
+}
+
+impl fmt::Display for Tracks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let missed = match self.missed {
+            0 => None,
+            n => Some(format!("breaker: {n} acts did not help since its last reset")),
+        };
+        let lines: Vec<String> = self.grants.iter().map(ToString::to_string).chain(missed).collect();
+        if lines.is_empty() { f.write_str("nothing was done yet") } else { f.write_str(&lines.join("\n")) }
+    }
+}
+
+impl fmt::Display for GrantStanding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { grant, level, proven, missed, next, .. } = self;
+        let place = self.environment.as_deref().unwrap_or("(no environment)");
+        write!(f, "{grant} in {place}: level {}, {proven} proven, {missed} missed; {next}", level.number())?;
+        if let Some(why) = &self.demoted {
+            write!(f, "; DEMOTED: {why}")?;
+        }
+        match self.unsigned_reports {
+            0 => Ok(()),
+            n => write!(f, "; {n} reports unsigned"),
+        }
+    }
+}
+
+fn next(next: Next) -> String {
+    match next {
         Next::ToBeSigned(level) => format!("ready for level {}: sign with `promote`", level.number()),
         Next::NotYet(why) => why,
         Next::Top => "the highest".to_owned(),
-    };
-    let demoted = policy::demoted(track).map(|why| format!("; DEMOTED: {why}")).unwrap_or_default();
-    let reports = match track.unsigned_reports {
-        0 => String::new(),
-        n => format!("; {n} reports unsigned"),
-    };
-    let (level, proven, missed) = (earned.level.number(), track.proven, track.missed);
-    format!("level {level}, {proven} proven, {missed} missed; {next}{demoted}{reports}")
+    }
 }
 
 /// A reason, which there must be.

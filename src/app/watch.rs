@@ -2,6 +2,7 @@
 //! moments are kept in memory; the stream `brakes` holds the changes, from which they are found again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use jiff::Timestamp;
 use tokio::sync::{Mutex, MutexGuard};
@@ -11,8 +12,8 @@ use crate::domain::cluster::{ActiveAlert, Part};
 use crate::domain::decision::{ClusterFacts, Fact, Heartbeat};
 use crate::domain::ids::StreamId;
 use crate::domain::record::Record;
-use crate::policy;
 use crate::ports::store::{Append, AppendError, StoreError};
+use crate::{policy, store};
 
 use super::Daemon;
 use super::effects::NotNow;
@@ -24,6 +25,17 @@ const PAGE: usize = 1_000;
 const STORM: &str = "storm";
 /// Before the name of the alert that always fires.
 const BLIND: &str = "blind/";
+
+/// Whether the alert that always fires was ever seen by the daemon with this state directory, from its
+/// journal, which is only read.
+pub fn armed(state_dir: &Path, alert: &str) -> Result<bool, store::VerifyError> {
+    let (brake, mut seen) = (format!("{BLIND}{alert}"), false);
+    let wanted = store::Wanted { since: Timestamp::MIN, kinds: &["braked"] };
+    store::read(&state_dir.join(store::LOG_FILE), wanted, &mut |entry| {
+        seen |= matches!(&entry.record, Record::Braked { brake: known, .. } if *known == brake);
+    })?;
+    Ok(seen)
+}
 
 /// What was seen last.
 #[derive(Default)]
@@ -38,6 +50,14 @@ pub(super) struct Seen {
 struct Beat {
     last: Timestamp,
     missing: bool,
+}
+
+/// One look at everything.
+pub(super) struct Sensed {
+    /// What policy decides on.
+    pub facts: ClusterFacts,
+    /// All alerts that fire, where there is a list of them.
+    pub active: Option<Part<Vec<ActiveAlert>>>,
 }
 
 /// The memory; nothing before it was read.
@@ -79,6 +99,13 @@ impl Daemon {
         Ok(kept)
     }
 
+    /// Whether the alert that always fires was ever seen; until then nobody would notice if none arrived.
+    pub async fn is_armed(&self) -> Result<bool, StoreError> {
+        let set = self.policies();
+        let (watchdog, _) = policy::watchdog(&set);
+        Ok(self.seen().await?.as_ref().is_some_and(|seen| seen.beats.contains_key(watchdog)))
+    }
+
     /// All alerts that fire, by Alertmanager's own list, where there is one.
     pub(super) async fn active(&self) -> Option<Part<Vec<ActiveAlert>>> {
         let alerts = self.ports().alerts.as_ref()?;
@@ -86,8 +113,8 @@ impl Daemon {
     }
 
     /// Looks at everything at once and remembers it; once a minute, and before each decision.
-    pub(super) async fn sense(&self) -> Result<ClusterFacts, NotNow> {
-        let active = self.active().await;
+    pub(super) async fn sense(&self) -> Result<Sensed, NotNow> {
+        let (active, unhealthy_permille) = tokio::join!(self.active(), self.unwell());
         let (firing_groups, firing) = match &active {
             None => (Fact::NotApplicable, Fact::NotApplicable),
             Some(Err(why)) => (Fact::Unknown(why.clone()), Fact::Unknown(why.clone())),
@@ -98,15 +125,15 @@ impl Daemon {
             actions_in_flight: 0,
             holds: Vec::new(),
             strange_intents: false,
-            // nothing is connected that reads a whole cluster or knows of major incidents
-            unhealthy_permille: Fact::NotApplicable,
+            unhealthy_permille,
+            // nothing is connected that knows of major incidents
             major_incident: Fact::NotApplicable,
             firing,
             last_storm: None,
             heartbeat: Fact::NotApplicable,
         };
         self.remember(&mut facts).await.map_err(|e| NotNow(e.to_string()))?;
-        Ok(facts)
+        Ok(Sensed { facts, active })
     }
 
     async fn remember(&self, facts: &mut ClusterFacts) -> Result<(), AppendError> {
@@ -119,7 +146,8 @@ impl Daemon {
             seen.last_storm = Some(now);
         }
         // what could not be read neither begins a storm nor ends one
-        let unread = matches!(facts.firing_groups, Fact::Unknown(_));
+        let read = [&facts.firing_groups, &facts.unhealthy_permille];
+        let unread = read.iter().any(|fact| matches!(fact, Fact::Unknown(_)));
         if storm.is_some() != seen.storm && !(unread && storm.is_none()) {
             let why = storm.clone().unwrap_or_else(|| "it is over".to_owned());
             self.braked(STORM, storm.is_some(), why).await?;

@@ -9,6 +9,7 @@ use clap::Subcommand;
 use crate::app::admin::{self, Request, Response};
 use crate::domain::record::Answer;
 
+use super::policy::explained::Show;
 use super::{StateDir, runtime, terminal};
 
 /// What about them.
@@ -40,6 +41,8 @@ enum What {
     Why {
         /// Its name, or the beginning of it
         incident: String,
+        #[command(flatten)]
+        show: Show,
     },
     /// Approve the plan that is asked about
     Approve {
@@ -73,31 +76,38 @@ enum What {
 
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let name = user();
+    let show = if let What::Why { show, .. } = &args.what { *show } else { Show::default() };
     let answer = |incident, answer| Request::Answer { incident, answer, name };
     let request = match args.what {
         What::List { all } => Request::List { all },
         What::Show { incident } => Request::Show { incident },
-        What::Why { incident } => Request::Why { incident },
+        What::Why { incident, .. } => Request::Why { incident },
         What::Approve { incident } => answer(incident, Answer::Approve),
         What::Reject { incident, reason } => answer(incident, Answer::Reject { reason }),
         What::Confirm { incident } => answer(incident, Answer::Confirm),
         What::Revert { incident } => answer(incident, Answer::Revert),
         What::HandOver { incident } => answer(incident, Answer::HandOver),
     };
-    if args.json {
-        let response = ask(&args.state, &request)?;
-        let mut out = std::io::stdout().lock();
-        serde_json::to_writer_pretty(&mut out, &response)?;
-        writeln!(out)?;
-        return Ok(code(&response));
-    }
-    send(&args.state, &request)
+    if args.json { json(&args.state, &request) } else { said(&args.state, &request, show) }
+}
+
+/// Asks the daemon and prints its answer for programs.
+pub(super) fn json(state: &StateDir, request: &Request) -> anyhow::Result<ExitCode> {
+    let response = ask(state, request)?;
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, &response)?;
+    writeln!(out)?;
+    Ok(code(&response))
 }
 
 /// Asks the daemon and prints what it says.
 pub(super) fn send(state: &StateDir, request: &Request) -> anyhow::Result<ExitCode> {
+    said(state, request, Show::default())
+}
+
+fn said(state: &StateDir, request: &Request, show: Show) -> anyhow::Result<ExitCode> {
     let response = ask(state, request)?;
-    terminal::print(&response)?;
+    terminal::print(&response, show)?;
     Ok(code(&response))
 }
 
@@ -119,7 +129,8 @@ const fn code(response: &Response) -> ExitCode {
         | Response::Text(_)
         | Response::Explanation(_)
         | Response::Done(_)
-        | Response::Holds(_) => ExitCode::SUCCESS,
+        | Response::Holds(_)
+        | Response::Tracks(_) => ExitCode::SUCCESS,
     }
 }
 

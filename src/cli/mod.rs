@@ -65,8 +65,16 @@ pub fn main() -> ExitCode {
     }
     match run(cli.command) {
         Ok(code) => code,
+        // whoever reads has read enough: `belay … | head`
+        Err(e) if e.chain().any(is_closed_pipe) => ExitCode::SUCCESS,
         Err(e) => fail(&e),
     }
+}
+
+fn is_closed_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+    io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {

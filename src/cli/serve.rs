@@ -57,11 +57,15 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
     let gate = gate(&config, &built.daemon)?;
     let stop = CancellationToken::new();
     let mut critical = start(&config, &built, listener, gate, &stop)?;
-    let (watch, token) = (Watch::new(built.daemon.clone(), &config.policies, &policies), stop.clone());
+    let watch = Watch::new(built.daemon.clone(), &config.policies, &policies).after(&built.start);
+    let token = stop.clone();
     critical.spawn(async move {
         watch.run(token).await;
         Ok(())
     });
+    if !built.daemon.is_armed().await? {
+        tracing::warn!("the alert that always fires was never seen: if alerts stop arriving, nobody notices");
+    }
     tracing::info!(listen = %config.listen, cluster = %config.cluster.name, "ready");
     let mut terminate = signal(SignalKind::terminate())?;
     let ended = tokio::select! {

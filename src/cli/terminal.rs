@@ -3,13 +3,14 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
-use crate::adapters::terminal::{Look, render};
+use crate::adapters::terminal::{Look, paragraph, render};
 use crate::adapters::visible;
 use crate::app::Summary;
 use crate::app::admin::Response;
 use crate::config;
 
 use super::policy;
+use super::policy::explained::Show;
 
 /// The widest that text is set: beyond this, lines are hard to read.
 const WIDEST: usize = 100;
@@ -35,14 +36,18 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// Prints what the daemon answered.
-pub(super) fn print(response: &Response) -> io::Result<()> {
+pub(super) fn print(response: &Response, show: Show) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match response {
         Response::List(incidents) => list(&mut out, incidents),
         Response::View(view) => write!(out, "{}", render(view, None, look())),
         Response::Text(text) => text.lines().try_for_each(|line| writeln!(out, "{}", plain(line))),
         Response::Explanation(explanation) => {
-            write!(out, "{}", policy::explained::render(explanation, look().width))
+            write!(out, "{}", policy::explained::render(explanation, show, look().width))
+        }
+        Response::Tracks(tracks) => {
+            let text = tracks.to_string();
+            text.lines().try_for_each(|line| write!(out, "{}", paragraph("", line, look().width)))
         }
         Response::Done(what) => writeln!(out, "{}", plain(what)),
         Response::Refused(why) => writeln!(io::stderr().lock(), "belay: {}", plain(why)),

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{ArgGroup, Subcommand, ValueEnum};
 
 use crate::app::TrackAsk;
 use crate::app::admin::Request;
@@ -10,7 +10,7 @@ use crate::domain::ids::{GrantId, IntentId};
 use crate::domain::track::Judgement;
 
 use super::StateDir;
-use super::incidents::{send, user};
+use super::incidents::{json, send, user};
 
 /// What about the track records.
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,9 @@ pub(super) struct Args {
     what: What,
     #[command(flatten)]
     state: StateDir,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 /// What an act turned out to be.
@@ -46,9 +49,9 @@ enum What {
         reason: String,
     },
     /// End a grant's demotion (it begins anew at level 2), or close the breaker
+    #[command(group = ArgGroup::new("which").required(true).args(["grant", "breaker"]))]
     Reset {
         /// The grant
-        #[arg(required_unless_present = "breaker", conflicts_with = "breaker")]
         grant: Option<String>,
         /// The breaker instead
         #[arg(long)]
@@ -93,5 +96,6 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         What::Sign { report } => TrackAsk::Sign { report },
     };
-    send(&args.state, &Request::Track { what: ask, name: user() })
+    let request = Request::Track { what: ask, name: user() };
+    if args.json { json(&args.state, &request) } else { send(&args.state, &request) }
 }

@@ -258,6 +258,23 @@ pub struct LogTail {
     pub lines: Vec<String>,
 }
 
+/// How the pods of several namespaces are, all together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Fleet {
+    /// Pods that should be at work.
+    pub pods: u32,
+    /// Those of them that are not ready.
+    pub unwell: u32,
+}
+
+impl Fleet {
+    /// The share of pods that are not well, in thousandths; where there is no pod, none is unwell.
+    pub fn unwell_permille(self) -> u32 {
+        let share = u64::from(self.unwell) * 1_000 / u64::from(self.pods.max(1));
+        u32::try_from(share).unwrap_or(u32::MAX)
+    }
+}
+
 /// An alert as Alertmanager's own list has it (`GET /api/v2/alerts`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveAlert {
@@ -269,4 +286,7 @@ pub struct ActiveAlert {
     pub starts_at: Timestamp,
     /// It is silenced or inhibited: it fires all the same.
     pub suppressed: bool,
+    /// Somebody silenced it.
+    #[serde(default)]
+    pub silenced: bool,
 }

@@ -41,6 +41,9 @@ pub enum Record {
         version: String,
         /// The policy set it loaded.
         set: Hash,
+        /// The blob with its files.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        files: Option<Hash>,
     },
     /// Another policy set was taken up while running (stream `daemon`).
     PolicyLoaded {
@@ -48,6 +51,9 @@ pub enum Record {
         set: Hash,
         /// The set before it.
         before: Hash,
+        /// The blob with its files.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        files: Option<Hash>,
     },
     /// Policy files were found and refused; the set in force stays (stream `daemon`).
     PolicyRefused {

@@ -2,7 +2,7 @@
 
 use crate::domain::alert::Alert;
 use crate::domain::decision::{Decided, Decision, Person};
-use crate::domain::ids::{CandidateId, Fingerprint, IntentId, QuestionId};
+use crate::domain::ids::{CandidateId, Fingerprint, IncidentId, IntentId, QuestionId};
 use crate::domain::plan::{Plan, Refusal};
 use crate::domain::record::{Answer, Choice, Diagnosis, MessageRef};
 use crate::domain::warrant::Applied;
@@ -71,6 +71,16 @@ pub enum Input {
         intent: IntentId,
         /// What was seen.
         check: Check,
+    },
+    /// The cause of an act that had helped came again, and the owner's open incident is another one by now:
+    /// it is written down here, and the other one goes on with it.
+    AgainElsewhere {
+        /// Which act.
+        intent: IntentId,
+        /// What was seen.
+        seen: Vec<String>,
+        /// The owner's open incident, where it can be told.
+        other: Option<IncidentId>,
     },
     /// A person answered.
     Answered {

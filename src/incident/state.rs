@@ -261,11 +261,11 @@ impl State {
                 act.recurred = true;
                 act.ended_at = Some(at);
                 act.seen.clone_from(seen);
-                self.closed = None;
             }
             Record::Published { message, version, carries } => self.published(message, *version, carries, at),
             Record::Escalated { why, hands_off } => {
                 self.escalations.push(why.clone());
+                self.closed = None;
                 self.hands_off |= hands_off;
                 self.phase = Phase::Escalated;
             }

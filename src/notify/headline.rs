@@ -32,6 +32,9 @@ fn over(story: &Story, closed: &Closed) -> String {
     match closed.outcome {
         Outcome::ResolvedBySelf => format!("Resolved by itself: {subject}."),
         Outcome::Remedied => match story.remedy() {
+            Some(remedy) if remedy.came_again.is_some() => {
+                format!("{} It helped, and its cause came again.{}", did(story, remedy), confirmed(story))
+            }
             Some(remedy) => format!("{} It helped.{}", did(story, remedy), confirmed(story)),
             None => format!("Mended: {subject}."),
         },

@@ -65,6 +65,8 @@ pub struct Act {
     pub applied: Option<Applied>,
     /// Whether it helped.
     pub verdict: Option<Verdict>,
+    /// What was seen when its cause came again after it had helped.
+    pub came_again: Option<Vec<String>>,
 }
 
 /// A question that waits for answers.

@@ -238,6 +238,8 @@ fn one_act(done: &Act) -> Vec<Line> {
     let (what, by) = (sentence(&act(plan, form)), clause(&done.intent.approved_by));
     let mut lines = vec![belay(&format!("{what}{came_of_it} (`{}`, allowed by {by}).", done.intent.id))];
     lines.extend(done.verdict.as_ref().map(checked));
+    let again = |seen: &Vec<String>| belay(&format!("Its cause came again: {}.", seen.join("; ")));
+    lines.extend(done.came_again.as_ref().map(again));
     lines
 }
 

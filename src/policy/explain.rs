@@ -15,8 +15,9 @@ use super::scope::Home;
 use super::set::{Grant, Guard, Origin, Override, PolicySet, Standing};
 use crate::domain::decision::{Decision, Outcome, Question};
 
-/// How many grants are listed one by one. Those that match are always among them.
-const MAX_GRANTS: usize = 50;
+/// How many grants are listed one by one, the nearest first: ten times what the pack has. Those that match
+/// are always among them.
+const MAX_GRANTS: usize = 200;
 
 /// A decision explained.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +55,22 @@ pub struct Line {
     /// Whether that owner's rules reach only so far.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     scoped: bool,
+    /// It has no bearing and nearly had none: enough for people that such lines are counted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aside: bool,
+}
+
+impl Explanation {
+    /// How many lines of this kind are set aside; a single one may as well be read.
+    pub fn aside(&self, kind: &str) -> usize {
+        let aside = self.lines.iter().filter(|line| line.kind == kind && line.aside).count();
+        if aside > 1 { aside } else { 0 }
+    }
+
+    /// Whether the line is one of those.
+    pub fn is_aside(&self, line: &Line) -> bool {
+        line.aside && self.aside(&line.kind) > 0
+    }
 }
 
 /// Explains the decision about this question.
@@ -83,25 +100,24 @@ fn line(kind: &'static str, name: &str, verdict: &'static str, text: String, fro
     let at = from.map(ToString::to_string);
     let owner = from.map(|origin| origin.home.owner.clone());
     let scoped = from.is_some_and(|origin| origin.home.scope.is_some());
-    Line { kind: kind.into(), name: name.to_owned(), verdict: verdict.into(), text, at, owner, scoped }
+    let aside = false;
+    Line { kind: kind.into(), name: name.to_owned(), verdict: verdict.into(), text, at, owner, scoped, aside }
+}
+
+/// As this, counted where it says no.
+fn aside(line: Line) -> Line {
+    Line { aside: line.verdict == "no", ..line }
 }
 
 fn grants(set: &PolicySet, question: &Question, judged: &Judgement<'_>) -> Vec<Line> {
     let yes = |grant: &Grant| judged.matching.iter().any(|g| g.id == grant.id);
-    let mut lines: Vec<Line> = judged
-        .matching
-        .iter()
-        .take(MAX_GRANTS)
-        .map(|grant| grant_line(grant, question, judged, true))
-        .collect();
-    let room = MAX_GRANTS.saturating_sub(lines.len());
-    lines.extend(
-        set.grants
-            .iter()
-            .filter(|g| !yes(g))
-            .take(room)
-            .map(|grant| grant_line(grant, question, judged, false)),
-    );
+    let others = set.grants.iter().filter(|grant| !yes(grant));
+    let missed = others.map(|grant| (grant, miss(grant, question, &judged.place)));
+    let (near, far): (Vec<_>, Vec<_>) = missed.partition(|(_, miss)| miss.as_ref().is_some_and(is_near));
+    let matching = judged.matching.iter().map(|grant| matching_line(grant));
+    let near = near.into_iter().map(|(grant, miss)| missed_line(grant, question, miss));
+    let far = far.into_iter().map(|(grant, miss)| aside(missed_line(grant, question, miss)));
+    let mut lines: Vec<Line> = matching.chain(near).chain(far).take(MAX_GRANTS).collect();
     let left = set.grants.len().saturating_sub(lines.len());
     if left > 0 {
         lines.push(line("grant", "…", "", format!("{left} more are not listed here"), None));
@@ -109,18 +125,27 @@ fn grants(set: &PolicySet, question: &Question, judged: &Judgement<'_>) -> Vec<L
     lines
 }
 
-fn grant_line(grant: &Grant, question: &Question, judged: &Judgement<'_>, matches: bool) -> Line {
-    let text = match miss(grant, question, &judged.place) {
-        _ if matches => {
-            let trial = if grant.shadow { ", on trial" } else { "" };
-            let about = if grant.description.is_empty() { "" } else { ": " };
-            format!("level {}{trial}{about}{}", grant.level.number(), grant.description)
-        }
+fn matching_line(grant: &Grant) -> Line {
+    let trial = if grant.shadow { ", on trial" } else { "" };
+    let about = if grant.description.is_empty() { "" } else { ": " };
+    let text = format!("level {}{trial}{about}{}", grant.level.number(), grant.description);
+    line("grant", grant.id.as_str(), "YES", text, Some(&grant.origin))
+}
+
+fn missed_line(grant: &Grant, question: &Question, missed: Option<Miss<'_>>) -> Line {
+    let text = match missed {
         None => "this is an undo of another grant's act".to_owned(),
-        Some(miss) => miss_text(grant, question, miss),
+        Some(missed) => miss_text(grant, question, missed),
     };
-    let verdict = if matches { "YES" } else { "no" };
-    line("grant", grant.id.as_str(), verdict, text, Some(&grant.origin))
+    line("grant", grant.id.as_str(), "no", text, Some(&grant.origin))
+}
+
+/// Whether the grant is for this alert and this action: then what it lacks is worth reading.
+const fn is_near(miss: &Miss<'_>) -> bool {
+    match miss {
+        Miss::Action | Miss::Alerts => false,
+        Miss::Scope(_) | Miss::Environment(_) | Miss::Playbook | Miss::When(_) => true,
+    }
 }
 
 fn miss_text(grant: &Grant, question: &Question, miss: Miss<'_>) -> String {
@@ -198,7 +223,7 @@ fn guard_line(guard: &Guard, question: &Question) -> Line {
         ("YES", false, Some(level)) => format!("level {}, {text}", level.number()),
         _ => text,
     };
-    line("guard", &guard.id, verdict, text, Some(&guard.origin))
+    aside(line("guard", &guard.id, verdict, text, Some(&guard.origin)))
 }
 
 fn freezes(set: &PolicySet, question: &Question, place: &Place<'_>) -> Vec<Line> {
@@ -210,7 +235,7 @@ fn freezes(set: &PolicySet, question: &Question, place: &Place<'_>) -> Vec<Line>
             }
             None => ("no", freeze.window.to_string()),
         };
-        line("freeze", &freeze.name, verdict, text, Some(&freeze.origin))
+        aside(line("freeze", &freeze.name, verdict, text, Some(&freeze.origin)))
     };
     set.freezes.iter().map(explain).collect()
 }
@@ -380,7 +405,7 @@ impl fmt::Display for Explanation {
         }
         writeln!(f)?;
         let width = self.lines.iter().map(|l| l.name.chars().count()).max().unwrap_or_default();
-        for Line { kind, name, verdict, text, at, owner, scoped } in &self.lines {
+        for Line { kind, name, verdict, text, at, owner, scoped, .. } in &self.lines {
             let owner =
                 owner.as_ref().filter(|_| *scoped).map(|owner| format!(" of {owner}")).unwrap_or_default();
             let at = at.as_ref().map(|at| format!("      {at}{owner}")).unwrap_or_default();

@@ -8,7 +8,7 @@ use super::limits::{self, Check};
 use super::scope::Home;
 use super::set::{Ceiling, Environment, Freeze, Grant, Guard, PolicySet};
 use crate::domain::cause::CauseWord;
-use crate::domain::decision::{ApprovalRule, Asked, Level, Question, Reason};
+use crate::domain::decision::{ApprovalRule, Asked, Fact, Level, Question, Reason};
 use crate::domain::plan::Direction;
 use crate::domain::target::Kind;
 
@@ -319,6 +319,16 @@ fn own_caps(question: &Question) -> Vec<Cap> {
     caps
 }
 
+/// Whether a cause was seen at more than one root owner, or may have been. Records that are older than the
+/// fact were about one.
+fn spans(services: &Fact<u32>) -> bool {
+    match services {
+        Fact::Known(n) => *n > 1,
+        Fact::Unknown(_) => !services.is_not_recorded(),
+        Fact::NotApplicable => false,
+    }
+}
+
 /// What code refuses, whatever a policy says.
 fn own_denials(question: &Question) -> Vec<Reason> {
     let plan = question.plan.as_ref();
@@ -346,6 +356,11 @@ fn own_denials(question: &Question) -> Vec<Reason> {
             CauseWord::from_name(&question.finding.cause).is_some_and(CauseWord::always_a_person),
             "cause/always-a-person",
             "data may be damaged, or this may be an attack: that is never mended by reflex",
+        ),
+        (
+            spans(&question.finding.services),
+            "cause/spans-services",
+            "the cause is at work in several services, or it cannot be told: mending one of them is not enough",
         ),
         (plan.is_none() && question.asked != Asked::Candidate, "plan/missing", "there is no plan"),
         (other, "plan/mismatch", "the plan is for another action or another owner"),

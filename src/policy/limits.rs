@@ -187,11 +187,32 @@ fn windowed_check(draw: &Draw, question: &Question) -> Check {
     taken.sort_unstable_by(|a, b| b.cmp(a));
     let max = usize::try_from(draw.max).unwrap_or(usize::MAX);
     let exceeded = taken.len() >= max;
-    let last = taken.first().map(|at| format!(", the last at {at}")).unwrap_or_default();
+    let last = taken.first().map(|at| the_last(*at, question)).unwrap_or_default();
     let text = format!("{} of {} {} in the last {window:#}{last}", taken.len(), draw.max, what(&draw.code));
     let oldest_in_the_way = max.checked_sub(1).and_then(|i| taken.get(i));
     let frees_at = oldest_in_the_way.and_then(|at| at.checked_add(window).ok());
     Check { reason: Reason { code: draw.code.clone(), text }, exceeded, frees_at }
+}
+
+/// When the last act was, and as far as it was on this owner, which one and what became of it.
+fn the_last(at: Timestamp, question: &Question) -> String {
+    let seconds = Timestamp::from_second(at.as_second()).unwrap_or(at);
+    let acts = question.history.acts.known().map(Vec::as_slice).unwrap_or_default();
+    let which = acts.iter().find(|act| act.at == at);
+    let which = which.map(|act| format!(" (`{}`: {})", act.intent, came_to(act.became)));
+    format!(", the last at {seconds}{}", which.unwrap_or_default())
+}
+
+/// What became of an act, for people.
+const fn came_to(became: Became) -> &'static str {
+    match became {
+        Became::Open => "not yet known whether it helped",
+        Became::Withdrawn => "withdrawn",
+        Became::Failed => "the call failed",
+        Became::Helped => "it helped",
+        Became::Ineffective => "it did not help",
+        Became::Unseen => "whether it helped could not be seen",
+    }
 }
 
 /// What a limit counts, for people.

@@ -38,7 +38,7 @@ pub use admission::{Bounds, admission, stop};
 pub use book::Book;
 pub use brakes::{storm_now, watchdog};
 pub use check::{Checked, TestRun, check};
-pub use compile::{draft, lint, load};
+pub use compile::{Around, blind, draft, fingerprint, lint, load};
 pub use decide::{advise, decide};
 pub use explain::{Explanation, Line, explain};
 pub use golden::example;

@@ -58,6 +58,14 @@ impl Section {
     }
 }
 
+impl Problem {
+    /// What is wrong and what to do about it, where there is no file to point into.
+    pub(super) fn plainly(&self) -> String {
+        let help = self.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{}{help}", self.message)
+    }
+}
+
 /// That line of a text (from 0) as it may be shown: secrets are blanked, also those of several lines.
 pub(super) fn fit_to_show(text: &str, line: usize) -> String {
     let Some(found) = text.lines().nth(line) else { return String::new() };

@@ -119,6 +119,23 @@ impl Reader<'_> {
         self.wrong(node.at, format!("expected {what}, found {}", node.value.kind()), None);
     }
 
+    /// The name of something that is defined elsewhere: one of those that are known.
+    pub fn defined<'k>(
+        &mut self,
+        node: &Node,
+        what: &str,
+        known: impl Iterator<Item = &'k str>,
+    ) -> Option<&'k str> {
+        let name = self.text(node)?;
+        let mut known: Vec<&str> = known.collect();
+        known.sort_unstable();
+        let found = known.iter().find(|known| **known == name).copied();
+        if found.is_none() {
+            self.wrong(node.at, format!("there is no {what} `{name}`"), Some(meant(&name, &known)));
+        }
+        found
+    }
+
     /// Every item of a list, read by `item`; those that could not be read are left out.
     pub fn list<T>(
         &mut self,

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::cluster::{ActiveAlert, Event, LogTail, Pod, Revision, Snapshot, Workload};
+use crate::domain::cluster::{ActiveAlert, Event, Fleet, LogTail, Pod, Revision, Snapshot, Workload};
 use crate::domain::target::{Named, Object, RootOwner};
 
 /// Something could not be read: nothing is known of it.
@@ -50,6 +50,10 @@ pub trait Reads: Send + Sync {
     /// Reads everything about the owner that diagnosis needs. Parts that cannot be read say why; only
     /// when nothing can be read is it an error.
     async fn snapshot(&self, located: &Located) -> Result<Snapshot, ReadError>;
+
+    /// Counts the pods of these namespaces and how many of them are not well. What is counted in part would
+    /// mislead: one namespace that cannot be read is an error.
+    async fn fleet(&self, namespaces: &[String]) -> Result<Fleet, ReadError>;
 }
 
 /// Alertmanager's own list of alerts.

@@ -57,6 +57,22 @@ async fn a_cluster_without_a_metrics_api_is_told_from_one_whose_metrics_are_gone
 }
 
 #[tokio::test]
+async fn the_fleet_is_counted() {
+    let served = Served::shop().await;
+    let reads = reads(&served).await;
+    let namespaces = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let all = reads.fleet(&namespaces(&["shop"])).await.unwrap();
+    assert_eq!((all.pods, all.unwell, all.unwell_permille()), (13, 0, 0));
+    assert_eq!(reads.fleet(&namespaces(&["shop", "nowhere"])).await.unwrap(), all);
+    assert_eq!(reads.fleet(&[]).await.unwrap().unwell_permille(), 0);
+    // of one namespace that cannot be read nothing is known
+    fault(&served, "/api/v1/namespaces/shop/pods", 100, Effect::Fail(403, "no".to_owned()));
+    let refused = reads.fleet(&namespaces(&["shop"])).await.unwrap_err();
+    assert!(matches!(refused, ReadError::Refused { .. }), "{refused:?}");
+    served.stop().await;
+}
+
+#[tokio::test]
 async fn a_pod_is_followed_up_to_its_deployment() {
     let served = Served::shop().await;
     let reads = reads(&served).await;

@@ -31,3 +31,4 @@ mod sim;
 mod slack;
 mod store;
 mod tidy;
+mod track;

@@ -51,7 +51,7 @@ impl Belay {
         let examples = dir.path().join("policies/examples");
         std::fs::create_dir_all(&examples).unwrap();
         for name in ["oom.yaml", "saturation.yaml", "hands-off.yaml"] {
-            let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/examples").join(name);
+            let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/demo/examples").join(name);
             std::fs::copy(shipped, examples.join(name)).unwrap();
         }
         // without its own tests, and with seconds of stabilisation: this is the machine's own clock

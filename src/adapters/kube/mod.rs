@@ -2,6 +2,7 @@
 //! views; writes are four guarded requests.
 
 mod client;
+mod fleet;
 mod listing;
 mod live;
 mod locate;

@@ -17,7 +17,9 @@ use serde::de::DeserializeOwned;
 
 use super::listing::{Fetch, newest_first};
 use super::{client, locate, logs, views};
-use crate::domain::cluster::{Autoscaler, Budget, Event, Part, Pod, Revision, Snapshot, Usage, Workload};
+use crate::domain::cluster::{
+    Autoscaler, Budget, Event, Fleet, Part, Pod, Revision, Snapshot, Usage, Workload,
+};
 use crate::domain::ids::Cluster;
 use crate::domain::target::{Kind, Named, Object};
 use crate::ports::clock::SharedClock;
@@ -137,6 +139,10 @@ impl Reads for KubeReads {
             neighbours,
         };
         something(snapshot)
+    }
+
+    async fn fleet(&self, namespaces: &[String]) -> Result<Fleet, ReadError> {
+        self.count(namespaces).await
     }
 }
 

@@ -28,11 +28,14 @@ const CLUSTER: &str = "demo";
 const BEGINS: &str = "2026-11-21T02:00:00Z";
 /// The demo's policy, as it is shipped.
 const POLICY: &str = include_str!("../../../policies/demo/demo.yaml");
-/// The golden inputs that the policy's own tests start from.
+/// The golden inputs beside it, that its own tests start from.
 const EXAMPLES: [(&str, &str); 3] = [
-    ("policies/examples/oom.yaml", include_str!("../../../policies/examples/oom.yaml")),
-    ("policies/examples/saturation.yaml", include_str!("../../../policies/examples/saturation.yaml")),
-    ("policies/examples/hands-off.yaml", include_str!("../../../policies/examples/hands-off.yaml")),
+    ("policies/demo/examples/oom.yaml", include_str!("../../../policies/demo/examples/oom.yaml")),
+    (
+        "policies/demo/examples/saturation.yaml",
+        include_str!("../../../policies/demo/examples/saturation.yaml"),
+    ),
+    ("policies/demo/examples/hands-off.yaml", include_str!("../../../policies/demo/examples/hands-off.yaml")),
 ];
 
 /// Everything that runs beside the daemon.

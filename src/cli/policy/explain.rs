@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
+use super::explained::Show;
 use crate::app::admin::{self, Request, Response};
 use crate::cli::{StateDir, runtime, terminal};
 use crate::domain::decision::Question;
@@ -33,7 +34,9 @@ pub(super) struct Args {
     set: Vec<(String, String)>,
     #[command(flatten)]
     state: StateDir,
-    /// Print JSON
+    #[command(flatten)]
+    show: Show,
+    /// Print JSON, which is always whole
     #[arg(long)]
     json: bool,
 }
@@ -68,7 +71,7 @@ pub(super) fn run(args: &Args, dir: &Path) -> anyhow::Result<ExitCode> {
     if args.json {
         super::json(&explanation)?;
     } else {
-        let text = super::explained::render(&explanation, terminal::look().width);
+        let text = super::explained::render(&explanation, args.show, terminal::look().width);
         write!(std::io::stdout().lock(), "{text}")?;
     }
     Ok(ExitCode::SUCCESS)
@@ -88,7 +91,7 @@ fn explanation(args: &Args, dir: &Path) -> anyhow::Result<Option<Explanation>> {
         (Some(input), _) => golden(&set, input, &changes)?,
         (None, Some(target)) => {
             let text = case(&args.flags, target)?;
-            policy::situation(&set, "the case", &text, &changes).map_err(anyhow::Error::msg)?
+            policy::situation(&set, "", &text, &changes).map_err(anyhow::Error::msg)?
         }
         (None, None) => anyhow::bail!("say what to explain: a golden input, `--incident` or `--target`"),
     };
@@ -130,7 +133,10 @@ fn recorded(state: &StateDir, given: &str) -> anyhow::Result<Question> {
         }
     });
     read.with_context(|| {
-        format!("no daemon answers in `{0}`, and `{0}` holds no journal", state.state_dir.display())
+        format!(
+            "no daemon answers in `{0}`, and `{0}` holds no journal; is it the daemon's `--state-dir`?",
+            state.state_dir.display()
+        )
     })?;
     anyhow::ensure!(!several, "`{given}` could be several incidents; type more of it");
     found.with_context(|| format!("policy was never asked about an incident `{given}`"))

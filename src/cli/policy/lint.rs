@@ -1,15 +1,39 @@
 //! `belay policy lint`.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-pub(super) fn run(dir: &Path) -> anyhow::Result<ExitCode> {
+use crate::app;
+use crate::config::{self, Config};
+use crate::policy::{self, Around, PolicySet};
+use crate::ports::clock::{Clock as _, SystemClock};
+
+/// What to check.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The daemon's configuration: its `policies`, and whether the brakes can see there
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, dir: Option<&Path>) -> anyhow::Result<ExitCode> {
+    let config = args.config.as_deref().map(config::load).transpose()?;
+    let own = config.as_ref().map(|config| config.policies.as_path());
+    let dir = dir.or(own).unwrap_or(Path::new(super::USUAL));
     let Some(set) = super::load(dir)? else { return Ok(ExitCode::FAILURE) };
+    let around = config.as_ref().map(|config| around(config, &set)).unwrap_or_default();
     let mut out = std::io::stdout().lock();
-    for note in set.notes() {
+    for note in policy::lint(&set, SystemClock.now()).into_iter().chain(policy::blind(&set, around)) {
         writeln!(out, "note: {note}")?;
     }
     writeln!(out, "the policy is sound and its tests pass; set {}", set.hash().short())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the configuration and the journal say of where the set is used. A journal that cannot be read says
+/// nothing: there may be none yet.
+fn around(config: &Config, set: &PolicySet) -> Around {
+    let (alert, _) = policy::watchdog(set);
+    Around { list: Some(config.alertmanager.is_some()), armed: app::armed(&config.state_dir, alert).ok() }
 }

@@ -26,15 +26,18 @@ use crate::policy::{self, PolicySet};
 pub(super) struct Args {
     #[command(subcommand)]
     what: What,
-    /// The folder with the policy files; golden inputs are read from its `examples/`
-    #[arg(long, default_value = "policies", value_name = "DIR", global = true)]
-    policies: PathBuf,
+    /// The folder with the policy files; golden inputs are read from its `examples/` [default: policies]
+    #[arg(long, value_name = "DIR", global = true)]
+    policies: Option<PathBuf>,
 }
+
+/// Where policies are looked for that nobody said where they are.
+const USUAL: &str = "policies";
 
 #[derive(Debug, Subcommand)]
 enum What {
     /// Load the files as the daemon would: every error at once, then the files' own tests
-    Lint,
+    Lint(lint::Args),
     /// Run the files' own tests one by one
     Test(test::Args),
     /// Take out each grant, guard, cap and limit in turn and list those whose loss no test notices
@@ -53,9 +56,10 @@ enum What {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let dir = &args.policies;
+    let given = args.policies.as_deref();
+    let dir = given.unwrap_or(Path::new(USUAL));
     match &args.what {
-        What::Lint => lint::run(dir),
+        What::Lint(args) => lint::run(args, given),
         What::Test(args) => test::run(args, dir),
         What::Mutate(args) => mutate::run(args, dir),
         What::Explain(args) => explain::run(args, dir),

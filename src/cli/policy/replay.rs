@@ -59,7 +59,9 @@ fn replay(set: &PolicySet, since: Timestamp, state: &StateDir) -> anyhow::Result
             replay.add(set, entry.at, decided);
         }
     });
-    read.with_context(|| format!("the journal `{}` cannot be replayed", journal.display()))?;
+    read.with_context(|| {
+        format!("the journal `{}` cannot be replayed; is this the daemon's `--state-dir`?", journal.display())
+    })?;
     Ok(replay.finish())
 }
 

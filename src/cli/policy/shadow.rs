@@ -53,7 +53,9 @@ pub(super) fn run(args: &Args, dir: &Path) -> anyhow::Result<ExitCode> {
         }
         _ => {}
     });
-    read.with_context(|| format!("the journal `{}` cannot be read", journal.display()))?;
+    read.with_context(|| {
+        format!("the journal `{}` cannot be read; is this the daemon's `--state-dir`?", journal.display())
+    })?;
     let trials = trials.finish();
     if args.json {
         super::json(&Found { version: 1, since, trials: &trials })?;
@@ -73,7 +75,8 @@ fn print(out: &mut impl Write, since: Timestamp, trials: &Trials) -> io::Result<
         grants.entry(trial.grant.as_str()).or_default().push(trial);
     }
     for (grant, trials) in grants {
-        writeln!(out, "grant {grant}, on trial: {} incidents since {day} UTC", trials.len())?;
+        let incidents = if trials.len() == 1 { "incident" } else { "incidents" };
+        writeln!(out, "grant {grant}, on trial: {} {incidents} since {day} UTC", trials.len())?;
         writeln!(out, "  {:<10} {:<10} {:<17} {:>8}", "would", "was", "ended", "count")?;
         let mut counts: BTreeMap<[&str; 3], u64> = BTreeMap::new();
         for trial in &trials {

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::domain::decision::{Decided, Expectation, OnFailure, OnSilence, Person};
-use crate::domain::ids::{IntentId, QuestionId};
+use crate::domain::ids::{IncidentId, IntentId, QuestionId};
 use crate::domain::plan::{Plan, Refusal};
 use crate::domain::record::{Ask, MessageRef, Outcome, Question, Record, Verdict};
 use crate::domain::warrant::Applied;
@@ -141,6 +141,25 @@ impl Writer<'_> {
         self.clear(TimerName::Check);
         self.record(Record::Recurred { intent: id.clone(), seen: check.seen });
         self.escalate(why);
+    }
+
+    /// The same where the owner's open incident is another one: people hear of it there. This one stays
+    /// over, and what became of its act is noted, so that the other one is decided with it in mind.
+    pub(super) fn again_elsewhere(
+        &mut self,
+        id: &IntentId,
+        mut seen: Vec<String>,
+        other: Option<&IncidentId>,
+    ) -> Result<(), Ignored> {
+        if self.state.watched(self.moment.at).is_none_or(|watched| watched.intent.id != *id) {
+            return Err(Ignored::Duplicate);
+        }
+        let other =
+            other.map_or_else(|| "another incident".to_owned(), |other| format!("incident `{other}`"));
+        seen.push(format!("{other} of the same owner is open and goes on with it"));
+        self.clear(TimerName::Check);
+        self.record(Record::Recurred { intent: id.clone(), seen });
+        Ok(())
     }
 
     fn verified(&mut self, act: &Act, verdict: Verdict) {

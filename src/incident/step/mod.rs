@@ -93,6 +93,7 @@ pub fn step(state: &State, input: Input, moment: Moment) -> Result<Step, Ignored
         Input::Applied { intent, applied } => w.applied(&intent, applied)?,
         Input::NotSent { intent, decided } => w.not_sent(&intent, *decided)?,
         Input::Checked { intent, check } => w.checked(&intent, check)?,
+        Input::AgainElsewhere { intent, seen, other } => w.again_elsewhere(&intent, seen, other.as_ref())?,
         Input::Answered { question, answer, by } => w.answered(&question, answer, by)?,
         Input::Timer(name) => w.timer(name),
         Input::Published { message, version, carries } => w.published(message, version, carries),

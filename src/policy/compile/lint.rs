@@ -20,6 +20,15 @@ use crate::domain::decision::Question;
 /// a thousand rules may take to load.
 const MAX_EVALUATIONS: usize = 20_000;
 
+/// What is known of the daemon that a set is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Around {
+    /// Whether Alertmanager's own list is read there.
+    pub list: Option<bool>,
+    /// Whether the alert that always fires was ever seen there.
+    pub armed: Option<bool>,
+}
+
 /// Everything that an author should know at this moment, though nothing is wrong: one sentence each.
 pub fn lint(set: &PolicySet, now: Timestamp) -> Vec<String> {
     let mut notes = set.notes.clone();
@@ -40,6 +49,27 @@ pub fn lint(set: &PolicySet, now: Timestamp) -> Vec<String> {
     notes.extend(over.map(|freeze| format!("{}: freeze `{}` is over", freeze.origin, freeze.name)));
     notes.sort();
     notes
+}
+
+/// Whether the blind brake can work. Alertmanager's list is read each minute; by webhooks alone the alert
+/// that always fires is seen once in each `repeat_interval` of its route, of which belay is not told.
+pub fn blind(set: &PolicySet, Around { list, armed }: Around) -> Vec<String> {
+    let (alert, missing_for) = (&set.brakes.blind.alert, set.brakes.blind.missing_for);
+    let half = missing_for / 2;
+    let only = match list {
+        Some(true) => None,
+        Some(false) => Some("only webhooks bring alerts (there is no `alertmanager` in the configuration)"),
+        // a set without an environment is not put to use yet
+        None if set.environments.is_empty() => None,
+        None => Some("where only webhooks bring alerts (without `alertmanager` in the configuration)"),
+    };
+    let only = only.map(|only| {
+        format!("brake `blind`: {only}, the route of `{alert}` needs a `repeat_interval` below {half:#}, half of `missingFor`: otherwise `{alert}` counts as missing between two of them")
+    });
+    let unarmed = armed.filter(|armed| !armed).map(|_| {
+        format!("brake `blind` is not armed: `{alert}` was never seen, so that nobody would notice if alerts stopped arriving")
+    });
+    only.into_iter().chain(unarmed).collect()
 }
 
 /// Golden inputs that cannot be read, whether or not a test uses them.

@@ -15,14 +15,14 @@ use std::sync::Arc;
 
 use super::brakes::Brakes;
 use super::golden;
-use super::problem::{Errors, Problem, Section, meant};
+use super::problem::{Errors, Problem, Section};
 use super::raw::{self, Node, Pos, Yaml};
 use super::reader::Reader;
 use super::set::{Advice, Ceiling, Environment, Freeze, Grant, Guard, Index, Origin, PolicySet};
 use crate::domain::canonical::Hash;
 use crate::domain::decision::{ApprovalGroup, ApprovalRule};
 use file::{Spec, mode};
-pub use lint::lint;
+pub use lint::{Around, blind, lint};
 
 const API_VERSION: &str = "belay.dev/v1";
 
@@ -77,6 +77,14 @@ where
     compiled(&sorted(files), |_, _| ()).map(|compiled| compiled.set)
 }
 
+/// The hash of a set's files, in whatever order they come.
+pub fn fingerprint(files: &[(String, String)]) -> Hash {
+    let mut files: Vec<&(String, String)> = files.iter().collect();
+    files.sort();
+    let parts: Vec<&[u8]> = files.iter().flat_map(|(n, t)| [n.as_bytes(), t.as_bytes()]).collect();
+    Hash::of_parts(&parts)
+}
+
 fn sorted<N: AsRef<str>, T: AsRef<str>>(files: impl IntoIterator<Item = (N, T)>) -> Vec<(String, String)> {
     let mut files: Vec<(String, String)> =
         files.into_iter().map(|(n, t)| (n.as_ref().to_owned(), t.as_ref().to_owned())).collect();
@@ -121,14 +129,22 @@ fn gathered(
     edit: &mut impl FnMut(&str, &mut Node),
     problems: &mut Vec<Problem>,
 ) -> Compiled {
-    let parts: Vec<&[u8]> = files.iter().flat_map(|(n, t)| [n.as_bytes(), t.as_bytes()]).collect();
-    let hash = Hash::of_parts(&parts);
+    let hash = fingerprint(files);
     let is_calendar = |name: &str| Path::new(name).extension().is_some_and(|ics| ics == "ics");
     let mut documents: Vec<Document> = files
         .iter()
         .filter(|(name, _)| !is_calendar(name))
         .filter_map(|file| document(file, problems))
         .collect();
+    if let (Some((name, text)), true) = (files.first(), problems.is_empty())
+        && documents.iter().all(|document| document.kind == Kind::Example)
+    {
+        let help =
+            "golden inputs and calendars alone grant nothing: add a file with `kind: Policy`".to_owned();
+        let mut reader = Reader::new(name, text);
+        reader.wrong(Pos { line: 1, column: 1, len: 1 }, "none of these files is a policy", Some(help));
+        problems.append(&mut reader.problems);
+    }
     for document in &mut documents {
         edit(&document.name, &mut document.body);
     }
@@ -273,29 +289,15 @@ impl Gathered {
 
     /// The approval rule of this name.
     fn approval(&self, reader: &mut Reader<'_>, node: &Node) -> Option<ApprovalRule> {
-        let name = reader.text(node)?;
-        let found = self.approvals.get(&name).cloned();
-        if found.is_none() {
-            let mut known: Vec<&str> = self.approvals.keys().map(String::as_str).collect();
-            known.sort_unstable();
-            reader.wrong(node.at, format!("there is no approval `{name}`"), Some(meant(&name, &known)));
-        }
-        found
+        let name = reader.defined(node, "approval", self.approvals.keys().map(String::as_str))?;
+        self.approvals.get(name).cloned()
     }
 
     /// The names of environments in a list, each of which must be defined.
     fn environments(&self, reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<String> {
         reader.list(node, |reader, item| {
-            let name = reader.text(item)?;
-            if !self.environments.iter().any(|e| e.name == name) {
-                let known: Vec<&str> = self.environments.iter().map(|e| e.name.as_str()).collect();
-                reader.wrong(
-                    item.at,
-                    format!("there is no environment `{name}`"),
-                    Some(meant(&name, &known)),
-                );
-            }
-            Some(name)
+            let known = self.environments.iter().map(|e| e.name.as_str());
+            reader.defined(item, "environment", known).map(ToOwned::to_owned)
         })
     }
 }
@@ -385,6 +387,9 @@ fn finish(gathered: Gathered, hash: Hash, examples: Vec<(String, Node)>) -> Poli
     guards.sort_by(|a, b| a.id.cmp(&b.id));
     freezes.sort_by(|a, b| a.name.cmp(&b.name));
     ceilings.sort_by_key(|ceiling| ceiling.max_level);
+    if grants.is_empty() {
+        notes.push("no rule grants anything: belay will tell people and do nothing".to_owned());
+    }
     notes.sort();
     let index = Index::of(&grants);
     PolicySet {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use super::super::problem::meant;
 use super::super::raw::{Key, Node};
 use super::super::reader::Reader;
 use super::{Gathered, Spec};
@@ -177,13 +176,7 @@ fn nobody_yet(rule: &ApprovalRule) -> impl Iterator<Item = String> {
 
 fn from(all: &Gathered, reader: &mut Reader<'_>, node: &Node) -> Vec<ApprovalGroup> {
     reader.list(Some(node), |reader, item| {
-        let name = reader.text(item)?;
-        let found = all.groups.get(&name).cloned();
-        if found.is_none() {
-            let mut known: Vec<&str> = all.groups.keys().map(String::as_str).collect();
-            known.sort_unstable();
-            reader.wrong(item.at, format!("there is no approver `{name}`"), Some(meant(&name, &known)));
-        }
-        found
+        let name = reader.defined(item, "approver", all.groups.keys().map(String::as_str))?;
+        all.groups.get(name).cloned()
     })
 }

@@ -13,14 +13,15 @@ use super::judge::{Place, judge_at};
 use super::problem::{Problem, Section, meant};
 use super::raw::{Key, Node, Yaml};
 use super::reader::{Fields, Reader};
-use super::set::{Environment, PolicySet};
+use super::set::{Environment, Offer, PolicySet};
 use crate::domain::decision::{Decision, Level, Outcome, Question};
 use input::question;
+use jiff::SignedDuration;
 
 /// The question that an example which was loaded with the set asks, with `changes` made to it: dotted
 /// paths and YAML scalars, as in a test's `set`.
 pub fn example(set: &PolicySet, name: &str, changes: &[(&str, &str)]) -> Result<Question, String> {
-    let mut node = find(set, name).cloned().ok_or_else(|| format!("there is no example `{name}`"))?;
+    let mut node = find(set, name).cloned().ok_or_else(|| no_example(set, name))?;
     for (path, value) in changes {
         let value = super::raw::parse(value).map_err(|(_, why)| why)?;
         put(&mut node, path, &value);
@@ -29,9 +30,14 @@ pub fn example(set: &PolicySet, name: &str, changes: &[(&str, &str)]) -> Result<
     let question = question(&mut reader, set, &node);
     match (question, reader.problems.first()) {
         (Some(question), None) => Ok(question),
-        (_, Some(problem)) => Err(problem.message.clone()),
+        (_, Some(problem)) => Err(problem.plainly()),
         (None, None) => Err("the example could not be read".to_owned()),
     }
+}
+
+fn no_example(set: &PolicySet, name: &str) -> String {
+    let known: Vec<&str> = set.examples().collect();
+    format!("there is no file and no example `{name}`; {}", meant(name, &known))
 }
 
 pub(super) fn find<'s>(set: &'s PolicySet, name: &str) -> Option<&'s Node> {
@@ -68,7 +74,10 @@ fn check(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<()> {
     let expect = fields.need(reader, "expect")?;
     let wrong = differences(reader, &decision, expect)?;
     if !wrong.is_empty() {
-        let explanation = explain(set, &asked).to_string();
+        let mut explanation = explain(set, &asked);
+        let shown = explanation.lines.iter().filter(|line| !explanation.is_aside(line)).cloned();
+        explanation.lines = shown.collect();
+        let explanation = explanation.to_string();
         let assumption =
             if assumed.is_some() { "\n\nshown without the environment that the test assumes" } else { "" };
         let explanation = format!("{}{assumption}", explanation.trim_end()).replace('\n', "\n     ");
@@ -167,14 +176,37 @@ fn put_key(node: &mut Node, key: &str, value: &Node) {
 
 /// What is otherwise than expected; nothing can be said where the expectation cannot be read.
 fn differences(reader: &mut Reader<'_>, decision: &Decision, expect: &Node) -> Option<Vec<String>> {
-    let fields = reader.fields(expect, "expect", &["outcome", "level", "grant", "reason"], &[])?;
+    let known = ["outcome", "level", "grant", "reason", "offer", "expires"];
+    let fields = reader.fields(expect, "expect", &known, &[])?;
     let outcomes = [Outcome::Drop, Outcome::Notify, Outcome::Ask, Outcome::Act, Outcome::Escalate];
     let words = outcomes.map(|outcome| (outcome.name(), outcome));
     let outcome = fields.need(reader, "outcome").and_then(|node| reader.word(node, "an outcome", &words))?;
     let level = fields.get("level").and_then(|node| reader.level(node));
     let grant = fields.get("grant").and_then(|node| reader.text(node));
     let reason = fields.get("reason").and_then(|node| reader.text(node));
-    Some(compare(decision, outcome, level, grant, reason))
+    let offer = fields.get("offer").and_then(|node| reader.word(node, "what a guard can offer", &Offer::ALL));
+    let reason = reason.into_iter().chain(offer.map(|offer| format!("offer/{}", offer.name())));
+    let expires = fields.get("expires").and_then(|node| reader.duration(node));
+    let mut wrong = compare(decision, outcome, level, grant);
+    wrong.extend(reason.filter_map(|reason| without(decision, &reason)));
+    wrong.extend(expires.and_then(|expires| stays(decision, expires)));
+    Some(wrong)
+}
+
+/// What is wrong if the decision does not have this reason.
+fn without(decision: &Decision, reason: &str) -> Option<String> {
+    if decision.reasons.iter().any(|r| r.code == reason) {
+        return None;
+    }
+    let got: Vec<&str> = decision.reasons.iter().map(|r| r.code.as_str()).collect();
+    Some(format!("expected reason `{reason}`, got `{}`", got.join("`, `")))
+}
+
+/// What is wrong if what is done does not stay for just so long.
+fn stays(decision: &Decision, expires: SignedDuration) -> Option<String> {
+    let got = decision.terms.as_ref().and_then(|terms| terms.expires);
+    let said = got.map_or("never".to_owned(), |got| format!("after {got:#}"));
+    (got != Some(expires)).then(|| format!("expected that it expires after {expires:#}, got {said}"))
 }
 
 fn compare(
@@ -182,7 +214,6 @@ fn compare(
     outcome: Outcome,
     level: Option<Level>,
     grant: Option<String>,
-    reason: Option<String>,
 ) -> Vec<String> {
     let mut wrong = Vec::new();
     if decision.outcome != outcome {
@@ -199,12 +230,6 @@ fn compare(
     {
         let got = decision.terms.as_ref().map_or("none", |terms| terms.grant.as_str());
         wrong.push(format!("expected grant `{grant}`, got `{got}`"));
-    }
-    if let Some(reason) = reason
-        && !decision.reasons.iter().any(|r| r.code == reason)
-    {
-        let got: Vec<&str> = decision.reasons.iter().map(|r| r.code.as_str()).collect();
-        wrong.push(format!("expected reason `{reason}`, got `{}`", got.join("`, `")));
     }
     wrong
 }

@@ -36,6 +36,7 @@ pub(super) struct Shape {
 
 const LOUD: Holds = Holds::Words(&["drop", "notify", "escalate"]);
 const MODE: Holds = Holds::Words(&["enforce", "shadow"]);
+const OFFER: Holds = Holds::Words(&["open_pull_request"]);
 const UNDO: Holds = Holds::Words(&["escalate", "revert"]);
 const SILENCE: Holds = Holds::Words(&["keep", "escalate", "revert"]);
 const COUNT: Holds = Holds::Count { min: 1, max: 1000 };
@@ -241,7 +242,7 @@ const GUARD: Shape = Shape {
         ("deny", Holds::Bool, "Then nothing is done, and a person is called."),
         ("message", Holds::Text, "What people are told."),
         ("approval", Holds::Text, "Then this approval is needed besides."),
-        ("offer", Holds::Actions, "Then this is offered instead."),
+        ("offer", OFFER, "Then this is offered instead."),
     ],
 };
 const FREEZE: Shape = Shape {
@@ -365,5 +366,7 @@ const EXPECT: Shape = Shape {
         ("level", Holds::Level, "The effective level."),
         ("grant", Holds::Text, "The grant that carries it."),
         ("reason", Holds::Text, "The code of one of its reasons."),
+        ("offer", OFFER, "What a guard offers instead."),
+        ("expires", Holds::Duration, "How long what is done stays."),
     ],
 };

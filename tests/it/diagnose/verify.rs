@@ -193,6 +193,7 @@ fn active(pairs: &[(&str, &str)], suppressed: bool) -> ActiveAlert {
         labels: pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
         starts_at: ago(30),
         suppressed,
+        silenced: false,
     }
 }
 

@@ -1,10 +1,12 @@
 //! *Again* counts by root owner, action and cause, whether or not a second alert fires; and what became of an
 //! act is remembered beyond its incident.
 
-use belay::app::TrackAsk;
+use belay::app::{Fed, TrackAsk};
 use belay::domain::record::{Answer, Record};
 use belay::domain::track::{Became, Judgement};
-use belay::incident::{Phase, State};
+use belay::incident::input::{Check, Held};
+use belay::incident::{Input, Phase, State};
+use belay::ports::store::{Append, IndexOp};
 use jiff::SignedDuration;
 
 use super::house::{House, Wish, body, crash_loop, operator, until};
@@ -165,5 +167,33 @@ async fn people_judge_reset_and_sign() {
     house.daemon.reported("w47", from, to, vec![]).await.unwrap();
     track(TrackAsk::Sign { report: "w47".to_owned() }).await.unwrap();
     assert!(track(TrackAsk::Sign { report: "w47".to_owned() }).await.is_err(), "once is enough");
+    house.stop().await;
+}
+
+/// The owner's open incident is another one by the time that the cause comes again.
+#[tokio::test]
+async fn what_comes_again_beside_an_open_incident_of_the_owner_is_noted() {
+    let house = House::open(Wish::by_hand()).await;
+    let (_, asked) = remedied(&house).await;
+    house.answer(&asked, Answer::Confirm).await;
+    let state = house.phase("web", |p| *p == Phase::Closed).await;
+    let owner = state.owner.clone().unwrap();
+    let other = belay::domain::ids::IncidentId::new("0therinc");
+    let mut append = Append::to(other.stream(), None, house.clock.now());
+    append.index.push(IndexOp::Bind { key: format!("owner/{}", owner.key()) });
+    house.daemon.ports().store.append(append).await.unwrap();
+    let check = Check { held: Held::Again, seen: vec!["pod `web-2` was killed".to_owned()] };
+    let again = Input::Checked { intent: state.acts[0].intent.id.clone(), check };
+    let Fed::Taken(state) = house.daemon.feed(&state.id, again, None).await.unwrap() else { panic!() };
+    assert_eq!(state.phase, Phase::Closed, "people hear of it where the owner's incident is open");
+    assert!(state.acts[0].seen.iter().any(|seen| seen.contains("0therinc")), "{:?}", state.acts[0].seen);
+    let told = async || house.became().await.ends_with(&[Became::Ineffective]).then_some(());
+    until("it counts as one that did not help", told).await;
+    let shown = async || {
+        let views = house.people.views.lock().unwrap();
+        views.last().filter(|view| view.headline.contains("its cause came again")).map(drop)
+    };
+    until("its message says so", shown).await;
+    assert_eq!(house.people.pages(), Vec::<String>::new());
     house.stop().await;
 }

@@ -63,6 +63,7 @@ async fn door(house: &House, store: Arc<MemoryStore>) -> (String, CancellationTo
         clock: Arc::clone(&own.clock),
         store,
         cluster: own.cluster.clone(),
+        namespaces: own.namespaces.clone(),
         reads: Arc::clone(&own.reads),
         alerts: own.alerts.clone(),
         actions: Arc::clone(&own.actions),

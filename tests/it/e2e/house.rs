@@ -2,28 +2,28 @@
 //! simulated API server, Alertmanager, Slack and model over HTTP, alerts come in through the webhook.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use belay::app::build::{self, Built, Given};
+use belay::app::build::{self, BuildError, Built, Given, Start};
 use belay::app::{Daemon, Fed, admin};
-use belay::config;
+use belay::config::{self, Config};
 use belay::domain::decision::Person;
 use belay::domain::ids::{IncidentId, StreamId};
 use belay::domain::message::{Notice, View};
 use belay::domain::record::{Answer, Entry, Intent, MessageRef, Record};
 use belay::http::{self, Clicks, Gate, WebhookAuth};
 use belay::incident::{Phase, State};
-use belay::ports::clock::{ScaledClock, SharedClock};
+use belay::ports::clock::{Clock, ScaledClock, SharedClock};
 use belay::ports::messenger::{Messenger, Pager, Undelivered};
 use belay::sim::alertmanager::{Alertmanager, Settings};
 use belay::sim::kube::{Behaviour, PodView, Verb, World, WriteSeen};
 use belay::sim::model::{Script, ScriptedModel};
 use belay::sim::slack::{FakeSlack, Workspace};
 use belay::store::Durable;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -36,13 +36,8 @@ pub const BEGINS: &str = "2026-11-21T02:00:00Z";
 pub const CLUSTER: &str = "demo";
 /// How long a test waits for anything, in real time: ten times what the slowest takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
-const POLICY: &str = include_str!("../../../policies/demo/demo.yaml");
-/// Without these its guards and grants would be refused: nothing would show what they do.
-pub const EXAMPLES: [(&str, &str); 3] = [
-    ("policies/examples/hands-off.yaml", include_str!("../../../policies/examples/hands-off.yaml")),
-    ("policies/examples/oom.yaml", include_str!("../../../policies/examples/oom.yaml")),
-    ("policies/examples/saturation.yaml", include_str!("../../../policies/examples/saturation.yaml")),
-];
+/// The policy whose folder every house is built with.
+const POLICY: &str = "policies/demo/demo.yaml";
 
 /// How many houses live at once: their clocks run on while the machine is busy, so that more of them
 /// would see minutes pass between two of their own steps.
@@ -100,9 +95,19 @@ impl Wish {
     }
 }
 
+/// The files of the demo's folder, with another policy among its golden inputs.
+pub fn folder(policy: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let own = |name: String| Path::new(&name).strip_prefix(root).unwrap().display().to_string();
+    let files = config::policies(&root.join("policies/demo")).unwrap().into_iter();
+    let files = files.map(|(name, text)| (own(name), text));
+    files.map(|(name, text)| if name == POLICY { (name, policy.to_owned()) } else { (name, text) }).collect()
+}
+
 /// The demo's policy without its own tests, and with a stabilisation that tests can wait for.
 pub fn policy() -> String {
-    let rules = POLICY.split("\n  tests:").next().unwrap();
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(POLICY)).unwrap();
+    let rules = text.split("\n  tests:").next().unwrap();
     rules
         .replace("stabilise: 2m", "stabilise: 15s")
         .replace("verify: { within: 20m, expect", "verify: { within: 20m, stabilise: 15s, expect")
@@ -120,11 +125,49 @@ pub struct House {
     pub url: String,
     pub policies: Vec<(String, String)>,
     pub dir: Arc<tempfile::TempDir>,
+    /// What came of the policy files when the daemon was last put together.
+    pub start: Start,
+    config: Config,
+    webhook: Arc<WebhookAuth>,
     stop: CancellationToken,
-    critical: JoinSet<()>,
+    running: Running,
     sides: JoinSet<()>,
-    built: Built,
     _room: SemaphorePermit<'static>,
+}
+
+/// The daemon with its loops and its listener.
+struct Running {
+    built: Built,
+    halt: CancellationToken,
+    critical: JoinSet<()>,
+}
+
+impl Running {
+    /// As a signal would.
+    async fn halt(mut self) {
+        self.halt.cancel();
+        while let Some(ended) = self.critical.join_next().await {
+            ended.unwrap();
+        }
+    }
+}
+
+/// A clock that jumped.
+#[derive(Debug)]
+struct Jumped {
+    clock: SharedClock,
+    by: SignedDuration,
+}
+
+#[async_trait]
+impl Clock for Jumped {
+    fn now(&self) -> Timestamp {
+        self.clock.now() + self.by
+    }
+
+    async fn sleep_until(&self, at: Timestamp) {
+        self.clock.sleep_until(at - self.by).await;
+    }
 }
 
 impl House {
@@ -168,30 +211,11 @@ impl House {
         let text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
         let config = config::parse("the test's configuration", &text).unwrap();
         let people = Arc::new(People::default());
-        let mut policies = vec![("policies/demo/demo.yaml".to_owned(), wish.policy)];
-        policies.extend(EXAMPLES.map(|(name, text)| (name.to_owned(), text.to_owned())));
-        let given = Given {
-            clock: Arc::clone(&clock),
-            policies: policies.clone(),
-            messenger: Arc::clone(&people) as _,
-            pager: Arc::clone(&people) as _,
-        };
-        let built = build::build(&config, given).await.unwrap();
-        let daemon = built.daemon.clone();
-        let clicks = slack.as_ref().map(|_| {
-            let Workspace { signing_secret, app, team, channel, .. } = Workspace::default();
-            Arc::new(Clicks::new(signing_secret.into(), http::slack::Expected { app, team, channel }))
-        });
-        let gate = Gate { daemon: daemon.clone(), webhook: Arc::new(wish.webhook), slack: clicks };
-        let mut critical = JoinSet::new();
-        let (one, token) = (daemon.clone(), stop.clone());
-        critical.spawn(async move { one.run(token).await.unwrap() });
-        let (one, token) = (daemon.clone(), stop.clone());
-        critical.spawn(async move { one.tick(token).await.unwrap() });
-        let socket = admin::bind(dir.path()).unwrap();
-        critical.spawn(admin::serve(socket, daemon.clone(), stop.clone()));
-        let token = stop.clone();
-        critical.spawn(async move { http::serve(listener, http::routes(gate), token).await.unwrap() });
+        let policies = folder(&wish.policy);
+        let webhook = Arc::new(wish.webhook);
+        let given = given(&clock, &people, &policies);
+        let running = run(&config, given, listener, &webhook, slack.is_some()).await.unwrap();
+        let (daemon, start) = (running.built.daemon.clone(), running.built.start);
         Self {
             world,
             alertmanager,
@@ -203,24 +227,38 @@ impl House {
             url,
             policies,
             dir,
+            start,
+            config,
+            webhook,
             stop,
-            critical,
+            running,
             sides,
-            built,
             _room: room,
         }
     }
 
+    /// Stops the daemon and starts it again in the same world, with these policy files and with a clock that
+    /// jumped meanwhile. What people had heard stays heard.
+    pub async fn restart(self, policies: Vec<(String, String)>, jumped: SignedDuration) -> Self {
+        let Self { config, webhook, running, slack, daemon, people, clock, url, .. } = self;
+        drop(daemon);
+        running.halt().await;
+        let listener = TcpListener::bind(url.strip_prefix("http://").unwrap()).await.unwrap();
+        let own: SharedClock = Arc::new(Jumped { clock: Arc::clone(&clock), by: jumped });
+        let given = given(&own, &people, &policies);
+        let running = run(&config, given, listener, &webhook, slack.is_some()).await.unwrap();
+        let (daemon, start) = (running.built.daemon.clone(), running.built.start);
+        Self { config, webhook, running, slack, daemon, people, clock, url, policies, start, ..self }
+    }
+
     /// Stops the daemon as a signal would; the state directory stays.
     pub async fn stop(mut self) -> Arc<tempfile::TempDir> {
+        drop(self.daemon);
+        self.running.halt().await;
         self.stop.cancel();
-        while let Some(ended) = self.critical.join_next().await {
-            ended.unwrap();
-        }
         while let Some(ended) = self.sides.join_next().await {
             ended.unwrap();
         }
-        drop((self.daemon, self.built));
         self.dir
     }
 
@@ -359,6 +397,41 @@ impl House {
     pub fn replicas(&self, deployment: &str) -> i64 {
         self.world.deployment("shop", deployment).unwrap().replicas
     }
+}
+
+fn given(clock: &SharedClock, people: &Arc<People>, policies: &[(String, String)]) -> Given {
+    Given {
+        clock: Arc::clone(clock),
+        policies: policies.to_vec(),
+        messenger: Arc::clone(people) as _,
+        pager: Arc::clone(people) as _,
+    }
+}
+
+/// Puts the daemon together and starts it.
+async fn run(
+    config: &Config,
+    given: Given,
+    listener: TcpListener,
+    webhook: &Arc<WebhookAuth>,
+    slack: bool,
+) -> Result<Running, BuildError> {
+    let built = build::build(config, given).await?;
+    let clicks = slack.then(|| {
+        let Workspace { signing_secret, app, team, channel, .. } = Workspace::default();
+        Arc::new(Clicks::new(signing_secret.into(), http::slack::Expected { app, team, channel }))
+    });
+    let gate = Gate { daemon: built.daemon.clone(), webhook: Arc::clone(webhook), slack: clicks };
+    let (halt, mut critical) = (CancellationToken::new(), JoinSet::new());
+    let (daemon, token) = (built.daemon.clone(), halt.clone());
+    critical.spawn(async move { daemon.run(token).await.unwrap() });
+    let (daemon, token) = (built.daemon.clone(), halt.clone());
+    critical.spawn(async move { daemon.tick(token).await.unwrap() });
+    let socket = admin::bind(&config.state_dir).unwrap();
+    critical.spawn(admin::serve(socket, built.daemon.clone(), halt.clone()));
+    let token = halt.clone();
+    critical.spawn(async move { http::serve(listener, http::routes(gate), token).await.unwrap() });
+    Ok(Running { built, halt, critical })
 }
 
 /// Whoever sits at the terminal.

@@ -10,15 +10,16 @@ use belay::config;
 use belay::domain::decision::Outcome;
 use belay::domain::record::{Answer, Record};
 use belay::incident::{Phase, State};
+use jiff::SignedDuration;
 
-use super::house::{EXAMPLES, House, Wish, policy};
+use super::house::{House, Wish, folder, policy};
 
 /// The golden inputs, without which the policy would be refused.
 fn examples(dir: &Path) {
     let examples = dir.join("examples");
     fs::create_dir(&examples).unwrap();
-    for (name, text) in EXAMPLES {
-        fs::write(examples.join(Path::new(name).file_name().unwrap()), text).unwrap();
+    for (name, text) in folder("").into_iter().filter(|(name, _)| name.contains("/examples/")) {
+        fs::write(examples.join(Path::new(&name).file_name().unwrap()), text).unwrap();
     }
 }
 
@@ -105,7 +106,7 @@ async fn a_mounted_folder_is_taken_up_whole_or_refused_whole() {
         })
         .collect();
     let loaded = records.iter().find_map(|record| match record {
-        Record::PolicyLoaded { set, before } => Some((*set, *before)),
+        Record::PolicyLoaded { set, before, files: Some(_) } => Some((*set, *before)),
         _ => None,
     });
     let Some((after, before)) = loaded else { panic!("the journal says which set was taken up") };
@@ -179,4 +180,103 @@ async fn an_approval_does_not_survive_an_edit_that_is_stricter() {
     let decided = state.decided.unwrap().decision;
     assert!(decided.reasons.iter().any(|reason| reason.code == "freeze/black-friday"), "{decided:?}");
     house.stop().await;
+}
+
+/// The same folder, with a mistake in its policy.
+fn broken() -> Vec<(String, String)> {
+    folder(&policy().replace("  grants:", "  grnats:"))
+}
+
+/// Policy files written to a folder, each by its name there.
+fn written(files: &[(String, String)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("examples")).unwrap();
+    for (name, text) in files {
+        fs::write(dir.path().join(name.strip_prefix("policies/demo/").unwrap()), text).unwrap();
+    }
+    dir
+}
+
+/// Looks until there is a verdict.
+async fn settled(watch: &mut Watch) -> Looked {
+    assert_eq!(watch.look().await, Looked::Unsettled);
+    watch.look().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_are_refused_at_a_start_leave_the_last_set_in_force_and_it_is_said_again() {
+    let house = House::open(Wish::by_hand()).await;
+    assert_eq!((house.start.former, house.start.refused), (None, false));
+    let set = house.daemon.metrics().encode().unwrap();
+    let info =
+        |text: &str| text.lines().find(|l| l.starts_with("belay_policy_set_info{")).unwrap().to_owned();
+    let house = house.restart(broken(), SignedDuration::ZERO).await;
+    assert!(house.start.refused && house.start.former.is_some());
+    assert_eq!(info(&metrics(&house)), info(&set), "the set that was in force stays");
+    let dir = written(&broken());
+    let mut watch = Watch::new(house.daemon.clone(), dir.path(), &broken()).after(&house.start);
+    let Looked::Refused(why) = settled(&mut watch).await else { panic!("it is wrong") };
+    assert!(why[0].contains("unknown key `grnats`"), "{why:?}");
+    assert_eq!(watch.look().await, Looked::Same, "it is said once");
+    assert!(metrics(&house).contains("belay_policy_reloads_total{result=\"refused\"} 1"));
+    assert!(
+        headlines(&house).iter().any(|h| h.starts_with("Policy files were refused")),
+        "{:?}",
+        headlines(&house)
+    );
+    let refused =
+        house.records("daemon").await.into_iter().any(|r| matches!(r, Record::PolicyRefused { .. }));
+    assert!(refused, "the journal says so");
+
+    // and once more over the next start
+    drop(watch);
+    let house = house.restart(broken(), SignedDuration::ZERO).await;
+    assert!(house.start.refused);
+    assert_eq!(info(&metrics(&house)), info(&set));
+    // it decides by that set
+    let pod = house.leak("web").await;
+    house
+        .deliver(super::house::body(&[super::house::crash_loop(&pod.name, "2026-11-21T01:50:00Z", None)]))
+        .await;
+    house.find("it acts", "web", |state| !state.acts.is_empty()).await;
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_were_edited_while_belay_was_away_are_told() {
+    let house = House::open(Wish::by_hand()).await;
+    let same = house.policies.clone();
+    let house = house.restart(same, SignedDuration::ZERO).await;
+    let told = async |house: &House| {
+        let dir = written(&house.policies);
+        let mut watch = Watch::new(house.daemon.clone(), dir.path(), &config::policies(dir.path()).unwrap());
+        watch = watch.after(&house.start);
+        assert_eq!(watch.look().await, Looked::Same);
+        headlines(house)
+    };
+    assert_eq!(told(&house).await, Vec::<String>::new());
+    let house = house.restart(folder(&format!("# edited\n{}", policy())), SignedDuration::ZERO).await;
+    let said = told(&house).await;
+    assert!(said.len() == 1 && said[0].starts_with("Since this start policy set"), "{said:?}");
+    house.stop().await;
+}
+
+/// With nothing to fall back upon, a start fails and says why.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_needs_sound_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!(
+        "stateDir: {:?}\npolicies: policies\ncluster: {{ name: demo, url: 'http://127.0.0.1:1' }}\n",
+        dir.path()
+    );
+    let config = config::parse("the test's configuration", &text).unwrap();
+    let people = std::sync::Arc::new(super::house::People::default());
+    let given = belay::app::build::Given {
+        clock: std::sync::Arc::new(belay::ports::clock::SystemClock),
+        policies: broken(),
+        messenger: std::sync::Arc::clone(&people) as _,
+        pager: people as _,
+    };
+    let Err(e) = belay::app::build::build(&config, given).await else { panic!("there is no policy") };
+    assert!(e.to_string().contains("unknown key `grnats`"), "{e}");
 }

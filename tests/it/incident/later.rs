@@ -203,3 +203,32 @@ fn whatever_ends_with_nothing_to_do_is_quiet() {
     told.give(Input::Advised(advised)).unwrap();
     assert_eq!(told.state.quiet_until, None, "advice to tell people is something to tell");
 }
+
+/// Its owner's open incident is another one by now: it is written down, and people hear of it there.
+#[test]
+fn a_cause_that_comes_again_while_another_incident_is_open_is_noted() {
+    let mut life = helped();
+    let other = belay::domain::ids::IncidentId::new("0therinc");
+    let noted = |life: &Life| Input::AgainElsewhere {
+        intent: life.intent(),
+        seen: vec!["pod `web-2` was killed".to_owned()],
+        other: Some(other.clone()),
+    };
+    life.give(life.answer(Answer::Confirm)).unwrap();
+    let closed = life.state.closed.clone();
+    assert!(closed.is_some());
+    let again = noted(&life);
+    life.at(19 * 60).give(again).unwrap();
+    assert_eq!((became(&life), notes(&life), publishes(&life)), (Became::Ineffective, 1, true));
+    assert_eq!((life.last.open, life.state.phase.clone()), (None, Phase::Closed), "it stays over");
+    assert_eq!(life.state.closed, closed);
+    assert!(!life.effects().iter().any(|effect| matches!(effect, Effect::Page { .. })));
+    assert!(
+        life.state.acts[0].seen.iter().any(|seen| seen.contains("`0therinc`")),
+        "{:?}",
+        life.state.acts[0].seen
+    );
+    // it is said once
+    let again = noted(&life);
+    assert!(matches!(life.give(again), Err(Ignored::Duplicate)));
+}

@@ -1,6 +1,6 @@
 //! What an author reads when a policy is wrong.
 
-use super::{edited, shown, with_examples};
+use super::{OOM, SATURATION, edited, shown, with_examples};
 
 fn errors(text: &str) -> String {
     with_examples("test.yaml", text).unwrap_err().to_string()
@@ -649,6 +649,18 @@ fn secrets_are_not_shown() {
     }
     assert!(errors.contains("expected a whole number, 1 to 5, found `[redacted]`"), "{errors}");
     assert!(errors.contains("unknown key `token` in an approval"), "{errors}");
+}
+
+/// A folder without a policy is a mistake, not a policy that grants nothing.
+#[test]
+fn golden_inputs_alone_are_refused() {
+    let examples = [OOM, SATURATION].map(|name| (name.to_owned(), super::read(name)));
+    let calendar = ("a.ics".to_owned(), "BEGIN:VCALENDAR\nEND:VCALENDAR\n".to_owned());
+    for files in [examples.to_vec(), vec![calendar]] {
+        let errors = belay::policy::load(files).unwrap_err().to_string();
+        assert!(errors.contains("none of these files is a policy"), "{errors}");
+        assert!(errors.contains("add a file with `kind: Policy`"), "{errors}");
+    }
 }
 
 #[test]

@@ -361,6 +361,9 @@ fn severity_critical_pages_at_any_level() {
 #[test]
 fn code_stands_above_policy() {
     check(&[], OOM, &[("target.grounded", "false")], Outcome::Escalate, "not-grounded");
+    check(&[], OOM, &[("finding.services", "2")], Outcome::Escalate, "cause/spans-services");
+    check(&[], OOM, &[("finding.services", "unknown")], Outcome::Escalate, "cause/spans-services");
+    check(&[], OOM, &[("finding.services", "not_applicable")], Outcome::Act, "grant/restart");
     check(&[], OOM, &[("owner.kind", "Widget")], Outcome::Escalate, "owner/unknown-kind");
     check(&[], OOM, &[("cluster.strange_intents", "true")], Outcome::Ask, "strange-intents");
     check(&[], OOM, &[("cluster.holds", "[stop]")], Outcome::Notify, "hold");

@@ -15,6 +15,7 @@ mod admission;
 mod algebra;
 mod corpus;
 mod errors;
+mod every_key;
 mod format;
 mod knobs;
 mod pack;

@@ -141,7 +141,7 @@ fn act(number: usize, plan: Plan, applied: Option<Applied>, verdict: Option<Verd
         reverts,
         deadline: at("2026-11-21T02:30:00Z"),
     };
-    Act { intent, applied, verdict }
+    Act { intent, applied, verdict, came_again: None }
 }
 
 fn done() -> Applied {
