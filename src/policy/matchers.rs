@@ -183,4 +183,24 @@ mod tests {
             assert!(Matchers::parse(text).is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn quotes_and_commas_within_quotes_are_text() {
+        let labels = Labels::from([
+            ("a".to_owned(), r#"x","y"#.to_owned()),
+            ("b".to_owned(), r"x\".to_owned()),
+            ("c".to_owned(), "z".to_owned()),
+        ]);
+        for (text, expected) in [
+            (r#"a="x\",\"y""#, true),
+            (r#"a="x\",\"y",c="z""#, true),
+            (r#"b="x\\",c="z""#, true),
+            (r#"b="x\\",c="y""#, false),
+            (r#"c="z",b="x\\""#, true),
+        ] {
+            let found = Matchers::parse(text).unwrap();
+            assert_eq!(found.hold(&labels), expected, "{text}");
+            assert_eq!(found.source(), text);
+        }
+    }
 }

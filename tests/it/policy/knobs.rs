@@ -152,11 +152,11 @@ fn levels() {
 
 #[test]
 fn limits() {
-    for (key, history) in [
-        ("perTarget", "per_target"),
-        ("perGrant", "per_grant"),
-        ("perNamespace", "per_namespace"),
-        ("perCluster", "per_cluster"),
+    for (key, history, what) in [
+        ("perTarget", "per_target", "acts on this owner"),
+        ("perGrant", "per_grant", "acts by this grant"),
+        ("perNamespace", "per_namespace", "acts by this grant in this namespace"),
+        ("perCluster", "per_cluster", "acts by this grant in this cluster"),
     ] {
         let path = format!("history.{history}");
         let code = format!("limit/{key}");
@@ -170,7 +170,8 @@ fn limits() {
         let low = set(&edited(&[("level: 4\n", &format!("level: 1\n      {text}\n"))]));
         let decision = decided(&low, OOM, &[(&path, "2")]);
         assert_eq!(decision.outcome, Outcome::Notify);
-        assert!(decision.reasons.iter().any(|reason| reason.code == code));
+        let told = decision.reasons.iter().find(|reason| reason.code == code).unwrap();
+        assert!(told.text.starts_with(&format!("2 of 2 {what} in the last")), "{}", told.text);
     }
 }
 
