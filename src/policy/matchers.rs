@@ -168,6 +168,8 @@ mod tests {
             (r#"alertname=~"Crash""#, false),
             (r#"alertname!~"Node.*""#, true),
             (r#"severity!="critical""#, true),
+            (r#"severity!="warnin.""#, true),
+            (r#"severity!~"warnin.""#, false),
             (r#"team="""#, true),
             (r#"team!="""#, false),
             (r#"severity=~"a,b|warning""#, true),

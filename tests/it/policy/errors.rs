@@ -346,6 +346,13 @@ fn an_expression_is_bounded() {
     let long = format!("{} owner.busy", "owner.busy || ".repeat(150));
     let errors = errors(&edited(&[("finding.cause == 'OOMKilled'", &long)]));
     assert!(errors.contains("bytes long"), "{errors}");
+    for (bytes, fits) in [(2048, true), (2049, false)] {
+        let text = format!("finding.cause == 'OOMKilled'{}", " ".repeat(bytes - 28));
+        assert_eq!(text.len(), bytes);
+        let loaded = with_examples("test.yaml", &edited(&[("finding.cause == 'OOMKilled'", &text)]));
+        let told = loaded.err().map(|errors| errors.to_string()).unwrap_or_default();
+        assert_eq!(!told.contains("bytes long"), fits, "{bytes}: {told}");
+    }
 }
 
 /// The longest chains and the deepest nesting that fit are read or refused, and overflow no stack.

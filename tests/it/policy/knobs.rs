@@ -483,6 +483,11 @@ fn every_fact_can_be_used() {
             |changes: Changes<'_>| decided(&set, OOM, changes).reasons.iter().any(|r| r.code == "guard/g");
         assert!(fired(&[]), "{when} does not hold");
         assert!(!fired(&[(path, value)]), "{when} holds with {path} = {value}");
+        // a guard fires on a fact that cannot be read, too; a grant matches only on one that can
+        let set = self::set(&edited(&[("finding.cause == 'OOMKilled'", when), (from, &to)]));
+        let matches = |changes: Changes<'_>| decided(&set, OOM, changes).terms.is_some();
+        assert!(matches(&[]), "{when} cannot be told");
+        assert!(!matches(&[(path, value)]), "{when} matches with {path} = {value}");
     }
 }
 
@@ -501,19 +506,23 @@ fn facts_of_what_is_not_connected() {
 
 #[test]
 fn a_plan_says_how_much_it_changes() {
-    let guard = "  guards:\n    - { id: g, when: \"plan.diff_size > 3\", maxLevel: 1 }\n  brakes:\n";
-    let edit = [("  brakes:\n", guard)];
-    check(&edit, OOM, &[("plan.diff_size", "3")], Outcome::Act, "grant/restart");
-    check(&edit, OOM, &[("plan.diff_size", "4")], Outcome::Notify, "guard/g");
+    for fact in ["plan.diff_size", "plan.replica_delta", "plan.unavailable_after"] {
+        let guard = format!("  guards:\n    - {{ id: g, when: \"{fact} > 3\", maxLevel: 1 }}\n  brakes:\n");
+        let edit = [("  brakes:\n", guard.as_str())];
+        check(&edit, OOM, &[(fact, "3")], Outcome::Act, "grant/restart");
+        check(&edit, OOM, &[(fact, "4")], Outcome::Notify, "guard/g");
+    }
 }
 
 #[test]
 fn a_map_too_large_for_the_engine_is_an_error() {
-    let guard =
-        "  guards:\n    - { id: g, when: \"alert.labels.exists(k, k == 'x')\", maxLevel: 1 }\n  brakes:\n";
+    let guard = "  guards:\n    - { id: g, when: \"alert.labels.exists(k, k == 'x') || target.labels.exists(k, k == 'x')\", maxLevel: 1 }\n  brakes:\n";
     let set = set(&edited(&[("  brakes:\n", guard)]));
     let mut question = ask(&set, OOM, &[]);
     assert_eq!(decide(&set, &question).outcome, Outcome::Act);
+    let known = std::mem::replace(&mut question.target.labels, Fact::NotApplicable);
+    assert_eq!(decide(&set, &question).outcome, Outcome::Act);
+    question.target.labels = known;
     question.alert.labels.extend((0..256).map(|i| (format!("l{i}"), String::new())));
     assert_eq!(decide(&set, &question).outcome, Outcome::Notify);
     question.target.labels = Fact::NotApplicable;
@@ -532,5 +541,23 @@ fn a_text_too_large_for_the_engine_is_an_error() {
         };
         assert_eq!(with(2048), Outcome::Act, "{when}");
         assert_eq!(with(2049), Outcome::Notify, "{when}");
+    }
+}
+
+/// What does not apply excuses no guard from what is too long to be looked at.
+#[test]
+fn a_name_too_long_for_the_engine_is_an_error() {
+    let guard = "  guards:\n    - { id: g, when: \"target.name == 'x' || owner.budget == 0\", maxLevel: 1 }\n  brakes:\n";
+    let set = set(&edited(&[("  brakes:\n", guard)]));
+    let mut question = ask(&set, OOM, &[]);
+    for budget in [Fact::Known(1), Fact::NotApplicable] {
+        question.owner.budget = budget;
+        for (bytes, fires) in [(2048, false), (2049, true)] {
+            question.target.object.named.name = "a".repeat(bytes);
+            let decision = decide(&set, &question);
+            let fired = decision.reasons.iter().find(|reason| reason.code == "guard/g");
+            assert_eq!(fired.is_some(), fires, "{bytes}: {:#?}", decision.reasons);
+            assert!(fired.is_none_or(|reason| reason.text.contains("target.name is longer than 2048 bytes")));
+        }
     }
 }
