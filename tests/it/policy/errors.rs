@@ -355,6 +355,60 @@ fn an_expression_is_bounded() {
     }
 }
 
+#[test]
+fn facts_of_few_words_take_no_other() {
+    for (fact, word) in [
+        ("finding.cause", "OOMKilled"),
+        ("finding.certainty", "likely"),
+        ("alert.severity", "info"),
+        ("action.kind", "restart_pod"),
+        ("action.class.risk", "low"),
+        ("action.class.undo", "self_healing"),
+    ] {
+        for (word, fits) in [(word.to_owned(), true), (format!("{word}x"), false)] {
+            for when in [
+                format!("{fact} == '{word}'"),
+                format!("'{word}' != {fact}"),
+                format!("{fact} in ['{word}']"),
+            ] {
+                let files = super::files("test.yaml", &edited(&[("finding.cause == 'OOMKilled'", &when)]));
+                let told = belay::policy::draft(files).err().map(|errors| errors.to_string());
+                assert_eq!(told.is_none(), fits, "{when}: {told:?}");
+                assert!(
+                    told.is_none_or(|told| told.contains(&format!("`{fact}` is never `{word}`"))),
+                    "{when}"
+                );
+            }
+        }
+    }
+}
+
+/// What is known of a list's items, and of a map's keys, is known of the variable over them.
+#[test]
+fn variables_have_the_type_of_what_they_stand_for() {
+    let list = |n: usize| format!("owner.replicas in [{}]", vec!["1"; n].join(","));
+    for (when, refused) in [
+        ("['a'].exists(x, x > 1)".to_owned(), true),
+        ("[1].exists(x, x > 1)".to_owned(), false),
+        ("target.labels.exists(k, k > 1)".to_owned(), true),
+        ("target.labels.exists(k, k > 'a')".to_owned(), false),
+        ("[target.labels].exists(m, m.app == 'api')".to_owned(), false),
+        (list(256), false),
+        (list(257), true),
+    ] {
+        let told = belay::policy::draft(super::files(
+            "test.yaml",
+            &edited(&[("finding.cause == 'OOMKilled'", &when)]),
+        ));
+        assert_eq!(
+            told.is_err(),
+            refused,
+            "{when}: {}",
+            told.map(|_| String::new()).unwrap_or_else(|e| e.to_string())
+        );
+    }
+}
+
 /// The longest chains and the deepest nesting that fit are read or refused, and overflow no stack.
 #[test]
 fn the_longest_expressions_do_no_harm() {

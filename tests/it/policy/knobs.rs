@@ -491,6 +491,28 @@ fn every_fact_can_be_used() {
     }
 }
 
+/// `history` looks back for a day, and tells what became of acts apart.
+#[test]
+fn history_is_of_the_last_day() {
+    for (fact, given) in [
+        ("history.failures", "history.failures"),
+        ("history.per_target", "history.helped"),
+        ("history.per_target", "history.per_target"),
+    ] {
+        let guard = format!("  guards:\n    - {{ id: g, when: \"{fact} > 0\", maxLevel: 1 }}\n  brakes:\n");
+        let (from, to) = grant("limits: { perTarget: { max: 9, window: 10m } }");
+        let set = set(&edited(&[(from, &to), ("  brakes:\n", &guard)]));
+        for (ago, fires) in [("1439", true), ("1440", false)] {
+            let decision = decided(&set, OOM, &[(given, "1"), ("history.minutes_ago", ago)]);
+            let fired = decision.reasons.iter().any(|reason| reason.code == "guard/g");
+            assert_eq!(fired, fires, "{fact} from {given} {ago} minutes ago");
+        }
+        let helped = decided(&set, OOM, &[("history.helped", "1")]);
+        let fired = helped.reasons.iter().any(|reason| reason.code == "guard/g");
+        assert_eq!(fired, fact == "history.per_target", "{fact} of an act that helped");
+    }
+}
+
 /// What nothing can tell does not apply, and what cannot be read fires.
 #[test]
 fn facts_of_what_is_not_connected() {
