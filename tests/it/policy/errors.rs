@@ -393,6 +393,17 @@ fn variables_have_the_type_of_what_they_stand_for() {
         ("target.labels.exists(k, k > 1)".to_owned(), true),
         ("target.labels.exists(k, k > 'a')".to_owned(), false),
         ("[target.labels].exists(m, m.app == 'api')".to_owned(), false),
+        ("owner.busy < true".to_owned(), true),
+        ("[1] < [2]".to_owned(), true),
+        ("target.name > 1".to_owned(), true),
+        ("target.name > 'a'".to_owned(), false),
+        ("owner.replicas > 1.5".to_owned(), false),
+        ("owner.replicas + 1.5 > 2.0".to_owned(), true),
+        ("1.5 + owner.replicas > 2.0".to_owned(), true),
+        ("owner.busy + 1 == 2".to_owned(), true),
+        ("owner.busy ? owner.replicas == 1 : false".to_owned(), false),
+        ("owner.replicas ? true : false".to_owned(), true),
+        ("(owner.busy ? 1 : 'a') == 1".to_owned(), true),
         (list(256), false),
         (list(257), true),
     ] {
@@ -421,6 +432,19 @@ fn the_longest_expressions_do_no_harm() {
         if let Ok(set) = loaded {
             super::decided(&set, super::OOM, &[]);
         }
+    }
+}
+
+#[test]
+fn a_file_is_bounded() {
+    let text = edited(&[]);
+    for (bytes, fits) in [(1 << 20, true), ((1 << 20) + 1, false)] {
+        let padded = format!("{text}#{}", " ".repeat(bytes - text.len() - 1));
+        assert_eq!(padded.len(), bytes);
+        let told = belay::policy::draft(super::files("test.yaml", &padded)).err();
+        let told = told.map(|errors| errors.to_string()).unwrap_or_default();
+        assert_eq!(!told.contains("the file is larger than 1 MiB"), fits, "{bytes}");
+        assert_eq!(told.is_empty(), fits, "{bytes}");
     }
 }
 
