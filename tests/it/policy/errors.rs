@@ -415,7 +415,7 @@ fn variables_have_the_type_of_what_they_stand_for() {
             told.is_err(),
             refused,
             "{when}: {}",
-            told.map(|_| String::new()).unwrap_or_else(|e| e.to_string())
+            told.map_or_else(|e| e.to_string(), |_| String::new())
         );
     }
 }
@@ -483,6 +483,11 @@ fn scopes_and_ceilings_that_are_refused() {
         let errors = errors(&scope(given));
         assert!(errors.contains(told), "{given}: {errors}");
         assert!(errors.contains("policies/test.yaml:5:"), "{given}: {errors}");
+    }
+    for (length, fits) in [(253, true), (254, false)] {
+        let name = "a".repeat(length);
+        let errors = errors(&scope(&format!("{{ namespace: [{name}] }}")));
+        assert_eq!(!errors.contains("does not bound anything by name"), fits, "{length}: {errors}");
     }
     let of_platform = "{ namespace: [shop] }\n  ceilings: [{ maxLevel: 3 }]\n  brakes: {}";
     let both = errors(&scope(of_platform));
@@ -627,6 +632,10 @@ fn approvals_that_are_refused() {
     assert!(step_up.contains("a click in Slack does not count here"), "{step_up}");
     let group = errors(&edited(&[("operators: true", "slackUserGroup: '@oncall'")]));
     assert!(group.contains("`@oncall` is not the id of a Slack user group"), "{group}");
+    for id in ["oncall", "Soncall", "T0ABC"] {
+        let group = errors(&edited(&[("operators: true", &format!("slackUserGroup: {id}"))]));
+        assert!(group.contains(&format!("`{id}` is not the id of a Slack user group")), "{group}");
+    }
 }
 
 #[test]
