@@ -412,6 +412,48 @@ mod tests {
         )
     }
 
+    #[test]
+    fn a_day_and_a_reset_end_where_they_say() {
+        let day = 24 * 60;
+        let counted = |now: i64| {
+            let book = fold(&[(1, noted(note(1, Became::Helped)))]);
+            book.track(&grant(), Some("production"), at(now)).last_day
+        };
+        assert_eq!((counted(1), counted(day), counted(day + 1), counted(2 * day)), (1, 1, 0, 0));
+        let reset = Record::Reset {
+            reset: Reset::Grant { grant: grant() },
+            reason: "mended".to_owned(),
+            by: person(),
+        };
+        let proven = |minute| {
+            let book = fold(&[(1, noted(note(minute, Became::Helped))), (20, reset.clone())]);
+            track(&book).proven
+        };
+        assert_eq!((proven(19), proven(20), proven(21)), (0, 0, 1));
+    }
+
+    #[test]
+    fn what_was_noted_can_be_looked_up() {
+        let elsewhere = ActNote { environment: None, ..note(2, Became::Failed) };
+        let promoted = Record::Promoted {
+            grant: grant(),
+            environment: "staging".to_owned(),
+            level: Level::OnTheLoop,
+            reason: "proved".to_owned(),
+            by: person(),
+        };
+        let helped = note(1, Became::Helped);
+        let late = note(9, Became::Unseen);
+        let records = [(1, noted(helped.clone())), (2, noted(elsewhere)), (3, promoted), (14, noted(late))];
+        let book = fold(&records);
+        assert_eq!(book.act(&helped.intent), Some(&helped));
+        assert_eq!(book.act(&IntentId::new("none")), None);
+        let places: Vec<_> = book.places().into_iter().map(|(_, environment)| environment).collect();
+        assert_eq!(places, [None, Some("production".to_owned()), Some("staging".to_owned())]);
+        let verdicts: Vec<_> = book.verdicts().iter().map(|verdict| (verdict.at, verdict.helped)).collect();
+        assert_eq!(verdicts, [(at(14), false), (at(6), true)]);
+    }
+
     proptest! {
         /// Notes come at least once, and those of different acts in any order: neither matters.
         #[test]

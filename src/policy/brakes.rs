@@ -523,4 +523,21 @@ mod tests {
         assert_eq!(cooldown.key, "cooldown/restart_pod/demo/shop/Deployment/api/uid-api");
         assert!(super::super::history_keys(&set, &asked(&set, &[])).contains(&cooldown.key));
     }
+
+    #[test]
+    fn a_storm_of_the_moment_is_told_in_numbers() {
+        let set = lenient();
+        let storm = |changes: Changes| storm_now(&set, &asked(&set, changes).cluster);
+        assert_eq!(storm(&[]), None);
+        assert_eq!(
+            storm(&[("cluster.firing_groups", "21")]).as_deref(),
+            Some("21 groups of alerts fire, more than 20")
+        );
+        assert_eq!(
+            storm(&[("cluster.unhealthy_fraction", "0.41")]).as_deref(),
+            Some("41 % of the pods are not well, more than 40 %")
+        );
+        assert_eq!(storm(&[("cluster.firing_groups", "unknown")]), None);
+        assert_eq!(watchdog(&set), ("Watchdog", SignedDuration::from_mins(5)));
+    }
 }

@@ -61,3 +61,39 @@ impl fmt::Display for Window {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(second)
+    }
+
+    #[test]
+    fn windows_hold_from_their_beginning_to_before_their_end() {
+        let spans = [(0, 10), (5, 20), (30, 40)].map(|(from, to)| Span { from: at(from), to: at(to) });
+        let calendar = Window::Calendar { file: "a.ics".to_owned(), spans: spans.to_vec() };
+        let once = Window::Once(spans[0]);
+        for (now, in_one, in_all) in [
+            (-1, None, None),
+            (0, Some(10), Some(10)),
+            (5, Some(10), Some(20)),
+            (9, Some(10), Some(20)),
+            (10, None, Some(20)),
+            (20, None, None),
+            (30, None, Some(40)),
+            (40, None, None),
+        ] {
+            assert_eq!(once.until(at(now)), in_one.map(at), "{now}");
+            assert_eq!(calendar.until(at(now)), in_all.map(at), "{now}");
+            assert_eq!((once.is_over(at(now)), calendar.is_over(at(now))), (now >= 10, now >= 40), "{now}");
+        }
+        assert_eq!(calendar.to_string(), "3 events of `a.ics`");
+        let cron = Cron::parse("0 22 * * 5").unwrap();
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let again = Window::Again { cron, zone, length: SignedDuration::from_hours(3) };
+        assert_eq!(again.to_string(), "`0 22 * * 5` in Europe/Berlin for 3h");
+        assert!(!again.is_over(Timestamp::MAX));
+    }
+}

@@ -285,4 +285,35 @@ mod tests {
         let floating = parse(&calendar("DTSTART:20261127T000000"), None).unwrap_err();
         assert!(floating[0].message.contains("give the freeze a `timezone`"), "{floating:?}");
     }
+
+    #[test]
+    fn lines_are_folded_and_quoted_as_calendars_do() {
+        let expected = "2026-11-27T00:00:00Z/2026-11-27T01:00:00Z";
+        for lines in [
+            "DTSTART:20261127T0\n 00000Z\nDTEND:20261127T\n\t010000Z",
+            "DTSTART;X=\"a:b\";VALUE=DATE-TIME:20261127T000000Z\n\nDTEND:20261127T010000Z",
+            "DTSTART;TZID=\"Europe/Berlin\":20261127T010000\nDTEND:20261127T010000Z",
+        ] {
+            assert_eq!(read(lines), expected, "{lines}");
+        }
+        let nothing = "DTSTART:20261127T000000Z\nDTEND:20261127T000000Z";
+        assert_eq!(read(nothing), "3: this event ends before it starts");
+    }
+
+    #[test]
+    fn events_are_bounded() {
+        let event = "DTSTART:20261127T000000Z\r\nDTEND:20261127T010000Z\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\n";
+        let of = |events: usize| {
+            parse(
+                &calendar(&format!(
+                    "{}{}",
+                    event.repeat(events - 1),
+                    "DTSTART:20261127T000000Z\r\nDTEND:20261127T010000Z"
+                )),
+                None,
+            )
+        };
+        assert_eq!(of(MAX_EVENTS).unwrap().len(), MAX_EVENTS);
+        assert_eq!(of(MAX_EVENTS + 1).unwrap_err()[0].message, "3661 events: at most 3660");
+    }
 }

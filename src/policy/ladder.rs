@@ -305,6 +305,42 @@ mod tests {
         check(&set, &[], Ask, 2, "earned");
     }
 
+    #[test]
+    fn what_stands_between_is_told() {
+        let began = Timestamp::UNIX_EPOCH;
+        let track = |proven| super::Track { began: Some(began), proven, ..super::Track::default() };
+        let next = |proven, now| earned(Some(&track(proven)), now).next;
+        let moment = SignedDuration::from_secs(1);
+        assert_eq!(next(10, began + STAY), Next::ToBeSigned(Level::OnTheLoop));
+        for now in [began, began + STAY - moment] {
+            assert_eq!(
+                next(10, now),
+                Next::NotYet("it stays at level 2 until 1970-01-29T00:00:00Z".to_owned())
+            );
+        }
+        assert_eq!(next(9, began + STAY), Next::NotYet("9 of 10 acts for level 3 are proven".to_owned()));
+    }
+
+    #[test]
+    fn an_override_that_lifts_nothing_is_none() {
+        let mut set = strict();
+        for level in [Level::InTheLoop, Level::OnTheLoop] {
+            lift(&mut set, level, 24);
+            check(&set, EARNED_3, Act, 3, "earned");
+        }
+    }
+
+    #[test]
+    fn where_levels_are_earned_and_whose() {
+        let (set, question) = (strict(), asked(&strict(), &[]));
+        assert_eq!(environment(&set, &question).as_deref(), Some("shop"));
+        let elsewhere = asked(&set, &[("target.namespace", "other")]);
+        assert_eq!(environment(&set, &elsewhere), None);
+        let grants = vec![GrantId::new("restart")];
+        assert_eq!(earning(&set), (grants.clone(), vec!["shop".to_owned()]));
+        assert_eq!(earning(&lenient()), (grants, vec![]));
+    }
+
     proptest! {
         #[test]
         fn prop_an_override_never_outlives_its_end(hours in 1i64..=720, after in 0i64..100_000) {

@@ -168,6 +168,8 @@ mod tests {
             (r#"alertname=~"Crash""#, false),
             (r#"alertname!~"Node.*""#, true),
             (r#"severity!="critical""#, true),
+            (r#"severity!="warnin.""#, true),
+            (r#"severity!~"warnin.""#, false),
             (r#"team="""#, true),
             (r#"team!="""#, false),
             (r#"severity=~"a,b|warning""#, true),
@@ -181,6 +183,26 @@ mod tests {
     fn what_is_no_matcher_is_refused() {
         for text in ["", "alertname", "1x=\"a\"", "a=\"b", "a=\"b\"c\"", "a=~\"(\"", "a b=\"c\"", "a=\"\\"] {
             assert!(Matchers::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn quotes_and_commas_within_quotes_are_text() {
+        let labels = Labels::from([
+            ("a".to_owned(), r#"x","y"#.to_owned()),
+            ("b".to_owned(), r"x\".to_owned()),
+            ("c".to_owned(), "z".to_owned()),
+        ]);
+        for (text, expected) in [
+            (r#"a="x\",\"y""#, true),
+            (r#"a="x\",\"y",c="z""#, true),
+            (r#"b="x\\",c="z""#, true),
+            (r#"b="x\\",c="y""#, false),
+            (r#"c="z",b="x\\""#, true),
+        ] {
+            let found = Matchers::parse(text).unwrap();
+            assert_eq!(found.hold(&labels), expected, "{text}");
+            assert_eq!(found.source(), text);
         }
     }
 }

@@ -112,4 +112,10 @@ mod tests {
         assert_eq!(home(&[], "stg-").reaches_there(place(None, Some("shop"))), Some(true));
         assert_eq!(Home::default().reaches_there(place(None, None)), Some(true));
     }
+
+    #[test]
+    fn a_pattern_reads_as_it_is_written() {
+        assert_eq!(Pattern::Exact("shop".to_owned()).to_string(), "shop");
+        assert_eq!(Pattern::Prefix("stg-".to_owned()).to_string(), "stg-*");
+    }
 }

@@ -346,6 +346,78 @@ fn an_expression_is_bounded() {
     let long = format!("{} owner.busy", "owner.busy || ".repeat(150));
     let errors = errors(&edited(&[("finding.cause == 'OOMKilled'", &long)]));
     assert!(errors.contains("bytes long"), "{errors}");
+    for (bytes, fits) in [(2048, true), (2049, false)] {
+        let text = format!("finding.cause == 'OOMKilled'{}", " ".repeat(bytes - 28));
+        assert_eq!(text.len(), bytes);
+        let loaded = with_examples("test.yaml", &edited(&[("finding.cause == 'OOMKilled'", &text)]));
+        let told = loaded.err().map(|errors| errors.to_string()).unwrap_or_default();
+        assert_eq!(!told.contains("bytes long"), fits, "{bytes}: {told}");
+    }
+}
+
+#[test]
+fn facts_of_few_words_take_no_other() {
+    for (fact, word) in [
+        ("finding.cause", "OOMKilled"),
+        ("finding.certainty", "likely"),
+        ("alert.severity", "info"),
+        ("action.kind", "restart_pod"),
+        ("action.class.risk", "low"),
+        ("action.class.undo", "self_healing"),
+    ] {
+        for (word, fits) in [(word.to_owned(), true), (format!("{word}x"), false)] {
+            for when in [
+                format!("{fact} == '{word}'"),
+                format!("'{word}' != {fact}"),
+                format!("{fact} in ['{word}']"),
+            ] {
+                let files = super::files("test.yaml", &edited(&[("finding.cause == 'OOMKilled'", &when)]));
+                let told = belay::policy::draft(files).err().map(|errors| errors.to_string());
+                assert_eq!(told.is_none(), fits, "{when}: {told:?}");
+                assert!(
+                    told.is_none_or(|told| told.contains(&format!("`{fact}` is never `{word}`"))),
+                    "{when}"
+                );
+            }
+        }
+    }
+}
+
+/// What is known of a list's items, and of a map's keys, is known of the variable over them.
+#[test]
+fn variables_have_the_type_of_what_they_stand_for() {
+    let list = |n: usize| format!("owner.replicas in [{}]", vec!["1"; n].join(","));
+    for (when, refused) in [
+        ("['a'].exists(x, x > 1)".to_owned(), true),
+        ("[1].exists(x, x > 1)".to_owned(), false),
+        ("target.labels.exists(k, k > 1)".to_owned(), true),
+        ("target.labels.exists(k, k > 'a')".to_owned(), false),
+        ("[target.labels].exists(m, m.app == 'api')".to_owned(), false),
+        ("owner.busy < true".to_owned(), true),
+        ("[1] < [2]".to_owned(), true),
+        ("target.name > 1".to_owned(), true),
+        ("target.name > 'a'".to_owned(), false),
+        ("owner.replicas > 1.5".to_owned(), false),
+        ("owner.replicas + 1.5 > 2.0".to_owned(), true),
+        ("1.5 + owner.replicas > 2.0".to_owned(), true),
+        ("owner.busy + 1 == 2".to_owned(), true),
+        ("owner.busy ? owner.replicas == 1 : false".to_owned(), false),
+        ("owner.replicas ? true : false".to_owned(), true),
+        ("(owner.busy ? 1 : 'a') == 1".to_owned(), true),
+        (list(256), false),
+        (list(257), true),
+    ] {
+        let told = belay::policy::draft(super::files(
+            "test.yaml",
+            &edited(&[("finding.cause == 'OOMKilled'", &when)]),
+        ));
+        assert_eq!(
+            told.is_err(),
+            refused,
+            "{when}: {}",
+            told.map_or_else(|e| e.to_string(), |_| String::new())
+        );
+    }
 }
 
 /// The longest chains and the deepest nesting that fit are read or refused, and overflow no stack.
@@ -360,6 +432,19 @@ fn the_longest_expressions_do_no_harm() {
         if let Ok(set) = loaded {
             super::decided(&set, super::OOM, &[]);
         }
+    }
+}
+
+#[test]
+fn a_file_is_bounded() {
+    let text = edited(&[]);
+    for (bytes, fits) in [(1 << 20, true), ((1 << 20) + 1, false)] {
+        let padded = format!("{text}#{}", " ".repeat(bytes - text.len() - 1));
+        assert_eq!(padded.len(), bytes);
+        let told = belay::policy::draft(super::files("test.yaml", &padded)).err();
+        let told = told.map(|errors| errors.to_string()).unwrap_or_default();
+        assert_eq!(!told.contains("the file is larger than 1 MiB"), fits, "{bytes}");
+        assert_eq!(told.is_empty(), fits, "{bytes}");
     }
 }
 
@@ -398,6 +483,11 @@ fn scopes_and_ceilings_that_are_refused() {
         let errors = errors(&scope(given));
         assert!(errors.contains(told), "{given}: {errors}");
         assert!(errors.contains("policies/test.yaml:5:"), "{given}: {errors}");
+    }
+    for (length, fits) in [(253, true), (254, false)] {
+        let name = "a".repeat(length);
+        let errors = errors(&scope(&format!("{{ namespace: [{name}] }}")));
+        assert_eq!(!errors.contains("does not bound anything by name"), fits, "{length}: {errors}");
     }
     let of_platform = "{ namespace: [shop] }\n  ceilings: [{ maxLevel: 3 }]\n  brakes: {}";
     let both = errors(&scope(of_platform));
@@ -542,6 +632,10 @@ fn approvals_that_are_refused() {
     assert!(step_up.contains("a click in Slack does not count here"), "{step_up}");
     let group = errors(&edited(&[("operators: true", "slackUserGroup: '@oncall'")]));
     assert!(group.contains("`@oncall` is not the id of a Slack user group"), "{group}");
+    for id in ["oncall", "Soncall", "T0ABC"] {
+        let group = errors(&edited(&[("operators: true", &format!("slackUserGroup: {id}"))]));
+        assert!(group.contains(&format!("`{id}` is not the id of a Slack user group")), "{group}");
+    }
 }
 
 #[test]

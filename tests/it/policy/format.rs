@@ -218,6 +218,27 @@ fn freezes_by_cron_hold_from_each_time_for_so_long() {
 }
 
 #[test]
+fn a_freeze_follows_the_calendar_that_it_names() {
+    let calendar = |day: u8| {
+        let day = format!("202611{day}T");
+        format!(
+            "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:{day}000000Z\nDTEND:{day}230000Z\nEND:VEVENT\nEND:VCALENDAR\n"
+        )
+    };
+    let freeze = |name: &str| format!("{{ name: {name}, maxLevel: 1, ics: {name}.ics }}");
+    let section = format!("  freezes: [{}, {}]\n  brakes:\n", freeze("first"), freeze("second"));
+    let (first, second) = (calendar(20), calendar(21));
+    let calendars = [("policies/first.ics", first.as_str()), ("policies/second.ics", second.as_str())];
+    let set = with(&calendars, &edited(&[("  brakes:\n", &section)]));
+    for (now, held) in [("2026-11-20T12:00:00Z", "freeze/first"), ("2026-11-21T12:00:00Z", "freeze/second")] {
+        let decision = decided(&set, OOM, &[("now", now)]);
+        let freezes: Vec<_> =
+            codes(&decision).into_iter().filter(|code| code.starts_with("freeze/")).collect();
+        assert_eq!(freezes, [held], "{now}");
+    }
+}
+
+#[test]
 fn freezes_by_calendar_hold_while_an_event_lasts() {
     let calendar = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:release\r\nDTSTART:20261120T010000Z\r\nDTEND:20261120T030000Z\r\nEND:VEVENT\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20261224\r\nDTEND;VALUE=DATE:20261227\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
     let holds = |now: &str| frozen("ics: freezes.ics, timezone: Europe/Berlin", calendar, now);

@@ -152,11 +152,11 @@ fn levels() {
 
 #[test]
 fn limits() {
-    for (key, history) in [
-        ("perTarget", "per_target"),
-        ("perGrant", "per_grant"),
-        ("perNamespace", "per_namespace"),
-        ("perCluster", "per_cluster"),
+    for (key, history, what) in [
+        ("perTarget", "per_target", "acts on this owner"),
+        ("perGrant", "per_grant", "acts by this grant"),
+        ("perNamespace", "per_namespace", "acts by this grant in this namespace"),
+        ("perCluster", "per_cluster", "acts by this grant in this cluster"),
     ] {
         let path = format!("history.{history}");
         let code = format!("limit/{key}");
@@ -170,7 +170,8 @@ fn limits() {
         let low = set(&edited(&[("level: 4\n", &format!("level: 1\n      {text}\n"))]));
         let decision = decided(&low, OOM, &[(&path, "2")]);
         assert_eq!(decision.outcome, Outcome::Notify);
-        assert!(decision.reasons.iter().any(|reason| reason.code == code));
+        let told = decision.reasons.iter().find(|reason| reason.code == code).unwrap();
+        assert!(told.text.starts_with(&format!("2 of 2 {what} in the last")), "{}", told.text);
     }
 }
 
@@ -485,6 +486,33 @@ fn every_fact_can_be_used() {
             |changes: Changes<'_>| decided(&set, OOM, changes).reasons.iter().any(|r| r.code == "guard/g");
         assert!(fired(&[]), "{when} does not hold");
         assert!(!fired(&[(path, value)]), "{when} holds with {path} = {value}");
+        // a guard fires on a fact that cannot be read, too; a grant matches only on one that can
+        let set = self::set(&edited(&[("finding.cause == 'OOMKilled'", when), (from, &to)]));
+        let matches = |changes: Changes<'_>| decided(&set, OOM, changes).terms.is_some();
+        assert!(matches(&[]), "{when} cannot be told");
+        assert!(!matches(&[(path, value)]), "{when} matches with {path} = {value}");
+    }
+}
+
+/// `history` looks back for a day, and tells what became of acts apart.
+#[test]
+fn history_is_of_the_last_day() {
+    for (fact, given) in [
+        ("history.failures", "history.failures"),
+        ("history.per_target", "history.helped"),
+        ("history.per_target", "history.per_target"),
+    ] {
+        let guard = format!("  guards:\n    - {{ id: g, when: \"{fact} > 0\", maxLevel: 1 }}\n  brakes:\n");
+        let (from, to) = grant("limits: { perTarget: { max: 9, window: 10m } }");
+        let set = set(&edited(&[(from, &to), ("  brakes:\n", &guard)]));
+        for (ago, fires) in [("1439", true), ("1440", false)] {
+            let decision = decided(&set, OOM, &[(given, "1"), ("history.minutes_ago", ago)]);
+            let fired = decision.reasons.iter().any(|reason| reason.code == "guard/g");
+            assert_eq!(fired, fires, "{fact} from {given} {ago} minutes ago");
+        }
+        let helped = decided(&set, OOM, &[("history.helped", "1")]);
+        let fired = helped.reasons.iter().any(|reason| reason.code == "guard/g");
+        assert_eq!(fired, fact == "history.per_target", "{fact} of an act that helped");
     }
 }
 
@@ -503,19 +531,23 @@ fn facts_of_what_is_not_connected() {
 
 #[test]
 fn a_plan_says_how_much_it_changes() {
-    let guard = "  guards:\n    - { id: g, when: \"plan.diff_size > 3\", maxLevel: 1 }\n  brakes:\n";
-    let edit = [("  brakes:\n", guard)];
-    check(&edit, OOM, &[("plan.diff_size", "3")], Outcome::Act, "grant/restart");
-    check(&edit, OOM, &[("plan.diff_size", "4")], Outcome::Notify, "guard/g");
+    for fact in ["plan.diff_size", "plan.replica_delta", "plan.unavailable_after"] {
+        let guard = format!("  guards:\n    - {{ id: g, when: \"{fact} > 3\", maxLevel: 1 }}\n  brakes:\n");
+        let edit = [("  brakes:\n", guard.as_str())];
+        check(&edit, OOM, &[(fact, "3")], Outcome::Act, "grant/restart");
+        check(&edit, OOM, &[(fact, "4")], Outcome::Notify, "guard/g");
+    }
 }
 
 #[test]
 fn a_map_too_large_for_the_engine_is_an_error() {
-    let guard =
-        "  guards:\n    - { id: g, when: \"alert.labels.exists(k, k == 'x')\", maxLevel: 1 }\n  brakes:\n";
+    let guard = "  guards:\n    - { id: g, when: \"alert.labels.exists(k, k == 'x') || target.labels.exists(k, k == 'x')\", maxLevel: 1 }\n  brakes:\n";
     let set = set(&edited(&[("  brakes:\n", guard)]));
     let mut question = ask(&set, OOM, &[]);
     assert_eq!(decide(&set, &question).outcome, Outcome::Act);
+    let known = std::mem::replace(&mut question.target.labels, Fact::NotApplicable);
+    assert_eq!(decide(&set, &question).outcome, Outcome::Act);
+    question.target.labels = known;
     question.alert.labels.extend((0..256).map(|i| (format!("l{i}"), String::new())));
     assert_eq!(decide(&set, &question).outcome, Outcome::Notify);
     question.target.labels = Fact::NotApplicable;
@@ -534,5 +566,23 @@ fn a_text_too_large_for_the_engine_is_an_error() {
         };
         assert_eq!(with(2048), Outcome::Act, "{when}");
         assert_eq!(with(2049), Outcome::Notify, "{when}");
+    }
+}
+
+/// What does not apply excuses no guard from what is too long to be looked at.
+#[test]
+fn a_name_too_long_for_the_engine_is_an_error() {
+    let guard = "  guards:\n    - { id: g, when: \"target.name == 'x' || owner.budget == 0\", maxLevel: 1 }\n  brakes:\n";
+    let set = set(&edited(&[("  brakes:\n", guard)]));
+    let mut question = ask(&set, OOM, &[]);
+    for budget in [Fact::Known(1), Fact::NotApplicable] {
+        question.owner.budget = budget;
+        for (bytes, fires) in [(2048, false), (2049, true)] {
+            question.target.object.named.name = "a".repeat(bytes);
+            let decision = decide(&set, &question);
+            let fired = decision.reasons.iter().find(|reason| reason.code == "guard/g");
+            assert_eq!(fired.is_some(), fires, "{bytes}: {:#?}", decision.reasons);
+            assert!(fired.is_none_or(|reason| reason.text.contains("target.name is longer than 2048 bytes")));
+        }
     }
 }

@@ -41,12 +41,13 @@ fn asked(rule: &str) -> (PolicySet, Question) {
 #[test]
 fn an_act_is_permitted_by_its_grant() {
     let set = set(&edited(&[]));
-    let question = ask(&set, OOM, &PLAN);
+    let mut question = ask(&set, OOM, &PLAN);
+    question.plan.as_mut().unwrap().preconditions.generation = Some(7);
     let plan = question.plan.as_ref().unwrap();
     let permit = permit(&set, &question).unwrap();
     assert_eq!(permit.plan(), plan.hash().unwrap());
     assert_eq!(permit.incident(), &question.incident);
-    assert_eq!((permit.uid(), permit.generation()), (plan.preconditions.uid.as_str(), Some(1)));
+    assert_eq!((permit.uid(), permit.generation()), (plan.preconditions.uid.as_str(), Some(7)));
     assert_eq!(permit.approved_by(), "grant/restart");
     assert_eq!(permit.expires_at(), question.now + SignedDuration::from_secs(60));
     assert_eq!(permit.set(), set.hash());
@@ -343,10 +344,12 @@ fn an_undo_that_the_grant_promised_needs_nobody() {
 #[test]
 fn people_can_always_undo() {
     let promise = ("expect: [workload_ready], onFailure: revert", "expect: [workload_ready]");
-    let frozen = "  freezes:\n    - { name: f, from: 2026-11-20T00:00:00Z, to: 2026-11-21T00:00:00Z, maxLevel: 1 }\n  guards:\n    - { id: g, when: \"true\", deny: true }\n  brakes:\n";
+    let frozen = "  freezes:\n    - { name: f, from: 2026-11-20T00:00:00Z, to: 2026-11-21T00:00:00Z, maxLevel: 1 }\n  brakes:\n";
+    let guarded = "  guards:\n    - { id: g, when: \"true\", deny: true }\n  brakes:\n";
     for edits in [
         vec![promise],
         vec![("  brakes:\n", frozen)],
+        vec![("  brakes:\n", guarded)],
         vec![("level: 3", "level: 1")],
         vec![("level: 3", "level: 3\n      mode: shadow")],
         vec![("CPUSaturation", "Other")],
@@ -376,4 +379,20 @@ fn an_undo_is_refused_while_stopped_and_for_what_is_not_ours() {
     assert_eq!(refused(|q| q.undoes = None), "plan/direction");
     assert_eq!(refused(|q| q.plan.as_mut().unwrap().direction = Direction::Forward), "plan/direction");
     assert_eq!(refused(|q| q.target.grounded = false), "not-grounded");
+}
+
+#[test]
+fn what_stops_an_undo_is_said_once() {
+    let set = set(&edited(&[]));
+    let changes: [(&str, fn(&mut Question)); 2] = [
+        ("hold", |q| q.cluster.holds.push("stop".to_owned())),
+        ("plan/expired", |q| q.plan.as_mut().unwrap().expires_at = q.now),
+    ];
+    for (code, change) in changes {
+        let mut question = undo(&set);
+        change(&mut question);
+        let decision = permit(&set, &question).unwrap_err();
+        let said = decision.reasons.iter().filter(|reason| reason.code == code).count();
+        assert_eq!((said, decision.outcome), (1, Outcome::Notify), "{code}: {:#?}", decision.reasons);
+    }
 }
