@@ -180,14 +180,14 @@ fn differences(reader: &mut Reader<'_>, decision: &Decision, expect: &Node) -> O
     let fields = reader.fields(expect, "expect", &known, &[])?;
     let outcomes = [Outcome::Drop, Outcome::Notify, Outcome::Ask, Outcome::Act, Outcome::Escalate];
     let words = outcomes.map(|outcome| (outcome.name(), outcome));
-    let outcome = fields.need(reader, "outcome").and_then(|node| reader.word(node, "an outcome", &words))?;
+    let outcome = fields.need(reader, "outcome").and_then(|node| reader.word(node, "an outcome", &words));
     let level = fields.get("level").and_then(|node| reader.level(node));
     let grant = fields.get("grant").and_then(|node| reader.text(node));
     let reason = fields.get("reason").and_then(|node| reader.text(node));
     let offer = fields.get("offer").and_then(|node| reader.word(node, "what a guard can offer", &Offer::ALL));
     let reason = reason.into_iter().chain(offer.map(|offer| format!("offer/{}", offer.name())));
     let expires = fields.get("expires").and_then(|node| reader.duration(node));
-    let mut wrong = compare(decision, outcome, level, grant);
+    let mut wrong = compare(decision, outcome?, level, grant);
     wrong.extend(reason.filter_map(|reason| without(decision, &reason)));
     wrong.extend(expires.and_then(|expires| stays(decision, expires)));
     Some(wrong)
