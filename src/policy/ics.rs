@@ -55,6 +55,12 @@ pub(super) fn parse(text: &str, zone: Option<&TimeZone>) -> Result<Vec<Span>, Ve
             message: "this is not a calendar: there is no `BEGIN:VCALENDAR`".into(),
         }]);
     }
+    if let Some((line, last)) = lines.last()
+        && !last.eq_ignore_ascii_case("END:VCALENDAR")
+    {
+        let message = "the calendar does not end here: there is no `END:VCALENDAR`, so events may be missing";
+        wrong.push(Wrong { line: *line, message: message.into() });
+    }
     for (line, text) in &lines {
         let Some(property) = property(*line, text) else {
             wrong.push(Wrong { line: *line, message: "this is not a line of a calendar".into() });
@@ -263,6 +269,19 @@ mod tests {
         for (lines, expected) in cases {
             assert_eq!(read(lines), expected, "{lines}");
         }
+    }
+
+    #[test]
+    fn a_calendar_that_was_cut_off_is_refused_wherever_it_was() {
+        let event = "BEGIN:VEVENT\r\nDTSTART:20261127T000000Z\r\nDURATION:PT1H\r\nEND:VEVENT\r\n";
+        let whole = format!("BEGIN:VCALENDAR\r\n{event}{event}END:VCALENDAR\r\n");
+        assert_eq!(parse(&whole, None).map(|spans| spans.len()), Ok(2));
+        let ends = whole.rfind("END:VCALENDAR").unwrap() + "END:VCALENDAR".len();
+        for cut in 0..ends {
+            assert!(parse(&whole[..cut], None).is_err(), "cut at {cut}");
+        }
+        let wrong = parse(&whole[..whole.len() - 15], None).unwrap_err();
+        assert_eq!((wrong[0].line, wrong[0].message.contains("`END:VCALENDAR`")), (9, true));
     }
 
     #[test]

@@ -261,8 +261,8 @@ fn lint_says_whether_anybody_would_notice_that_alerts_stopped() {
         "{webhooks}"
     );
     assert!(!webhooks.contains("is not armed"), "there is no journal yet: {webhooks}");
-    let list = lint("alertmanager: { url: 'http://127.0.0.1:1' }\n");
-    assert!(!list.contains("brake `blind`"), "{list}");
+    let seen = lint("alertmanager: { url: 'http://127.0.0.1:1' }\n");
+    assert!(!seen.contains("brake `blind`"), "{seen}");
     let unasked = ended(&["policy", "lint", "--policies", path(&dir)], 0).0;
     assert!(unasked.contains("where only webhooks bring alerts"), "{unasked}");
 

@@ -248,7 +248,7 @@ impl House {
         let given = given(&own, &people, &policies);
         let running = run(&config, given, listener, &webhook, slack.is_some()).await.unwrap();
         let (daemon, start) = (running.built.daemon.clone(), running.built.start);
-        Self { config, webhook, running, slack, daemon, people, clock, url, policies, start, ..self }
+        Self { daemon, clock, people, slack, url, policies, start, config, webhook, running, ..self }
     }
 
     /// Stops the daemon as a signal would; the state directory stays.

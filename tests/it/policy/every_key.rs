@@ -78,14 +78,14 @@ spec:
 "#;
 
 /// A team's file.
-const TEAM: &str = r#"apiVersion: belay.dev/v1
+const TEAM: &str = r"apiVersion: belay.dev/v1
 kind: Policy
 metadata: { name: team, owner: team-shop }
 spec:
   scope: { cluster: [demo], namespace: [shop] }
   guards:
     - { id: of-the-team, when: owner.stateful, maxLevel: 2 }
-"#;
+";
 
 /// An hour that has no time zone of its own.
 const CALENDAR: &str = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART:20261120T030000\nDTEND:20261120T040000\nEND:VEVENT\nEND:VCALENDAR\n";
