@@ -576,8 +576,7 @@ fn freezes_that_are_refused() {
 fn a_calendar_that_cannot_be_read() {
     let section = "  freezes: [{ name: company, ics: freezes.ics, maxLevel: 1 }]\n  brakes:\n";
     let mut files = super::files("test.yaml", &edited(&[("  brakes:\n", section)]));
-    let calendar =
-        "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\nRRULE:FREQ=YEARLY\nEND:VEVENT\nEND:VCALENDAR\n";
+    let calendar = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20261224\nRRULE:FREQ=YEARLY\nEND:VEVENT\nEND:VCALENDAR\n";
     files.push(("policies/freezes.ics".to_owned(), calendar.to_owned()));
     insta::assert_snapshot!(belay::policy::load(files).unwrap_err().to_string(), @r#"
     error: this time has no time zone: give the freeze a `timezone`
