@@ -438,6 +438,8 @@ mod tests {
             (r"target.namespace.matches(r'a\')", r"variables.place.matches(r'a\')"),
             ("target.cluster == 'a' && target.namespace in ['b']", "'eu' == 'a' && variables.place in ['b']"),
             ("target.namespaces == 'a'", "target.namespaces == 'a'"),
+            ("target.clusters == 'a'", "target.clusters == 'a'"),
+            ("'' == target.namespace", "'' == variables.place"),
         ] {
             assert_eq!(translated(source, "'eu'").as_deref(), Some(expected), "{source}");
         }

@@ -258,7 +258,7 @@ fn checks(judged: &Judgement<'_>) -> Vec<Line> {
     judged.checks.iter().map(explain).collect()
 }
 
-/// Changes one thing at a time and decides again; the change that gives most is told. Where no single one
+/// Changes one thing at a time and decides again; the change that gives more is told. Where no single one
 /// would do, all that stand against it together are.
 fn counterfactual(
     set: &PolicySet,
@@ -267,25 +267,20 @@ fn counterfactual(
     now: Outcome,
 ) -> Option<String> {
     let Some(grant) = judged.matching.first() else { return by_a_model(set, question, now) };
-    let mut best: Option<(u8, Decision, String)> = None;
+    let gains = |decision: &Decision| authority(decision.outcome) > authority(now);
     let mut all = without(judged, &[]);
     let mut changes = Vec::new();
     for (code, change) in obstacles(set, grant, question, judged) {
         let decision = conclude(set, question, &without(judged, &[code]));
-        let gain = authority(decision.outcome);
-        let better = best.as_ref().is_none_or(|(most, _, _)| gain > *most);
-        all = without(&all, &[code]);
-        changes.push(change.clone());
-        if gain > authority(now) && better {
-            best = Some((gain, decision, change));
+        // the lowest of everything counts: where one change gains, no other does
+        if gains(&decision) {
+            return Some(format!("{} if: {change}", would(&decision)));
         }
-    }
-    if let Some((_, decision, change)) = best {
-        return Some(format!("{} if: {change}", would(&decision)));
+        all = without(&all, &[code]);
+        changes.push(change);
     }
     let decision = conclude(set, question, &all);
-    let several = changes.len() > 1 && authority(decision.outcome) > authority(now);
-    several.then(|| format!("{} if all of this were so: {}", would(&decision), changes.join("; ")))
+    gains(&decision).then(|| format!("{} if all of this were so: {}", would(&decision), changes.join("; ")))
 }
 
 fn would(decision: &Decision) -> String {

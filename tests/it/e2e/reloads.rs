@@ -25,7 +25,7 @@ fn examples(dir: &Path) {
 
 /// A version of the folder as kubelet brings a ConfigMap: the files in a folder of their own, and one link
 /// that is swapped.
-fn mount(dir: &Path, version: &str, text: &str) {
+pub fn mount(dir: &Path, version: &str, text: &str) {
     let data = dir.join(format!("..2026_11_21_{version}"));
     fs::create_dir(&data).unwrap();
     fs::write(data.join("shop.yaml"), text).unwrap();
@@ -38,7 +38,7 @@ fn mount(dir: &Path, version: &str, text: &str) {
     }
 }
 
-fn watch(house: &House, dir: &Path) -> Watch {
+pub fn watch(house: &House, dir: &Path) -> Watch {
     Watch::new(house.daemon.clone(), dir, &config::policies(dir).unwrap())
 }
 

@@ -1,5 +1,6 @@
 //! Limits and brakes hold over restarts, and over clocks that jumped while the daemon was away.
 
+use belay::app::policies::Looked;
 use belay::domain::action::ActionKind;
 use belay::domain::decision::Decision;
 use belay::domain::ids::{GrantId, IncidentId, IntentId, StreamId};
@@ -11,6 +12,7 @@ use belay::sim::kube::Behaviour;
 use jiff::{SignedDuration, Timestamp};
 
 use super::house::{House, Wish, body, operator, saturation};
+use super::reloads::{mount, watch};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
@@ -92,6 +94,21 @@ async fn limits_cooldown_and_ramp_hold_over_restarts_and_clocks_that_jump() {
     let house = house.restarted(SignedDuration::ZERO).await;
     says(&house.decided_anew(9).await, &limits, 2);
     assert_eq!(house.replicas("checkout"), replicas, "{}", house.story().await);
+    house.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_hold_over_an_edited_policy() {
+    let house = House::open(wish()).await;
+    scaled(&house).await;
+    house.world.behave("shop", "checkout", Behaviour::Busy { demand_millicores: 20_000 });
+    let (dir, text) = (tempfile::tempdir().unwrap(), wish().policy);
+    mount(dir.path(), "1", &text);
+    let mut watch = watch(&house, dir.path());
+    // what was done under the earlier text counts under the later
+    mount(dir.path(), "2", &text.replace("      level: 3\n", "      level: 4\n"));
+    assert!(matches!(watch.look().await, Looked::Loaded(_)));
+    says(&house.decided_anew(5).await, &["limit/perTarget", "limit/cooldown"], 2);
     house.stop().await;
 }
 

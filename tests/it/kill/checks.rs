@@ -10,7 +10,7 @@ use belay::domain::warrant::Applied;
 use belay::sim::kube::{Kind, Verb, WriteSeen};
 use serde_json::{Value, json};
 
-use super::case::{Answers, Edit};
+use super::case::{Answers, Edit, Fault};
 use super::journal::{self, Journal};
 use super::round::Broken;
 use super::scene::{Arrived, Edited, NOTE, Scene};
@@ -30,6 +30,7 @@ pub fn all(scene: &Scene, broken: Found<'_>) {
             folds(&journal, broken);
             kept(scene, &journal, broken);
             outcomes_are_true(scene, &journal, broken);
+            limited(scene, &journal, broken);
         }
     }
     let intended = intended(scene, broken);
@@ -129,6 +130,22 @@ fn outcomes_are_true(scene: &Scene, journal: &Journal, broken: Found<'_>) {
         if said != happened {
             broke(broken, 19, format!("the journal says {:?} of `{id}`", act.applied));
         }
+    }
+}
+
+/// Promise 16: no more intents than the limit of the grant allows on its target (`tests/data/kill/policy.yaml`);
+/// its window is longer than any round.
+fn limited(scene: &Scene, journal: &Journal, broken: Found<'_>) {
+    if scene.case.loss.is_some() {
+        return; // what was counted went with the journal; `episodes` looks at those
+    }
+    let most = match scene.case.fault {
+        Fault::Oom => 1,
+        Fault::Saturation => 2,
+    };
+    let intents = journal.intents().count();
+    if intents > most {
+        broke(broken, 16, format!("{intents} intents where the limit is {most}"));
     }
 }
 

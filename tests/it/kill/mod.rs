@@ -182,6 +182,11 @@ fn promise_6_what_was_answered_200_is_in_the_journal_after_kills() {
 }
 
 #[test]
+fn promise_16_limits_hold_under_kills() {
+    held(16);
+}
+
+#[test]
 fn promise_19_the_journal_verifies_after_every_kill() {
     held(19);
 }

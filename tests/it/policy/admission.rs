@@ -154,3 +154,35 @@ fn names_that_are_none_are_refused() {
     let wrong = Bounds { namespaces: vec!["a', 'b".to_owned()], ..bounds() };
     assert!(admission(&set, &files, &wrong).is_err());
 }
+
+#[test]
+fn names_that_are_none_are_refused_and_those_that_are_stand_in_it() {
+    let files = [("policies/test.yaml".to_owned(), BASE.to_owned())];
+    let set = draft(files.clone()).unwrap();
+    let with = |cluster: Option<&str>, namespace: &str, identity: &str| {
+        let (cluster, namespaces) = (cluster.map(str::to_owned), vec![namespace.to_owned()]);
+        admission(&set, &files, &Bounds { cluster, namespaces, identity: identity.to_owned(), ..bounds() })
+    };
+    let account = "system:serviceaccount:belay:belay";
+    assert!(with(Some("eu-1"), "shop", account).is_ok());
+    assert!(with(Some("eu'1"), "shop", account).unwrap_err().contains("not the name of a cluster"));
+    assert!(with(None, "Shop", account).unwrap_err().contains("not the name of a namespace"));
+    assert!(with(None, "shop", "a b").unwrap_err().contains("not the name of a Kubernetes user"));
+    assert!(with(None, "shop", "kim").unwrap_err().contains("not a service account"));
+}
+
+#[test]
+fn a_cluster_that_is_named_is_told_and_one_that_is_not_is_left_to_belay() {
+    let text =
+        edited(&[("target.namespace == 'shop'", "target.namespace == 'shop' && target.cluster == 'eu-1'")]);
+    let told = made(&text, &Bounds { cluster: Some("eu-1".to_owned()), ..bounds() });
+    assert!(told.contains("'eu-1' == 'eu-1'"), "{told}");
+    assert!(!made(&text, &bounds()).contains("'eu-1'"));
+}
+
+#[test]
+fn a_grant_that_only_observes_lets_nothing_through() {
+    let text = edited(&[("level: 3", "level: 1")]);
+    let (all, fewer) = (made(BASE, &bounds()), made(&text, &bounds()));
+    assert!(all.contains("'scale'") && !fewer.contains("'scale'"), "{fewer}");
+}

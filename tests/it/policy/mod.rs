@@ -16,6 +16,7 @@ mod algebra;
 mod corpus;
 mod errors;
 mod every_key;
+mod explained;
 mod format;
 mod knobs;
 mod pack;

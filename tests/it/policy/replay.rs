@@ -1,6 +1,7 @@
 //! Past decisions decided again, and grants on trial against what happened.
 
 use belay::domain::decision::{Decided, Outcome};
+use belay::domain::ids::IncidentId;
 use belay::domain::record;
 use belay::policy::{PolicySet, Replay, Trials, decide, enforced};
 use jiff::Timestamp;
@@ -78,6 +79,24 @@ fn a_trial_is_compared_with_what_happened() {
     assert_eq!((trials[0].would, trials[0].was), (Outcome::Act, Outcome::Notify));
     assert_eq!(trials[0].ended, Some(record::Outcome::HandedOver));
     assert_eq!(trials[0].grant.as_str(), "restart");
+}
+
+#[test]
+fn trials_beyond_the_list_are_counted() {
+    const LISTED: usize = 10_000;
+    let now = set(&edited(&[("- id: restart\n", "- id: restart\n      mode: shadow\n")]));
+    let would = enforced(set(&edited(&[("- id: restart\n", "- id: restart\n      mode: shadow\n")])));
+    let mut trials = Trials::default();
+    let mut past = decided(&now, OOM, &[]);
+    for n in 0..LISTED + 3 {
+        past.question.incident = IncidentId::new(format!("i{n:05}"));
+        trials.add(&now, &would, Timestamp::UNIX_EPOCH, &past);
+    }
+    // one that is listed is asked about again
+    past.question.incident = IncidentId::new("i00000");
+    trials.add(&now, &would, Timestamp::UNIX_EPOCH, &past);
+    let trials = trials.finish();
+    assert_eq!((trials.trials.len(), trials.more), (LISTED, 3));
 }
 
 proptest! {

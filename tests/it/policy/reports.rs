@@ -217,3 +217,50 @@ fn a_counterfactual_is_the_smallest_change_or_all_that_are_needed() {
     let ten = [("history.global", "10")];
     assert_eq!(told(&ten).unwrap(), "would act at level 4 if: an earlier act were older than 1h (in 58m51s)");
 }
+
+fn run(name: &str) -> TestRun {
+    TestRun { file: "p.yaml".to_owned(), line: 7, name: name.to_owned(), problems: Vec::new() }
+}
+
+#[test]
+fn each_format_to_the_letter() {
+    let all = [run("a & \t'b'"), run("c\u{7f}")];
+    assert_eq!(
+        report(Format::Text, &all),
+        "ok    p.yaml:7  a &  'b'\nok    p.yaml:7  c \n2 passed\n",
+        "where nothing fails nothing is explained"
+    );
+    assert_eq!(
+        report(Format::Junit, &all).lines().skip(1).collect::<Vec<_>>(),
+        [
+            r#"<testsuites name="belay policy test" tests="2" failures="0" errors="0">"#,
+            r#"  <testsuite name="p.yaml" tests="2" failures="0" errors="0" skipped="0">"#,
+            r#"    <testcase name="a &amp; &#9;&apos;b&apos;" classname="p.yaml" file="p.yaml" line="7"/>"#,
+            "    <testcase name=\"c\u{fffd}\" classname=\"p.yaml\" file=\"p.yaml\" line=\"7\"/>",
+            "  </testsuite>",
+            "</testsuites>",
+        ]
+    );
+    let mixed = ran(&format!("{PASSES}{FAILS}{FAILS}"));
+    let junit = report(Format::Junit, &mixed);
+    assert!(junit.contains("tests=\"3\" failures=\"2\" errors=\"0\">"), "{junit}");
+    assert!(junit.contains("tests=\"3\" failures=\"2\" errors=\"0\" skipped=\"0\">"), "{junit}");
+    let text = report(Format::Text, &mixed);
+    assert!(text.ends_with("2 of 3 failed\n"), "{text}");
+    assert_eq!(text.matches("expected outcome `ask`, got `act`").count(), 2, "{text}");
+}
+
+#[test]
+fn ceilings_and_brakes_are_taken_out_one_by_one() {
+    let text = edited(&[(
+        "  brakes:\n    global: { maxInFlight: 4, maxActions: 10, window: 1h }\n",
+        "  ceilings:\n    - { actions: [restart_pod], maxLevel: 4 }\n    - { maxLevel: 5 }\n  brakes:\n    global: { maxInFlight: 4, maxActions: 10, window: 1h }\n    storm: { maxLevel: 5 }\n",
+    )]);
+    let found: Vec<String> = mutants(&[("policies/test.yaml", text.as_str())])
+        .iter()
+        .map(|m| format!("{} {}", m.kind, m.what))
+        .collect();
+    let of = |kind: &str| found.iter().filter(|what| what.contains(kind)).cloned().collect::<Vec<_>>();
+    assert_eq!(of("ceiling"), ["cap ceiling maxLevel 4", "cap ceiling maxLevel 5"], "{found:?}");
+    assert_eq!(of("brake"), ["limit brake global.maxActions", "limit brake global.maxInFlight"], "{found:?}");
+}
