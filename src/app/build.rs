@@ -260,11 +260,13 @@ pub async fn serve_kubernetes(config: &Config) -> Result<(), BuildError> {
 
 /// What the action server refuses, whatever policy says.
 pub fn hard_limits(limits: &LimitsConfig, cluster: &Cluster) -> HardLimits {
-    let LimitsConfig { namespaces, own_namespace, max_replicas, max_replica_delta } = limits;
+    let LimitsConfig { namespaces, own_namespace, own_node, nodes, max_replicas, max_replica_delta } = limits;
     HardLimits {
         cluster: cluster.clone(),
         namespaces: namespaces.iter().cloned().collect(),
         own_namespace: own_namespace.clone(),
+        own_node: own_node.clone(),
+        nodes: *nodes,
         max_replicas: *max_replicas,
         max_replica_delta: *max_replica_delta,
     }

@@ -165,6 +165,10 @@ pub struct LimitsConfig {
     pub namespaces: Vec<String>,
     /// Where belay itself runs: never acted in, even if it is listed.
     pub own_namespace: String,
+    /// The node that belay runs on: never acted on.
+    pub own_node: Option<String>,
+    /// Whether it may cordon and uncordon nodes.
+    pub nodes: bool,
     /// The most replicas that it ever sets.
     pub max_replicas: u32,
     /// The largest step in replicas.
@@ -173,7 +177,14 @@ pub struct LimitsConfig {
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { namespaces: Vec::new(), own_namespace: "belay".into(), max_replicas: 20, max_replica_delta: 5 }
+        Self {
+            namespaces: Vec::new(),
+            own_namespace: "belay".into(),
+            own_node: None,
+            nodes: false,
+            max_replicas: 20,
+            max_replica_delta: 5,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod finding;
 pub mod ids;
 pub mod message;
 pub mod plan;
+pub mod quantity;
 pub mod record;
 pub mod redact;
 pub mod target;

@@ -11,7 +11,10 @@ use super::target::RootOwner;
 /// The annotation by which an object says which intent changed it last.
 pub const INTENT_ANNOTATION: &str = "belay.dev/intent";
 
-/// One field of one object, before and after. `None` is "not there".
+/// Under which name `managedFields` shows what belay wrote.
+pub const FIELD_MANAGER: &str = "belay";
+
+/// One field of one object, before and after, as JSON. `None` is "not there".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {
     /// JSON pointer (RFC 6901): `/spec/replicas`.
@@ -92,6 +95,9 @@ pub struct Plan {
     pub class: Class,
     /// How it is put back.
     pub undo: Undo,
+    /// What else a person should know before saying yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// When the live object was read.
     pub made_at: Timestamp,
     /// From then on it is refused.

@@ -3,8 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::domain::action::live::{LiveWorkload, Marking};
-use crate::domain::action::scale_workload;
+use crate::domain::action::live::{Around, LiveObject, Marking, Pods};
+use crate::domain::action::managers::Managers;
+use crate::domain::action::{Action, edit};
+use crate::domain::alert::Labels;
 use crate::domain::canonical::Hash;
 use crate::domain::record::Intent;
 use crate::domain::target::RootOwner;
@@ -19,17 +21,20 @@ pub(super) fn intent() -> Intent {
         "cluster": "eu-1", "kind": "Deployment", "namespace": "shop", "name": "web", "uid": "u-web",
     }))
     .unwrap();
-    let live = LiveWorkload {
+    let live = LiveObject {
         owner: RootOwner(object.clone()),
         object,
-        generation: 4,
-        replicas: 3,
-        ready: 3,
+        generation: Some(4),
+        resource_version: "17".into(),
         marking: Marking::Annotated { intent: None },
-        budget_allows: None,
-        autoscaler: None,
+        annotations: Labels::new(),
+        content: json!({ "spec": { "replicas": 3 } }),
+        pods: Some(Pods { desired: 3, ready: 3, ..Pods::default() }),
+        managers: Managers::default(),
+        around: Around::Autoscaler(None),
     };
-    let plan = scale_workload::plan(Some(&live), &live.object, 5, at(0)).unwrap();
+    let action = Action::ScaleWorkload { workload: live.object.clone(), replicas: 5 };
+    let plan = edit::plan(Some(&live), &action, at(0)).unwrap();
     let rule = json!({ "name": "one", "slack_users": [], "operators": true, "count": 1, "expires": "PT15M" });
     let verify = json!({ "within": "PT20M", "stabilise": "PT2M", "expect": [], "on_failure": "revert" });
     serde_json::from_value(json!({

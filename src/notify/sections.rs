@@ -180,6 +180,7 @@ fn planned(plan: &Plan) -> Vec<Line> {
         lines.push(Line::Diff(words::diff(&plan.changes)));
     }
     lines.push(Line::Belay(words::blast(&plan.blast, plan.class.risk)));
+    lines.extend(plan.note.as_ref().map(|note| belay(&format!("Mind: {}.", clause(note)))));
     lines.push(belay(&words::undo(&plan.undo)));
     lines
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::action::{Doable, Risk};
+use crate::domain::action::{Action, Risk};
 use crate::domain::alert::{Alert, Severity};
 use crate::domain::decision::ApprovalRule;
 use crate::domain::finding::{Cause, Finding};
@@ -14,6 +14,9 @@ use super::Story;
 
 /// The longest name or sentence of others that a headline repeats.
 const SHORT: usize = 120;
+
+/// How many fields of a change are told one by one.
+const MOST_FIELDS: usize = 20;
 
 /// The first `max` characters, on one line.
 pub fn brief(text: &str, max: usize) -> String {
@@ -87,43 +90,42 @@ pub enum Form {
 
 /// What a plan does, with what it does it from.
 pub fn act(plan: &Plan, form: Form) -> String {
-    match (plan.action.doable(), plan.direction) {
-        (Ok(Doable::RestartPod { pod }), Direction::Forward | Direction::Revert) => {
-            let verb = match form {
-                Form::Do => "restart",
-                Form::Doing => "restarting",
-                Form::Done => "restarted",
-            };
-            format!("{verb} pod `{}`", pod.named.name)
-        }
-        (Ok(Doable::ScaleWorkload { workload, replicas }), direction) => {
-            let verb = match (direction, form) {
-                (Direction::Forward, Form::Do) => "scale",
-                (Direction::Forward, Form::Doing) => "scaling",
-                (Direction::Forward, Form::Done) => "scaled",
-                (Direction::Revert, Form::Do) => "scale back",
-                (Direction::Revert, Form::Doing) => "scaling back",
-                (Direction::Revert, Form::Done) => "scaled back",
-            };
+    let verb = plan.action.kind().entry().verb;
+    let verb = match form {
+        Form::Do => verb.plain,
+        Form::Doing => verb.doing,
+        Form::Done => verb.done,
+    };
+    match (&plan.action, plan.direction) {
+        (Action::ScaleWorkload { workload, replicas }, direction) => {
+            let back = if direction == Direction::Revert { " back" } else { "" };
             let from = replicas_before(plan).map_or_else(String::new, |n| format!(" from {n}"));
-            format!("{verb} {}{from} to {replicas}", object(workload))
+            format!("{verb}{back} {}{from} to {replicas}", object(workload))
         }
-        (Err(_), Direction::Forward) => {
-            let verb = plan.action.kind().entry().verb;
-            let verb = match form {
-                Form::Do => verb.plain,
-                Form::Doing => verb.doing,
-                Form::Done => verb.done,
-            };
-            format!("{verb} {}", plan.action.what())
+        (
+            action @ (Action::RollbackWorkload { .. }
+            | Action::SetResources { .. }
+            | Action::RestoreConfig { .. }
+            | Action::OpenPullRequest { .. }
+            | Action::RunJob { .. }),
+            Direction::Revert,
+        ) => {
+            let put = if form == Form::Doing { "putting back" } else { "put back" };
+            format!("{put} {}", changed(action))
         }
-        (Err(_), Direction::Revert) => {
-            let verb = match form {
-                Form::Do | Form::Done => "put back",
-                Form::Doing => "putting back",
-            };
-            format!("{verb} what was done to {}", object(plan.action.target()))
+        (action, _) => format!("{verb} {}", action.what()),
+    }
+}
+
+/// What an action changed, where its undo is no action of its own.
+fn changed(action: &Action) -> String {
+    let target = object(action.target());
+    match action {
+        Action::RollbackWorkload { .. } => format!("the pod template of {target}"),
+        Action::SetResources { container, step, .. } => {
+            format!("the {} limit of container `{container}` of {target}", step.resource().name())
         }
+        _ => format!("what was done to {target}"),
     }
 }
 
@@ -134,15 +136,20 @@ fn replicas_before(plan: &Plan) -> Option<&str> {
 /// Fields before and after, as a diff; one line each, so that no value can look like another line.
 pub fn diff(changes: &[FieldChange]) -> String {
     let value = |v: &Option<String>| v.as_ref().map_or_else(|| "(not there)".to_owned(), |v| brief(v, SHORT));
-    let lines = changes.iter().flat_map(|FieldChange { path, from, to }| {
+    let lines = changes.iter().take(MOST_FIELDS).flat_map(|FieldChange { path, from, to }| {
         [format!("- {path}: {}", value(from)), format!("+ {path}: {}", value(to))]
     });
-    lines.collect::<Vec<_>>().join("\n")
+    let more = changes.len().saturating_sub(MOST_FIELDS);
+    let more = (more > 0).then(|| format!("… and {more} more fields"));
+    lines.chain(more).collect::<Vec<_>>().join("\n")
 }
 
 /// How much an act disturbs.
 pub fn blast(blast: &BlastRadius, risk: Risk) -> String {
     let BlastRadius { desired, ready, unavailable_after, replica_delta, budget_allows } = blast;
+    if (*desired, *ready, *unavailable_after, *replica_delta) == (0, 0, 0, 0) {
+        return format!("No replica is taken away. Risk: {}.", risk.name());
+    }
     let delta = match replica_delta {
         0 => String::new(),
         more if *more > 0 => format!("; {more} more in all"),
@@ -152,25 +159,27 @@ pub fn blast(blast: &BlastRadius, risk: Risk) -> String {
         Some(n) => format!("the disruption budget still allows {n}"),
         None => "no disruption budget".to_owned(),
     };
-    let risk = match risk {
-        Risk::Low => "low",
-        Risk::Medium => "medium",
-        Risk::High => "high",
-    };
+    let risk = risk.name();
     format!(
         "{ready} of {desired} replicas are ready; right after, {unavailable_after} will not be{delta}; {budget}. \
          Risk: {risk}."
     )
 }
 
+/// How many fields an undo names.
+const UNDONE: usize = 3;
+
 /// What Revert will do, or why there is none.
 pub fn undo(undo: &Undo) -> String {
     match undo {
         Undo::Restore { fields } => {
-            let fields = fields.iter().map(|f| {
-                format!("`{}` back to {}", f.path, f.to.as_deref().unwrap_or("what it was: not there"))
+            let more = fields.len().saturating_sub(UNDONE);
+            let more = (more > 0).then(|| format!("{more} more fields back to what they were"));
+            let fields = fields.iter().take(UNDONE).map(|f| match &f.to {
+                Some(to) => format!("`{}` back to {}", f.path, brief(to, SHORT)),
+                None => format!("`{}` back to what it was: not there", f.path),
             });
-            let fields = fields.collect::<Vec<_>>().join(", ");
+            let fields = fields.chain(more).collect::<Vec<_>>().join(", ");
             format!("Revert puts {fields}, if nobody has changed it since.")
         }
         Undo::Nothing { why } => {

@@ -1,7 +1,7 @@
 //! From what was weighed to an outcome: authority is a minimum, loudness a maximum.
 
 use super::facts;
-use super::judge::{Judgement, judge};
+use super::judge::{Cap, Judgement, judge};
 use super::ladder::OVERRIDE;
 use super::limits;
 use super::people::resolved;
@@ -20,7 +20,7 @@ const WHY: usize = 300;
 
 /// Answers the question. A function of its arguments and nothing else.
 pub fn decide(set: &PolicySet, question: &Question) -> Decision {
-    conclude(set, question, &judge(set, question))
+    conclude(set, question, judge(set, question))
 }
 
 /// What is said about an alert where nothing can be done. One whose target is `unclear`, for this reason,
@@ -41,7 +41,7 @@ pub fn advise(set: &PolicySet, alert: &Alert, unclear: Option<&str>) -> Decision
 }
 
 /// What follows from a judgement.
-pub(super) fn conclude(set: &PolicySet, question: &Question, judged: &Judgement<'_>) -> Decision {
+pub(super) fn conclude(set: &PolicySet, question: &Question, judged: Judgement<'_>) -> Decision {
     match (judged.matching.first().copied(), &question.undoes) {
         (Some(grant), Some(_)) => undo(set, question, judged, grant),
         (None, Some(gone)) => orphan(set, question, gone),
@@ -59,17 +59,13 @@ fn effective(judged: &Judgement<'_>, grant: &Grant) -> Level {
 }
 
 /// The caps that lower the level, the lowest first.
-fn binding(judged: &Judgement<'_>, grant: &Grant) -> Vec<Reason> {
-    judged
-        .caps
-        .iter()
-        .filter(|cap| cap.level < grant.level || cap.reason.code == OVERRIDE)
-        .map(|cap| cap.reason.clone())
-        .collect()
+fn binding(caps: Vec<Cap>, grant: &Grant) -> impl Iterator<Item = Reason> {
+    let binds = |cap: &Cap| cap.level < grant.level || cap.reason.code == OVERRIDE;
+    caps.into_iter().filter(binds).map(|cap| cap.reason)
 }
 
-fn act(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Grant) -> Decision {
-    let level = effective(judged, grant);
+fn act(set: &PolicySet, question: &Question, mut judged: Judgement<'_>, grant: &Grant) -> Decision {
+    let level = effective(&judged, grant);
     let broken: Vec<Reason> = judged
         .denials
         .iter()
@@ -92,15 +88,15 @@ fn act(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Gra
         reasons.extend(broken.iter().cloned());
     }
     reasons.extend(careful);
-    reasons.extend(binding(judged, grant));
+    reasons.extend(binding(std::mem::take(&mut judged.caps), grant));
     reasons.push(granted);
     if !loud {
         reasons.extend(broken);
     }
-    reasons.extend(judged.offers.iter().cloned());
-    reasons.extend(shadowed(judged));
+    reasons.append(&mut judged.offers);
+    reasons.extend(shadowed(&judged));
     let terms =
-        Some(terms(set, question, judged, grant, outcome == Outcome::Act && level == Level::OnTheLoop));
+        Some(terms(set, question, &judged, grant, outcome == Outcome::Act && level == Level::OnTheLoop));
     Decision { outcome, level: Some(level), reasons, terms, page: critical(question), set: set.hash }
 }
 
@@ -138,8 +134,8 @@ fn shadowed(judged: &Judgement<'_>) -> Vec<Reason> {
 /// Putting an act of ours back. People may always do that (unless belay is stopped); by itself belay
 /// does it where the grant says so, at the levels that act. Limits and blast radius were judged when
 /// the act was: an undo that they could forbid would be no undo.
-fn undo(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Grant) -> Decision {
-    let level = effective(judged, grant);
+fn undo(set: &PolicySet, question: &Question, mut judged: Judgement<'_>, grant: &Grant) -> Decision {
+    let level = effective(&judged, grant);
     let code_denies: Vec<Reason> =
         judged.denials.iter().filter(|reason| !reason.code.starts_with("guard/")).cloned().collect();
     let stopped: Vec<Reason> = judged
@@ -163,9 +159,9 @@ fn undo(set: &PolicySet, question: &Question, judged: &Judgement<'_>, grant: &Gr
     let text = format!("this puts back an act of grant `{}`", grant.id);
     reasons.push(Reason { code: format!("undo/{}", grant.id), text });
     reasons.extend(judged.denials.iter().filter(|reason| reason.code.starts_with("guard/")).cloned());
-    reasons
-        .extend(binding(judged, grant).into_iter().filter(|r| r.code != "hold" && r.code != "plan/expired"));
-    let mut terms = terms(set, question, judged, grant, false);
+    let lowered = binding(std::mem::take(&mut judged.caps), grant);
+    reasons.extend(lowered.filter(|r| r.code != "hold" && r.code != "plan/expired"));
+    let mut terms = terms(set, question, &judged, grant, false);
     terms.approval = ApprovalRule { count: 1, each_group: 0, step_up: false, ..terms.approval }; // one click undoes
     terms.also = Vec::new();
     terms.draws = vec![limits::lock(question)];

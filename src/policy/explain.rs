@@ -76,7 +76,7 @@ impl Explanation {
 /// Explains the decision about this question.
 pub fn explain(set: &PolicySet, question: &Question) -> Explanation {
     let judged = judge(set, question);
-    let decision = conclude(set, question, &judged);
+    let decision = conclude(set, question, judged.clone());
     let mut lines = grants(set, question, &judged);
     lines.extend(overrides(question, &judged));
     lines.extend(caps(&judged));
@@ -271,7 +271,7 @@ fn counterfactual(
     let mut all = without(judged, &[]);
     let mut changes = Vec::new();
     for (code, change) in obstacles(set, grant, question, judged) {
-        let decision = conclude(set, question, &without(judged, &[code]));
+        let decision = conclude(set, question, without(judged, &[code]));
         // the lowest of everything counts: where one change gains, no other does
         if gains(&decision) {
             return Some(format!("{} if: {change}", would(&decision)));
@@ -279,7 +279,7 @@ fn counterfactual(
         all = without(&all, &[code]);
         changes.push(change);
     }
-    let decision = conclude(set, question, &all);
+    let decision = conclude(set, question, all);
     gains(&decision).then(|| format!("{} if all of this were so: {}", would(&decision), changes.join("; ")))
 }
 
@@ -294,7 +294,7 @@ fn by_a_model(set: &PolicySet, question: &Question, now: Outcome) -> Option<Stri
         return None;
     }
     let chosen = Question { chosen_by_model: true, ..question.clone() };
-    let decision = conclude(set, &chosen, &judge(set, &chosen));
+    let decision = conclude(set, &chosen, judge(set, &chosen));
     let gains = authority(decision.outcome) > authority(now);
     gains.then(|| format!("{} if: a model had chosen it", would(&decision)))
 }

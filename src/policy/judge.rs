@@ -20,7 +20,7 @@ pub(super) struct Cap {
 }
 
 /// Where the target is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Place<'s> {
     /// In exactly one environment.
     In(&'s Environment),
@@ -44,7 +44,7 @@ pub(super) enum Miss<'s> {
 }
 
 /// All that bears on a decision. Taking one thing out of it is how a counterfactual is found.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Judgement<'s> {
     pub place: Place<'s>,
     /// Every grant that matches, the one that carries first.
@@ -99,8 +99,7 @@ pub(super) fn judge_at<'s>(set: &'s PolicySet, question: &Question, place: Place
 
 impl Judgement<'_> {
     fn guard(&mut self, guard: &Guard, question: &Question) {
-        let Some(why) = fires(guard, question) else { return };
-        let code = format!("guard/{}", guard.id);
+        let Some(text) = fires(guard, question) else { return };
         self.also.extend(guard.approval.clone());
         self.offers.extend(guard.offer.map(|offer| Reason {
             code: format!("offer/{}", offer.name()),
@@ -110,11 +109,15 @@ impl Judgement<'_> {
                 offer.name()
             ),
         }));
-        if let Some(level) = guard.max_level {
-            self.caps.push(cap(level, code.clone(), why.clone()));
-        }
-        if guard.deny {
-            self.denials.push(Reason { code, text: why });
+        let reason = Reason { code: ["guard/", &guard.id].concat(), text };
+        match (guard.max_level, guard.deny) {
+            (Some(level), true) => {
+                self.caps.push(Cap { level, reason: reason.clone() });
+                self.denials.push(reason);
+            }
+            (Some(level), false) => self.caps.push(Cap { level, reason }),
+            (None, true) => self.denials.push(reason),
+            (None, false) => {}
         }
     }
 
@@ -127,6 +130,9 @@ impl Judgement<'_> {
     }
 }
 
+/// About the length of what a guard says, so that it is written into one piece of memory.
+const SENTENCE: usize = 128;
+
 /// Why a guard fires, if it does. What cannot be told fires; what is out of its file's scope does not.
 pub(super) fn fires(guard: &Guard, question: &Question) -> Option<String> {
     if !guard.origin.home.reaches(&question.target.object.named) {
@@ -134,12 +140,12 @@ pub(super) fn fires(guard: &Guard, question: &Question) -> Option<String> {
     }
     match guard.when.ask(question) {
         Verdict::No | Verdict::NotApplicable(_) => None,
-        Verdict::Yes => Some(
-            guard
-                .message
-                .clone()
-                .unwrap_or_else(|| format!("guard `{}`: {}", guard.id, guard.when.values(question))),
-        ),
+        Verdict::Yes => Some(guard.message.clone().unwrap_or_else(|| {
+            let mut text = String::with_capacity(SENTENCE);
+            text.extend(["guard `", &guard.id, "`: "]);
+            guard.when.values_into(&mut text, question);
+            text
+        })),
         Verdict::Error(why) => Some(format!("guard `{}` holds because {why}", guard.id)),
     }
 }

@@ -1,12 +1,14 @@
 //! The hand: the action server's own, narrow access to one cluster. Uncached reads for planning, and
-//! exactly those writes that an action comes down to; there is no general patch and no delete.
+//! exactly those writes that an action comes down to. There is no general patch (an `Edit` is made in one
+//! place, of the action's own fields) and no delete.
 
 use async_trait::async_trait;
 
 use super::reads::ReadError;
-use crate::domain::action::live::{LivePod, LiveWorkload};
+use crate::domain::action::Action;
+use crate::domain::action::edit::Edit;
+use crate::domain::action::live::{LiveObject, LivePod};
 use crate::domain::action::restart_pod::Evict;
-use crate::domain::action::scale_workload::SetReplicas;
 use crate::domain::ids::IntentId;
 use crate::domain::target::Object;
 
@@ -40,14 +42,19 @@ pub enum Answer {
 /// The writes of the action server, and the reads they rest on.
 #[async_trait]
 pub trait Hand: Send + Sync {
-    /// The workload of that name as it is now, whatever its uid; `None`: there is none.
-    async fn workload(&self, workload: &Object) -> Result<Option<LiveWorkload>, ReadError>;
+    /// The action's target as it is now, whatever its uid, with what this kind of action depends on;
+    /// `None`: there is none.
+    async fn object(&self, action: &Action) -> Result<Option<LiveObject>, ReadError>;
 
     /// The pod of that name as it is now, whatever its uid; `None`: there is none.
     async fn pod(&self, pod: &Object) -> Result<Option<LivePod>, ReadError>;
 
-    /// Sets the replicas and the intent in one patch that tests uid, generation and the old value.
-    async fn set_replicas(&self, order: &SetReplicas, mode: Mode<'_>) -> Answer;
+    /// Changes the fields and puts the intent on the object in one patch that tests uid, generation and
+    /// the old values.
+    async fn edit(&self, order: &Edit, mode: Mode<'_>) -> Answer;
+
+    /// Dry-runs the creation of a pod from the template as it will be, where the template changes.
+    async fn rehearse_template(&self, order: &Edit) -> Answer;
 
     /// Dry-runs the creation of the pod that the controller will make in place of this one, so that a
     /// broken webhook or a full quota is seen before the old pod is gone.

@@ -30,7 +30,7 @@ alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
-limits: { namespaces: [shop], ownNamespace: ops, maxReplicas: 7, maxReplicaDelta: 2 }
+limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, nodes: true, maxReplicas: 7, maxReplicaDelta: 2 }
 ";
 
 fn ok(text: &str) -> Config {
@@ -94,6 +94,8 @@ fn each_key_is_read_into_its_place() {
     let expected = LimitsConfig {
         namespaces: vec!["shop".into()],
         own_namespace: "ops".into(),
+        own_node: Some("n1".into()),
+        nodes: true,
         max_replicas: 7,
         max_replica_delta: 2,
     };

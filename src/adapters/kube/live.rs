@@ -1,4 +1,4 @@
-//! Live, uncached reads for planning and applying: the object, the chain of its controllers, the budgets
+//! Live, uncached reads for planning and applying: a pod, the chain of an object's controllers, the budgets
 //! over it and the autoscalers on it.
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use kube::api::ListParams;
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
-use crate::domain::action::live::{LivePod, LiveWorkload, Marking};
+use crate::domain::action::live::{LivePod, Marking};
 use crate::domain::ids::Cluster;
 use crate::domain::plan::INTENT_ANNOTATION;
 use crate::domain::target::{Kind, Named, Object, RootOwner};
@@ -34,35 +34,13 @@ pub(super) struct Live {
 }
 
 /// The top of a chain of controllers, with what is wanted and ready at the highest object that was read.
-struct Chain {
-    root: Object,
+pub(super) struct Chain {
+    pub(super) root: Object,
     desired: u32,
     ready: u32,
 }
 
 impl Live {
-    /// The Deployment of that name.
-    pub(super) async fn workload(&self, wanted: &Object) -> Result<Option<LiveWorkload>, ReadError> {
-        let Named { namespace, name, .. } = &wanted.named;
-        let Some(found) = self.get::<Deployment>(namespace, name).await? else { return Ok(None) };
-        let object = self.object(Kind::Deployment, namespace, &found.metadata);
-        let chain =
-            self.chain(namespace, object.clone(), &found.metadata, counts_of_deployment(&found)).await?;
-        let spec = found.spec.unwrap_or_default();
-        let labels = spec.template.metadata.and_then(|m| m.labels).unwrap_or_default();
-        Ok(Some(LiveWorkload {
-            budget_allows: self.budget(namespace, &labels, true).await?,
-            autoscaler: self.autoscaler(namespace, name).await?,
-            owner: RootOwner(chain.root),
-            generation: found.metadata.generation.unwrap_or(0),
-            // the API server defaults a missing value to 1
-            replicas: spec.replicas.map_or(1, unsigned),
-            ready: found.status.and_then(|s| s.ready_replicas).map_or(0, unsigned),
-            marking: marking(&found.metadata),
-            object,
-        }))
-    }
-
     /// The pod of that name.
     pub(super) async fn pod(&self, wanted: &Object) -> Result<Option<LivePod>, ReadError> {
         let Named { namespace, name, .. } = &wanted.named;
@@ -101,7 +79,7 @@ impl Live {
     }
 
     /// Walks up from this object. A controller that is gone or another one now leaves nothing known.
-    async fn chain(
+    pub(super) async fn chain(
         &self,
         namespace: &str,
         start: Object,
@@ -165,7 +143,7 @@ impl Live {
     }
 
     /// The smallest allowance of the budgets that select these labels.
-    async fn budget(
+    pub(super) async fn budget(
         &self,
         namespace: &str,
         labels: &BTreeMap<String, String>,
@@ -178,18 +156,23 @@ impl Live {
         Ok(over.map(|b| allowance(&b, ready)).min())
     }
 
-    /// The autoscaler on the Deployment of this name.
-    async fn autoscaler(&self, namespace: &str, name: &str) -> Result<Option<String>, ReadError> {
+    /// The autoscaler on the workload of this kind and name.
+    pub(super) async fn autoscaler(
+        &self,
+        namespace: &str,
+        kind: Kind,
+        name: &str,
+    ) -> Result<Option<String>, ReadError> {
         let scalers: Vec<HorizontalPodAutoscaler> = self.all(namespace).await?;
         let on_it = scalers.into_iter().find(|h| {
             h.spec
                 .as_ref()
-                .is_some_and(|s| s.scale_target_ref.kind == "Deployment" && s.scale_target_ref.name == name)
+                .is_some_and(|s| s.scale_target_ref.kind == kind.name() && s.scale_target_ref.name == name)
         });
         Ok(on_it.map(|h| h.metadata.name.unwrap_or_else(|| "?".to_owned())))
     }
 
-    async fn all<K>(&self, namespace: &str) -> Result<Vec<K>, ReadError>
+    pub(super) async fn all<K>(&self, namespace: &str) -> Result<Vec<K>, ReadError>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
     {
@@ -202,7 +185,7 @@ impl Live {
         Ok(list.items)
     }
 
-    fn object(&self, kind: Kind, namespace: &str, meta: &ObjectMeta) -> Object {
+    pub(super) fn object(&self, kind: Kind, namespace: &str, meta: &ObjectMeta) -> Object {
         self.named(kind, namespace, meta.name.clone(), meta.uid.clone())
     }
 
@@ -249,7 +232,7 @@ fn controller(meta: &ObjectMeta) -> Option<&OwnerReference> {
     meta.owner_references.iter().flatten().find(|r| r.controller == Some(true))
 }
 
-fn marking(meta: &ObjectMeta) -> Marking {
+pub(super) fn marking(meta: &ObjectMeta) -> Marking {
     match meta.annotations.as_ref().filter(|a| !a.is_empty()) {
         Some(annotations) => Marking::Annotated { intent: annotations.get(INTENT_ANNOTATION).cloned() },
         None => Marking::Bare { resource_version: meta.resource_version.clone().unwrap_or_default() },
@@ -297,7 +280,7 @@ pub(super) fn plain(name: &str) -> bool {
     (1..=253).contains(&name.len()) && name.bytes().all(fit) && !name.starts_with('.') && !name.contains("..")
 }
 
-fn failed(what: String, error: kube::Error) -> ReadError {
+pub(super) fn failed(what: String, error: kube::Error) -> ReadError {
     match error {
         kube::Error::Api(status) if status.code < 500 => {
             ReadError::Refused { what, why: status.message.clone() }

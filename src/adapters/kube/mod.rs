@@ -1,5 +1,5 @@
 //! Kubernetes through `kube`: the only room that names it. Reads are typed here and leave as `domain`
-//! views; writes are four guarded requests.
+//! views; writes are a handful of guarded requests.
 
 mod client;
 mod fleet;
@@ -7,6 +7,7 @@ mod listing;
 mod live;
 mod locate;
 mod logs;
+mod objects;
 mod reads;
 mod token;
 mod views;

@@ -1,29 +1,28 @@
-//! The hand on Kubernetes: exactly four writes. Each says in its `User-Agent` whose intent it carries, asks
+//! The hand on Kubernetes: five requests and no other. Each says in its `User-Agent` whose intent it carries, asks
 //! once, never forces, and is guarded by the uid it was planned for.
 
 use std::error::Error as _;
 
 use async_trait::async_trait;
 use http::header::{HeaderValue, USER_AGENT};
-use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::apps::v1::{DaemonSet, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Pod, PodTemplateSpec, Volume};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
-use kube::Client;
-use kube::api::{Patch, PatchParams, PostParams, Request};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams, Request};
+use kube::{Client, Resource as _};
 use serde_json::{Value, json};
 
 use super::live::{Live, plain};
-use crate::domain::action::live::{LivePod, LiveWorkload, Marking};
+use super::locate::resource;
+use crate::domain::action::Action;
+use crate::domain::action::edit::{Edit, Field};
+use crate::domain::action::live::{LiveObject, LivePod, Marking};
 use crate::domain::action::restart_pod::Evict;
-use crate::domain::action::scale_workload::SetReplicas;
 use crate::domain::ids::{Cluster, IntentId};
-use crate::domain::plan::INTENT_ANNOTATION;
+use crate::domain::plan::{FIELD_MANAGER, INTENT_ANNOTATION};
 use crate::domain::target::{Kind, Named, Object};
 use crate::ports::cluster_writes::{Answer, Hand, Mode};
 use crate::ports::reads::ReadError;
-
-/// Under which name `managedFields` shows what belay wrote.
-const FIELD_MANAGER: &str = "belay";
 
 /// What a dry run writes in place of an intent that does not exist yet.
 const NO_INTENT: &str = "plan";
@@ -61,6 +60,16 @@ impl KubeHand {
             Ok(_) => Answer::Done,
             Err(error) => answer(&error),
         }
+    }
+
+    /// Whether the API server would admit a pod of this template, made by this controller.
+    async fn rehearse_pod(&self, controller: &Object, template: PodTemplateSpec) -> Answer {
+        let body = match serde_json::to_vec(&replacement(controller, template)) {
+            Ok(body) => body,
+            Err(error) => return unsent(&error.to_string()),
+        };
+        let request = Request::new(path::<Pod>(&controller.named));
+        self.send(request.create(&post(Mode::DryRun), body), Mode::DryRun).await
     }
 
     /// The template that the pod's controller makes pods from, with what it adds by itself.
@@ -104,25 +113,45 @@ impl KubeHand {
 
 #[async_trait]
 impl Hand for KubeHand {
-    async fn workload(&self, workload: &Object) -> Result<Option<LiveWorkload>, ReadError> {
-        self.live.workload(workload).await
+    async fn object(&self, action: &Action) -> Result<Option<LiveObject>, ReadError> {
+        self.live.target(action).await
     }
 
     async fn pod(&self, pod: &Object) -> Result<Option<LivePod>, ReadError> {
         self.live.pod(pod).await
     }
 
-    async fn set_replicas(&self, order: &SetReplicas, mode: Mode<'_>) -> Answer {
-        let SetReplicas { workload, generation, from, to, marking } = order;
-        let mut ops = vec![
-            json!({ "op": "test", "path": "/metadata/uid", "value": workload.uid }),
-            json!({ "op": "test", "path": "/metadata/generation", "value": generation }),
-            json!({ "op": "test", "path": "/spec/replicas", "value": from }),
-            json!({ "op": "replace", "path": "/spec/replicas", "value": to }),
-        ];
-        ops.extend(mark(marking, mode));
-        let request = Request::new(path::<Deployment>(&workload.named));
-        self.send(patch(&request, &workload.named.name, ops, mode), mode).await
+    async fn edit(&self, order: &Edit, mode: Mode<'_>) -> Answer {
+        let Object { named, uid } = order.object();
+        let Some(resource) = resource(named.kind) else {
+            return unsent("belay changes no objects of this kind");
+        };
+        let mut ops = vec![json!({ "op": "test", "path": "/metadata/uid", "value": uid })];
+        ops.extend(
+            order.generation().map(
+                |generation| json!({ "op": "test", "path": "/metadata/generation", "value": generation }),
+            ),
+        );
+        ops.extend(
+            order.resource_version().map(
+                |version| json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version }),
+            ),
+        );
+        let fields = order.fields(intent_of(mode));
+        ops.extend(fields.iter().flat_map(operations));
+        ops.extend(mark(order.marking(), mode));
+        let namespace = (named.kind != Kind::Node).then_some(within(named));
+        let request = Request::new(DynamicObject::url_path(&resource, namespace));
+        self.send(patch(&request, &named.name, ops, mode), mode).await
+    }
+
+    async fn rehearse_template(&self, order: &Edit) -> Answer {
+        let Some(template) = order.template() else { return Answer::Done };
+        let template = match serde_json::from_value(template.clone()) {
+            Ok(template) => template,
+            Err(error) => return unsent(&format!("the pod template cannot be read: {error}")),
+        };
+        self.rehearse_pod(order.object(), template).await
     }
 
     async fn rehearse(&self, order: &Evict) -> Answer {
@@ -133,12 +162,7 @@ impl Hand for KubeHand {
                 return unsent(&no.to_string());
             }
         };
-        let body = match serde_json::to_vec(&replacement(order, template)) {
-            Ok(body) => body,
-            Err(error) => return unsent(&error.to_string()),
-        };
-        let request = Request::new(path::<Pod>(&order.pod.named));
-        self.send(request.create(&post(Mode::DryRun), body), Mode::DryRun).await
+        self.rehearse_pod(&order.controller, template).await
     }
 
     async fn mark(&self, order: &Evict, intent: &IntentId) -> Answer {
@@ -169,9 +193,32 @@ impl Hand for KubeHand {
 }
 
 fn path<K: kube::Resource<DynamicType = ()>>(named: &Named) -> String {
-    // a namespace that is none would change the path: the empty one makes the request fail
-    let namespace = if plain(&named.namespace) { named.namespace.as_str() } else { "" };
-    K::url_path(&(), Some(namespace))
+    K::url_path(&(), Some(within(named)))
+}
+
+/// A namespace that is none would change the path: the empty one makes the request fail.
+fn within(named: &Named) -> &str {
+    if plain(&named.namespace) { &named.namespace } else { "" }
+}
+
+/// The operations on one field. That it is missing needs no test of its own: an object's generation or
+/// version stands for it.
+fn operations(field: &Field) -> Vec<Value> {
+    let Field { path, from, to } = field;
+    let test = from.as_ref().map(|from| json!({ "op": "test", "path": path, "value": from }));
+    let change = match (from, to) {
+        (None, Some(to)) => json!({ "op": "add", "path": path, "value": to }),
+        (Some(_), Some(to)) => json!({ "op": "replace", "path": path, "value": to }),
+        (_, None) => json!({ "op": "remove", "path": path }),
+    };
+    test.into_iter().chain([change]).collect()
+}
+
+fn intent_of(mode: Mode<'_>) -> &str {
+    match mode {
+        Mode::DryRun => NO_INTENT,
+        Mode::Act(intent) => intent.as_str(),
+    }
 }
 
 fn patch(
@@ -212,10 +259,7 @@ fn user_agent(mode: Mode<'_>) -> String {
 
 /// The operations that put the intent on the object's own metadata.
 fn mark(marking: &Marking, mode: Mode<'_>) -> Vec<Value> {
-    let intent = match mode {
-        Mode::DryRun => NO_INTENT,
-        Mode::Act(intent) => intent.as_str(),
-    };
+    let intent = intent_of(mode);
     match marking {
         Marking::Annotated { .. } => {
             let pointer =
@@ -230,8 +274,8 @@ fn mark(marking: &Marking, mode: Mode<'_>) -> Vec<Value> {
 }
 
 /// The pod that the controller will make: named by the API server, owned as the old one is.
-fn replacement(order: &Evict, template: PodTemplateSpec) -> Pod {
-    let Object { named: Named { kind, name, .. }, uid } = &order.controller;
+fn replacement(controller: &Object, template: PodTemplateSpec) -> Pod {
+    let Object { named: Named { kind, name, namespace, .. }, uid } = controller;
     let meta = template.metadata.unwrap_or_default();
     let owner = OwnerReference {
         api_version: "apps/v1".to_owned(),
@@ -244,7 +288,7 @@ fn replacement(order: &Evict, template: PodTemplateSpec) -> Pod {
     Pod {
         metadata: ObjectMeta {
             generate_name: Some(format!("{name}-")),
-            namespace: Some(order.pod.named.namespace.clone()),
+            namespace: Some(namespace.clone()),
             labels: meta.labels,
             annotations: meta.annotations,
             owner_references: Some(vec![owner]),

@@ -134,8 +134,9 @@ impl ActionKind {
     /// refuses.
     pub const fn can_be_carried_out(self) -> bool {
         match self {
-            Self::RestartPod | Self::ScaleWorkload => true,
-            Self::RestartWorkload
+            Self::RestartPod
+            | Self::RestartWorkload
+            | Self::ScaleWorkload
             | Self::RollbackWorkload
             | Self::PauseRollout
             | Self::ResumeRollout
@@ -144,10 +145,8 @@ impl ActionKind {
             | Self::SetHpaBounds
             | Self::SetResources
             | Self::CordonNode
-            | Self::UncordonNode
-            | Self::RestoreConfig
-            | Self::OpenPullRequest
-            | Self::RunJob => false,
+            | Self::UncordonNode => true,
+            Self::RestoreConfig | Self::OpenPullRequest | Self::RunJob => false,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! `suspend_cronjob` and `resume_cronjob`: whether a CronJob starts new Jobs. Jobs that run are never
 //! touched.
 
-use super::{Class, Entry, Reversibility, Risk, Verb, named};
-use crate::domain::target::Object;
+use super::edit::Drawn;
+use super::live::LiveObject;
+use super::{Class, Entry, Reversibility, Risk, Verb, diff, named};
+use crate::domain::plan::Refusal;
+use crate::domain::target::{Kind, Object};
 
 /// What suspending is by its nature.
 pub const SUSPEND: Entry = Entry {
@@ -29,4 +32,13 @@ pub const RESUME: Entry = Entry {
 /// "CronJob `nightly`".
 pub fn what(cronjob: &Object) -> String {
     named(cronjob)
+}
+
+/// The one field that is touched.
+pub const SUSPENDED: &str = "/spec/suspend";
+
+/// What suspending or resuming changes.
+pub fn draw(live: &LiveObject, suspended: bool) -> Result<Drawn, Refusal> {
+    live.is(&[Kind::CronJob])?;
+    Ok(Drawn::quiet(live, Risk::Low, diff::switched(&live.content, SUSPENDED, suspended)))
 }

@@ -2,8 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Entry, Reversibility, Risk, Verb, named};
-use crate::domain::target::Object;
+use serde_json::Value;
+
+use super::edit::Drawn;
+use super::live::LiveObject;
+use super::{Class, Entry, Reversibility, Risk, Verb, diff, named};
+use crate::domain::plan::Refusal;
+use crate::domain::target::{Kind, Object};
 
 /// What it is by its nature.
 pub const ENTRY: Entry = Entry {
@@ -68,10 +73,34 @@ pub fn what(autoscaler: &Object, bounds: HpaBounds) -> String {
     format!("the bounds of {} to {} to {}", named(autoscaler), bounds.min, bounds.max)
 }
 
-/// The class of concrete bounds, from the upper one before.
-pub const fn class(max_before: u32, bounds: HpaBounds) -> Class {
-    let risk = if bounds.max < max_before { Risk::Medium } else { Risk::Low };
-    Class { risk, ..ENTRY.class }
+/// The two fields that are touched.
+pub const MIN: &str = "/spec/minReplicas";
+/// The other one.
+pub const MAX: &str = "/spec/maxReplicas";
+
+/// What Kubernetes takes where an autoscaler names no lower bound.
+pub const DEFAULT_MIN: u32 = 1;
+
+/// What new bounds change. Bounds that come down can take replicas that serve.
+pub fn draw(live: &LiveObject, bounds: HpaBounds) -> Result<Drawn, Refusal> {
+    live.is(&[Kind::HorizontalPodAutoscaler])?;
+    let number =
+        |path| live.content.pointer(path).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+    let before =
+        number(MAX).ok_or_else(|| Refusal::Unreadable(format!("`{}` has no upper bound", live.object)))?;
+    let mut changes = Vec::new();
+    for (path, held, wanted) in
+        [(MIN, number(MIN).unwrap_or(DEFAULT_MIN), bounds.min), (MAX, before, bounds.max)]
+    {
+        if held != wanted {
+            changes.push(diff::change(path, live.content.pointer(path), Some(&Value::from(wanted))));
+        }
+    }
+    let desired = live.pods.unwrap_or_default().desired;
+    let risk = if bounds.max < before { Risk::Medium } else { Risk::Low };
+    let pods = desired.clamp(bounds.min, bounds.max);
+    let drawn = Drawn::quiet(live, risk, changes);
+    Ok(Drawn { replica_delta: i64::from(pods) - i64::from(desired), ..drawn })
 }
 
 #[cfg(test)]
@@ -85,11 +114,5 @@ mod tests {
             let text = format!("{{\"min\":{min},\"max\":{max}}}");
             assert_eq!(serde_json::from_str::<HpaBounds>(&text).is_ok(), fine, "{text}");
         }
-    }
-
-    #[test]
-    fn going_down_is_riskier() {
-        let bounds = HpaBounds::new(2, 12).unwrap();
-        assert_eq!((class(10, bounds).risk, class(20, bounds).risk), (Risk::Low, Risk::Medium));
     }
 }

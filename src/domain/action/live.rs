@@ -1,9 +1,14 @@
 //! The live objects as planning and applying see them: read uncached, just before, and holding exactly
 //! the fields that a plan depends on.
 
+use serde_json::Value;
+
+use super::managers::Managers;
+use super::rollback_workload::TemplateHash;
+use crate::domain::alert::Labels;
 use crate::domain::ids::IntentId;
 use crate::domain::plan::Refusal;
-use crate::domain::target::{Object, RootOwner};
+use crate::domain::target::{Kind, Object, RootOwner};
 
 /// The annotations of an object, as far as marking it with an intent goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,25 +41,90 @@ impl Marking {
     }
 }
 
-/// A workload that can be scaled.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LiveWorkload {
+/// An object of which an action changes fields.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LiveObject {
     /// Which one.
     pub object: Object,
-    /// The top of its chain of controllers; itself where nothing controls it.
+    /// Who answers for it: the top of its chain of controllers, itself where nothing controls it, and for an
+    /// autoscaler the owner of what it scales.
     pub owner: RootOwner,
-    /// `metadata.generation`.
-    pub generation: i64,
-    /// `spec.replicas`.
-    pub replicas: u32,
-    /// `status.readyReplicas`.
-    pub ready: u32,
-    /// Its annotations.
+    /// `metadata.generation`, where its kind has one.
+    pub generation: Option<i64>,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// Its annotations, as far as marking goes.
     pub marking: Marking,
+    /// `metadata.annotations`.
+    pub annotations: Labels,
+    /// Everything but `metadata` and `status`, as it was read: `/spec/replicas`, `/data/key`.
+    pub content: Value,
+    /// Its pods; `None` for what has none.
+    pub pods: Option<Pods>,
+    /// Who else has a say over its fields.
+    pub managers: Managers,
+    /// What else the action at hand depends on.
+    pub around: Around,
+}
+
+impl LiveObject {
+    /// Refuses what is of none of these kinds.
+    pub fn is(&self, kinds: &[Kind]) -> Result<(), Refusal> {
+        if kinds.contains(&self.object.named.kind) {
+            return Ok(());
+        }
+        let names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+        Err(Refusal::Limit(format!("`{}` is no {}", self.object, names.join(", "))))
+    }
+
+    /// Refuses a workload whose pods are not replaced by its controller when its template changes.
+    pub fn rolls_by_itself(&self) -> Result<(), Refusal> {
+        let strategy = ["/spec/updateStrategy/type", "/spec/strategy/type"];
+        let on_delete = strategy
+            .iter()
+            .any(|path| self.content.pointer(path).and_then(Value::as_str) == Some("OnDelete"));
+        let paused = self.content.pointer(super::rollout::PAUSED).and_then(Value::as_bool) == Some(true);
+        let why = match (on_delete, paused) {
+            (true, _) => "its pods are replaced only when somebody deletes them",
+            (_, true) => "its rollout is paused",
+            (false, false) => return Ok(()),
+        };
+        Err(Refusal::Limit(format!("a new template would change nothing of `{}`: {why}", self.object)))
+    }
+}
+
+/// The pods of a workload in figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Pods {
+    /// Replicas that are wanted.
+    pub desired: u32,
+    /// Replicas that are ready.
+    pub ready: u32,
+    /// How many its strategy lets be missing while all of them are replaced.
+    pub max_unavailable: u32,
     /// The smallest number of disruptions that a budget over its pods still allows; `None`: no budget.
     pub budget_allows: Option<u32>,
+}
+
+/// What only some actions depend on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Around {
+    /// Nothing.
+    Nothing,
     /// The autoscaler that sets its replicas.
-    pub autoscaler: Option<String>,
+    Autoscaler(Option<String>),
+    /// The template that a rollback names, if it is there, and the name of the one that runs.
+    Template {
+        /// The wanted template, and whether pods of it still serve.
+        wanted: Option<(Value, bool)>,
+        /// The name of the template that the workload has now.
+        running: Option<TemplateHash>,
+    },
+    /// Other nodes.
+    Nodes {
+        /// How many others take no new pods.
+        cordoned: u32,
+    },
 }
 
 /// A pod that can be evicted.

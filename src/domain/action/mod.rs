@@ -3,9 +3,12 @@
 
 mod catalogue;
 pub mod cronjob;
+mod diff;
+pub mod edit;
 pub mod hpa_bounds;
 pub mod job;
 pub mod live;
+pub mod managers;
 pub mod node;
 pub mod pull_request;
 pub mod resources;
@@ -22,7 +25,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{CandidateId, EvidenceId};
-use super::plan::Refusal;
+use super::plan::{FieldChange, Refusal};
 use super::target::{Object, RootOwner};
 
 pub use catalogue::{ActionKind, Class, Entry, Reversibility, Risk, Verb, markdown};
@@ -138,21 +141,13 @@ pub enum Action {
     },
 }
 
-/// An action that belay's hands can carry out.
+/// How belay's hands carry out an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doable<'a> {
     /// Evict this pod.
-    RestartPod {
-        /// The pod.
-        pod: &'a Object,
-    },
-    /// Set the replicas of this workload.
-    ScaleWorkload {
-        /// The Deployment.
-        workload: &'a Object,
-        /// The new value.
-        replicas: u32,
-    },
+    Evict(&'a Object),
+    /// Change fields of this object.
+    Edit(&'a Object),
 }
 
 impl Action {
@@ -240,25 +235,61 @@ impl Action {
     }
 
     /// What belay's hands make of it, or that they cannot do it yet.
-    pub const fn doable(&self) -> Result<Doable<'_>, Refusal> {
-        match self {
-            Self::RestartPod { pod } => Ok(Doable::RestartPod { pod }),
-            Self::ScaleWorkload { workload, replicas } => {
-                Ok(Doable::ScaleWorkload { workload, replicas: *replicas })
+    pub fn doable(&self) -> Result<Doable<'_>, Refusal> {
+        let target = self.target();
+        match self.kind() {
+            ActionKind::RestartPod => Ok(Doable::Evict(target)),
+            ActionKind::RestartWorkload
+            | ActionKind::ScaleWorkload
+            | ActionKind::RollbackWorkload
+            | ActionKind::PauseRollout
+            | ActionKind::ResumeRollout
+            | ActionKind::SuspendCronjob
+            | ActionKind::ResumeCronjob
+            | ActionKind::SetHpaBounds
+            | ActionKind::SetResources
+            | ActionKind::CordonNode
+            | ActionKind::UncordonNode => Ok(Doable::Edit(target)),
+            kind @ (ActionKind::RestoreConfig | ActionKind::OpenPullRequest | ActionKind::RunJob) => {
+                Err(Refusal::NotYet(kind))
             }
-            Self::RestartWorkload { .. }
+        }
+    }
+
+    /// The action that puts these changes of it back, where the catalogue has one; itself otherwise.
+    pub fn inverse(&self, changes: &[FieldChange]) -> Self {
+        let before = |path: &str| {
+            let change = changes.iter().find(|change| change.path == path)?;
+            change.from.as_deref()?.parse::<u32>().ok()
+        };
+        match self.clone() {
+            Self::ScaleWorkload { workload, replicas } => {
+                let replicas = before(scale_workload::REPLICAS).unwrap_or(replicas);
+                Self::ScaleWorkload { workload, replicas }
+            }
+            Self::PauseRollout { workload } => Self::ResumeRollout { workload },
+            Self::ResumeRollout { workload } => Self::PauseRollout { workload },
+            Self::SuspendCronjob { cronjob } => Self::ResumeCronjob { cronjob },
+            Self::ResumeCronjob { cronjob } => Self::SuspendCronjob { cronjob },
+            Self::CordonNode { node } => Self::UncordonNode { node },
+            Self::UncordonNode { node } => Self::CordonNode { node },
+            Self::SetHpaBounds { autoscaler, bounds } => {
+                let touched = |path: &str| changes.iter().any(|change| change.path == path);
+                let min = match before(hpa_bounds::MIN) {
+                    None if touched(hpa_bounds::MIN) => hpa_bounds::DEFAULT_MIN,
+                    before => before.unwrap_or(bounds.min()),
+                };
+                let max = before(hpa_bounds::MAX).unwrap_or(bounds.max());
+                let bounds = HpaBounds::new(min, max).unwrap_or(bounds);
+                Self::SetHpaBounds { autoscaler, bounds }
+            }
+            same @ (Self::RestartPod { .. }
+            | Self::RestartWorkload { .. }
             | Self::RollbackWorkload { .. }
-            | Self::PauseRollout { .. }
-            | Self::ResumeRollout { .. }
-            | Self::SuspendCronjob { .. }
-            | Self::ResumeCronjob { .. }
-            | Self::SetHpaBounds { .. }
             | Self::SetResources { .. }
-            | Self::CordonNode { .. }
-            | Self::UncordonNode { .. }
             | Self::RestoreConfig { .. }
             | Self::OpenPullRequest { .. }
-            | Self::RunJob { .. } => Err(Refusal::NotYet(self.kind())),
+            | Self::RunJob { .. }) => same,
         }
     }
 

@@ -3,8 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Entry, Reversibility, Risk, Verb, named};
-use crate::domain::target::Object;
+use serde_json::Value;
+
+use super::edit::Drawn;
+use super::live::{LiveObject, changed};
+use super::{Class, Entry, Reversibility, Risk, Verb, diff, named};
+use crate::domain::plan::Refusal;
+use crate::domain::quantity;
+use crate::domain::target::{Kind, Object};
 
 /// The largest step, in percent of what there was: enough for a load that grew, and small enough that a
 /// leak does not take the node with it.
@@ -37,6 +43,15 @@ impl Resource {
         match self {
             Self::Cpu => "cpu",
             Self::Memory => "memory",
+        }
+    }
+
+    /// A quantity in the unit of steps, if it is a whole number of it.
+    pub fn read(self, text: &str) -> Option<u64> {
+        const MEBIBYTE: u64 = 1024 * 1024;
+        match self {
+            Self::Cpu => quantity::millicores(text).map(u64::from),
+            Self::Memory => quantity::bytes(text).filter(|bytes| bytes % MEBIBYTE == 0).map(|b| b / MEBIBYTE),
         }
     }
 
@@ -100,6 +115,43 @@ pub fn what(workload: &Object, container: &str, step: ResourceStep) -> String {
     let ResourceStep { resource, from, to } = step;
     let (name, unit, workload) = (resource.name(), resource.unit(), named(workload));
     format!("the {name} limit of container `{container}` of {workload} from {from}{unit} to {to}{unit}")
+}
+
+/// Where the containers of a pod template stand.
+const CONTAINERS: &str = "/spec/template/spec/containers";
+
+/// Whether this is the path of a limit of a container.
+pub fn is_limit(path: &str) -> bool {
+    let rest = path.strip_prefix(CONTAINERS).and_then(|rest| rest.strip_prefix('/'));
+    let Some((position, limit)) = rest.and_then(|rest| rest.split_once('/')) else { return false };
+    position.bytes().all(|b| b.is_ascii_digit())
+        && ["resources/limits/cpu", "resources/limits/memory"].contains(&limit)
+}
+
+/// What a step changes: one limit, as long as it is what the step was measured from.
+pub fn draw(live: &LiveObject, container: &str, step: ResourceStep) -> Result<Drawn, Refusal> {
+    live.is(&[Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet])?;
+    live.rolls_by_itself()?;
+    let ResourceStep { resource, from, to } = step;
+    let containers = live.content.pointer(CONTAINERS).and_then(Value::as_array);
+    let position = containers.and_then(|all| {
+        all.iter().position(|one| one.get("name").and_then(Value::as_str) == Some(container))
+    });
+    let Some(position) = position else {
+        return Err(changed(&live.object, format!("it has no container `{container}`")));
+    };
+    let path = format!("{CONTAINERS}/{position}/resources/limits/{}", resource.name());
+    let held = live.content.pointer(&path);
+    let Some(text) = held.and_then(Value::as_str) else {
+        let detail = format!("container `{container}` has no {} limit to raise", resource.name());
+        return Err(Refusal::Limit(detail));
+    };
+    if resource.read(text) != Some(from) {
+        let detail = format!("its {} limit is `{text}` now, not {from}{}", resource.name(), resource.unit());
+        return Err(changed(&live.object, detail));
+    }
+    let wanted = Value::from(format!("{to}{}", resource.unit()));
+    Ok(Drawn::rolling(live, Risk::Medium, vec![diff::change(&path, held, Some(&wanted))]))
 }
 
 #[cfg(test)]

@@ -58,6 +58,7 @@ pub fn plan(live: Option<&LivePod>, pod: &Object, now: Timestamp) -> Result<Plan
         blast: blast(live),
         class: class(live),
         undo: Undo::Nothing { why: NO_UNDO.to_owned() },
+        note: None,
         made_at: now,
         expires_at: expiry(now),
     })

@@ -3,9 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Entry, Reversibility, Risk, Verb, named};
+use serde_json::Value;
+
+use super::edit::Drawn;
+use super::live::{Around, LiveObject};
+use super::{Class, Entry, Reversibility, Risk, Verb, diff, named};
+use crate::domain::alert::Labels;
 use crate::domain::plan::Refusal;
-use crate::domain::target::{Object, is_dns_name};
+use crate::domain::target::{Kind, Object, is_dns_name};
 
 /// What it is by its nature.
 pub const ENTRY: Entry = Entry {
@@ -59,18 +64,72 @@ pub struct Between {
     pub migration: Option<bool>,
 }
 
-/// The class of a concrete rollback.
-pub fn class(between: Between) -> Result<Class, Refusal> {
-    let undo = Reversibility::Exact;
+/// How much can go wrong with a concrete rollback.
+pub fn risk(between: Between) -> Result<Risk, Refusal> {
     match between {
         Between { migration: Some(true), .. } => Err(Refusal::Limit(
             "a migration lies between: the older program may not read the data".to_owned(),
         )),
-        Between { old_serves: true, migration: Some(false) } => Ok(Class { undo, risk: Risk::Low }),
+        Between { old_serves: true, migration: Some(false) } => Ok(Risk::Low),
         Between { old_serves: false, migration: Some(false) } | Between { migration: None, .. } => {
-            Ok(Class { undo, risk: Risk::Medium })
+            Ok(Risk::Medium)
         }
     }
+}
+
+/// Whether the revision that runs has migrated its data, as the workload itself says: nothing else in a
+/// cluster shows it.
+pub const MIGRATION: &str = "belay.dev/migration";
+
+/// What the workload says of a migration; `None`: it does not say.
+pub fn migration(annotations: &Labels) -> Option<bool> {
+    match annotations.get(MIGRATION).map(String::as_str) {
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(_) | None => None,
+    }
+}
+
+/// Labels by which controllers tell their own pods apart: not a part of what runs.
+const CONTROLLERS_OWN: [&str; 3] =
+    ["pod-template-hash", "controller-revision-hash", "pod-template-generation"];
+
+/// What a rollback changes: the pod template, field by field.
+pub fn draw(live: &LiveObject, template: &TemplateHash) -> Result<Drawn, Refusal> {
+    live.is(&[Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet])?;
+    live.rolls_by_itself()?;
+    let Around::Template { wanted, running } = &live.around else {
+        return Err(Refusal::Unreadable("its earlier templates were not looked at".to_owned()));
+    };
+    if running.as_ref() == Some(template) {
+        let detail = format!("`{}` runs template `{}` already", live.object, template.as_str());
+        return Err(Refusal::NothingToDo(detail));
+    }
+    let Some((wanted, old_serves)) = wanted else {
+        let detail = format!("there is no template `{}` any more", template.as_str());
+        return Err(Refusal::Gone { object: live.object.to_string(), detail });
+    };
+    let risk = risk(Between { old_serves: *old_serves, migration: migration(&live.annotations) })?;
+    let changes =
+        diff::between(TEMPLATE, plain(live.content.pointer(TEMPLATE)).as_ref(), plain(Some(wanted)).as_ref());
+    Ok(Drawn::rolling(live, risk, changes))
+}
+
+const TEMPLATE: &str = "/spec/template";
+
+/// A template without what controllers add to it.
+fn plain(template: Option<&Value>) -> Option<Value> {
+    let mut template = template?.clone();
+    let metadata = template.get_mut("metadata").and_then(Value::as_object_mut);
+    if let Some(metadata) = metadata {
+        // a ReplicaSet spells out a creation time that no template has
+        metadata.remove("creationTimestamp");
+        let labels = diff::without(metadata.get("labels"), &CONTROLLERS_OWN);
+        if let Some(labels) = labels {
+            metadata.insert("labels".to_owned(), labels);
+        }
+    }
+    Some(template)
 }
 
 #[cfg(test)]
@@ -79,7 +138,7 @@ mod tests {
 
     #[test]
     fn low_only_while_the_old_one_serves_and_never_across_a_migration() {
-        let risk = |old_serves, migration| class(Between { old_serves, migration }).map(|c| c.risk).ok();
+        let risk = |old_serves, migration| risk(Between { old_serves, migration }).ok();
         assert_eq!(risk(true, Some(false)), Some(Risk::Low));
         assert_eq!(risk(false, Some(false)), Some(Risk::Medium));
         assert_eq!(risk(true, None), Some(Risk::Medium));

@@ -1,7 +1,10 @@
 //! `pause_rollout` and `resume_rollout`: stop a rollout where it is, and let it go on.
 
-use super::{Class, Entry, Reversibility, Risk, Verb, named};
-use crate::domain::target::Object;
+use super::edit::Drawn;
+use super::live::LiveObject;
+use super::{Class, Entry, Reversibility, Risk, Verb, diff, named};
+use crate::domain::plan::Refusal;
+use crate::domain::target::{Kind, Object};
 
 /// What pausing is by its nature.
 pub const PAUSE: Entry = Entry {
@@ -28,4 +31,15 @@ pub const RESUME: Entry = Entry {
 /// "the rollout of Deployment `web`".
 pub fn what(workload: &Object) -> String {
     format!("the rollout of {}", named(workload))
+}
+
+/// The one field that is touched.
+pub const PAUSED: &str = "/spec/paused";
+
+/// What pausing or resuming changes. Only a Deployment's rollout can be paused.
+pub fn draw(live: &LiveObject, paused: bool) -> Result<Drawn, Refusal> {
+    live.is(&[Kind::Deployment])?;
+    let changes = diff::switched(&live.content, PAUSED, paused);
+    // a rollout that goes on replaces pods, as the workload's own strategy has it
+    Ok(if paused { Drawn::quiet(live, Risk::Low, changes) } else { Drawn::rolling(live, Risk::Low, changes) })
 }

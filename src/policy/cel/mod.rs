@@ -5,6 +5,7 @@ mod check;
 mod types;
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
 use cel::common::types::{CelBool, CelInt, CelString};
@@ -126,24 +127,39 @@ impl Rule {
 
     /// The facts it reads with their values: `owner.stateful = false`.
     pub fn values(&self, question: &Question) -> String {
-        self.facts.iter().map(|fact| value_text(question, fact)).collect::<Vec<_>>().join(", ")
+        let mut text = String::new();
+        self.values_into(&mut text, question);
+        text
+    }
+
+    /// The same, at the end of `text`: decisions say it for every guard that holds.
+    pub fn values_into(&self, text: &mut String, question: &Question) {
+        for (i, fact) in self.facts.iter().enumerate() {
+            text.push_str(if i == 0 { "" } else { ", " });
+            text.push_str(fact);
+            value_into(text, question, fact);
+        }
     }
 }
 
-fn value_text(question: &Question, fact: &str) -> String {
-    match facts::read(question, fact) {
-        Fact::Known(facts::Value::Bool(b)) => format!("{fact} = {b}"),
-        Fact::Known(facts::Value::Int(n)) => format!("{fact} = {n}"),
+fn value_into(out: &mut String, question: &Question, fact: &str) {
+    // writing into a string does not fail
+    let _ = match facts::read(question, fact) {
+        Fact::Known(facts::Value::Bool(b)) => write!(out, " = {b}"),
+        Fact::Known(facts::Value::Int(n)) => write!(out, " = {n}"),
         Fact::Known(facts::Value::Text(text)) => {
-            format!("{fact} = '{}'", text.chars().take(80).collect::<String>().escape_debug())
+            write!(out, " = '{}'", text.chars().take(80).collect::<String>().escape_debug())
         }
-        Fact::Known(facts::Value::Share(share)) => format!("{fact} = {}", f64::from(share) / 1000.0),
-        Fact::Known(facts::Value::Time(at)) => format!("{fact} = {at}"),
-        Fact::Known(facts::Value::Span(span)) => format!("{fact} = {span:#}"),
-        Fact::Known(facts::Value::Labels(labels)) => format!("{fact} = {} entries", labels.len()),
-        Fact::Unknown(why) => format!("{fact} is unknown: {why}"),
-        Fact::NotApplicable => format!("{fact} does not apply"),
-    }
+        Fact::Known(facts::Value::Share(share)) => write!(out, " = {}", f64::from(share) / 1000.0),
+        Fact::Known(facts::Value::Time(at)) => write!(out, " = {at}"),
+        Fact::Known(facts::Value::Span(span)) => write!(out, " = {span:#}"),
+        Fact::Known(facts::Value::Labels(labels)) => write!(out, " = {} entries", labels.len()),
+        Fact::Unknown(why) => write!(out, " is unknown: {why}"),
+        Fact::NotApplicable => {
+            out.push_str(" does not apply");
+            Ok(())
+        }
+    };
 }
 
 fn syntax_error(source: &str, error: &cel::ParseError) -> Wrong {

@@ -68,7 +68,7 @@ fn check(reader: &mut Reader<'_>, set: &PolicySet, node: &Node) -> Option<()> {
         None => None,
     };
     let decision = match &assumed {
-        Some(environment) => conclude(set, &asked, &judge_at(set, &asked, Place::In(environment))),
+        Some(environment) => conclude(set, &asked, judge_at(set, &asked, Place::In(environment))),
         None => decide(set, &asked),
     };
     let expect = fields.need(reader, "expect")?;

@@ -93,10 +93,10 @@ impl Engine {
         let begun = ledger.of_intent(intent).next().is_some();
         match (self.told(plan, intent, recorded).await, plan.action.doable()) {
             // that a pod is gone says nothing of who removed it: what was never begun was not our doing
-            (Applied::Done { detail }, Ok(Doable::RestartPod { pod })) if !begun => {
+            (Applied::Done { detail }, Ok(Doable::Evict(pod))) if !begun => {
                 Applied::Refused { refusal: Refusal::Gone { object: pod.to_string(), detail } }
             }
-            (told, Ok(Doable::RestartPod { .. } | Doable::ScaleWorkload { .. })) => told,
+            (told, Ok(Doable::Evict(_) | Doable::Edit(_))) => told,
             (_, Err(refusal)) => Applied::Refused { refusal },
         }
     }

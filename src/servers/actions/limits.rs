@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::action::{Action, Doable};
+use crate::domain::action::Action;
 use crate::domain::ids::Cluster;
 use crate::domain::plan::{Direction, Plan, Refusal};
-use crate::domain::target::{Named, Object};
+use crate::domain::target::{Kind, Named, Object};
 
 /// What this server will never go beyond.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub struct HardLimits {
     pub namespaces: BTreeSet<String>,
     /// Where belay itself runs: never acted in, also if it is listed.
     pub own_namespace: String,
+    /// The node that belay itself runs on, where that is known: never acted on.
+    pub own_node: Option<String>,
+    /// Whether it acts on nodes at all.
+    pub nodes: bool,
     /// The most replicas that a workload is given.
     pub max_replicas: u32,
     /// The most by which replicas are changed at once.
@@ -27,11 +31,12 @@ impl HardLimits {
     pub fn admit(&self, action: &Action) -> Result<(), Refusal> {
         self.admit_object(action.target())?;
         // before the cluster is asked anything: what it cannot do needs no read
-        match action.doable()? {
-            Doable::ScaleWorkload { replicas, .. } if replicas > self.max_replicas => {
+        action.doable()?;
+        match action.replicas() {
+            Some(replicas) if replicas > self.max_replicas => {
                 limit(format!("{replicas} replicas are more than the {} it ever sets", self.max_replicas))
             }
-            Doable::RestartPod { .. } | Doable::ScaleWorkload { .. } => Ok(()),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -54,18 +59,34 @@ impl HardLimits {
 
     /// Whether this object is within reach.
     pub fn admit_object(&self, object: &Object) -> Result<(), Refusal> {
-        let Object { named: Named { cluster, namespace, name, .. }, uid } = object;
+        let Object { named: Named { cluster, namespace, name, kind }, uid } = object;
         if *cluster != self.cluster {
             return limit(format!("this server acts in cluster `{}` only", self.cluster));
         }
-        if !label(namespace) || !subdomain(name) || uid.is_empty() {
+        let placed = if *kind == Kind::Node { namespace.is_empty() } else { label(namespace) };
+        if !placed || !subdomain(name) || uid.is_empty() {
             return limit("the target's name is none that Kubernetes gives".to_owned());
+        }
+        if *kind == Kind::Node {
+            return self.admit_node(name);
         }
         if *namespace == self.own_namespace {
             return limit(format!("namespace `{namespace}` is belay's own"));
         }
         if !self.namespaces.contains(namespace) {
             return limit(format!("namespace `{namespace}` is not one that it acts in"));
+        }
+        Ok(())
+    }
+}
+
+impl HardLimits {
+    fn admit_node(&self, name: &str) -> Result<(), Refusal> {
+        if self.own_node.as_deref() == Some(name) {
+            return limit(format!("node `{name}` is the one that belay runs on"));
+        }
+        if !self.nodes {
+            return limit("it acts on no nodes".to_owned());
         }
         Ok(())
     }

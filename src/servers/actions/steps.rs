@@ -3,8 +3,9 @@
 
 use jiff::Timestamp;
 
+use crate::domain::action::edit::{self, Edit};
 use crate::domain::action::restart_pod::Evict;
-use crate::domain::action::{Action, Doable, restart_pod, scale_workload};
+use crate::domain::action::{Action, Doable, restart_pod};
 use crate::domain::ids::IntentId;
 use crate::domain::plan::{Direction, Plan, Refusal};
 use crate::domain::warrant::Applied;
@@ -19,7 +20,7 @@ const MARK_TRIES: u32 = 3;
 /// Works the action out against the live object and lets the API server dry-run it.
 pub async fn plan(hand: &dyn Hand, action: &Action, now: Timestamp) -> Result<Plan, Refusal> {
     match action.doable()? {
-        Doable::RestartPod { pod } => {
+        Doable::Evict(pod) => {
             let live = hand.pod(pod).await.map_err(unreadable)?;
             let plan = restart_pod::plan(live.as_ref(), pod, now)?;
             let order = restart_pod::order(&plan, live.as_ref())?;
@@ -27,11 +28,10 @@ pub async fn plan(hand: &dyn Hand, action: &Action, now: Timestamp) -> Result<Pl
             rehearsed(hand.evict(&order, Mode::DryRun).await, "the eviction")?;
             Ok(plan)
         }
-        Doable::ScaleWorkload { workload, replicas } => {
-            let live = hand.workload(workload).await.map_err(unreadable)?;
-            let plan = scale_workload::plan(live.as_ref(), workload, replicas, now)?;
-            let order = scale_workload::order(&plan, live.as_ref())?;
-            rehearsed(hand.set_replicas(&order, Mode::DryRun).await, "the change")?;
+        Doable::Edit(_) => {
+            let live = hand.object(action).await.map_err(unreadable)?;
+            let plan = edit::plan(live.as_ref(), action, now)?;
+            rehearse(hand, &edit::order(&plan, live.as_ref())?).await?;
             Ok(plan)
         }
     }
@@ -45,14 +45,13 @@ pub async fn plan_revert(
     now: Timestamp,
 ) -> Result<Plan, Refusal> {
     match done.action.doable()? {
-        Doable::RestartPod { .. } => {
+        Doable::Evict(_) => {
             Err(Refusal::NothingToDo("a restart has no undo: hand it over to a person".to_owned()))
         }
-        Doable::ScaleWorkload { workload, .. } => {
-            let live = hand.workload(workload).await.map_err(unreadable)?;
-            let plan = scale_workload::plan_revert(live.as_ref(), done, intent, now)?;
-            let order = scale_workload::order(&plan, live.as_ref())?;
-            rehearsed(hand.set_replicas(&order, Mode::DryRun).await, "the change")?;
+        Doable::Edit(_) => {
+            let live = hand.object(&done.action).await.map_err(unreadable)?;
+            let plan = edit::plan_revert(live.as_ref(), done, intent, now)?;
+            rehearse(hand, &edit::order(&plan, live.as_ref())?).await?;
             Ok(plan)
         }
     }
@@ -61,8 +60,8 @@ pub async fn plan_revert(
 /// Carries the plan out: live state once more, then the one write.
 pub async fn apply(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Applied {
     let sent = match plan.action.doable() {
-        Ok(Doable::RestartPod { .. }) => restart(hand, plan, intent).await,
-        Ok(Doable::ScaleWorkload { .. }) => scale(hand, plan, intent).await,
+        Ok(Doable::Evict(_)) => restart(hand, plan, intent).await,
+        Ok(Doable::Edit(_)) => change(hand, plan, intent).await,
         Err(not_yet) => Err(not_yet),
     };
     match sent {
@@ -74,21 +73,33 @@ pub async fn apply(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Applied {
 /// What became of the intent, read from the object.
 pub async fn look(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Applied {
     let seen = match plan.action.doable() {
-        Ok(Doable::RestartPod { pod }) => {
+        Ok(Doable::Evict(pod)) => {
             hand.pod(pod).await.map(|live| restart_pod::status(live.as_ref(), plan, intent))
         }
-        Ok(Doable::ScaleWorkload { workload, .. }) => {
-            hand.workload(workload).await.map(|live| scale_workload::status(live.as_ref(), plan, intent))
+        Ok(Doable::Edit(_)) => {
+            hand.object(&plan.action).await.map(|live| edit::status(live.as_ref(), plan, intent))
         }
         Err(refusal) => return Applied::Refused { refusal },
     };
     seen.unwrap_or_else(|error| Applied::Unknown { detail: error.to_string() })
 }
 
-async fn scale(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Result<Answer, Refusal> {
-    let live = hand.workload(plan.action.target()).await.map_err(unreadable)?;
-    let order = scale_workload::order(plan, live.as_ref())?;
-    Ok(hand.set_replicas(&order, Mode::Act(intent)).await)
+async fn change(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Result<Answer, Refusal> {
+    let live = hand.object(&plan.action).await.map_err(unreadable)?;
+    let order = edit::order(plan, live.as_ref())?;
+    if order.template().is_some() {
+        rehearsed(hand.rehearse_template(&order).await, "making the new pods")?;
+    }
+    Ok(hand.edit(&order, Mode::Act(intent)).await)
+}
+
+/// The API server's own word on the change, and on the pods that it leads to.
+async fn rehearse(hand: &dyn Hand, order: &Edit) -> Result<(), Refusal> {
+    rehearsed(hand.edit(order, Mode::DryRun).await, "the change")?;
+    if order.template().is_some() {
+        rehearsed(hand.rehearse_template(order).await, "making the new pods")?;
+    }
+    Ok(())
 }
 
 /// The eviction's answer. Up to then nothing was changed but a mark, so whatever goes wrong refuses.

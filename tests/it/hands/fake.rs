@@ -4,13 +4,17 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use belay::domain::action::live::{LivePod, LiveWorkload, Marking};
+use belay::domain::action::Action;
+use belay::domain::action::edit::{Edit, Field};
+use belay::domain::action::live::{LiveObject, LivePod, Marking, Pods};
 use belay::domain::action::restart_pod::Evict;
-use belay::domain::action::scale_workload::SetReplicas;
 use belay::domain::ids::IntentId;
 use belay::domain::target::Object;
 use belay::ports::cluster_writes::{Answer, Hand, Mode};
 use belay::ports::reads::ReadError;
+use serde_json::{Value, json};
+
+use super::world::set_replicas;
 
 /// What goes wrong with the next write that is for real.
 #[derive(Debug, Clone)]
@@ -28,7 +32,7 @@ pub enum Fault {
 /// The cluster.
 #[derive(Debug, Default)]
 pub struct World {
-    pub workload: Option<LiveWorkload>,
+    pub workload: Option<LiveObject>,
     pub pod: Option<LivePod>,
     pub faults: VecDeque<Fault>,
     /// What dry runs are answered.
@@ -79,8 +83,8 @@ impl FakeHand {
             Some(Fault::Status(code, reason, message)) => return refused(code, reason, message),
             Some(Fault::EditFirst(replicas)) => {
                 let workload = world.workload.as_mut().unwrap();
-                workload.replicas = replicas;
-                workload.generation += 1;
+                set_replicas(workload, replicas);
+                workload.generation = workload.generation.map(|n| n + 1);
             }
             Some(Fault::LostAfter) | None => {}
         }
@@ -112,9 +116,47 @@ fn marked(mode: Mode<'_>) -> Marking {
     Marking::Annotated { intent }
 }
 
+/// "replicas 5".
+fn told(field: &Field) -> String {
+    let name = field.path.rsplit('/').next().unwrap();
+    field.to.as_ref().map_or_else(|| format!("no {name}"), |to| format!("{name} {to}"))
+}
+
+/// What the API server does with the one patch; `false`: a test failed and nothing happened.
+pub fn changed(live: &mut LiveObject, order: &Edit, mode: Mode<'_>) -> bool {
+    let intent = match mode {
+        Mode::Act(intent) => intent.as_str(),
+        Mode::DryRun => "plan",
+    };
+    let version = order.resource_version().is_none_or(|version| version == live.resource_version);
+    if live.object.uid != order.object().uid || live.generation != order.generation() || !version {
+        return false;
+    }
+    let mut content = live.content.clone();
+    for Field { path, from, to } in order.fields(intent) {
+        if content.pointer(&path) != from.as_ref() {
+            return false;
+        }
+        let op = match (from, to) {
+            (None, Some(to)) => json!({ "op": "add", "path": path, "value": to }),
+            (Some(_), Some(to)) => json!({ "op": "replace", "path": path, "value": to }),
+            (_, None) => json!({ "op": "remove", "path": path }),
+        };
+        let patch: json_patch::Patch = serde_json::from_value(json!([op])).unwrap();
+        json_patch::patch(&mut content, &patch).unwrap();
+    }
+    live.content = content;
+    live.generation = live.generation.map(|n| n + 1);
+    live.marking = marked(mode);
+    if let Some(desired) = live.content.pointer("/spec/replicas").and_then(Value::as_u64) {
+        live.pods.get_or_insert(Pods::default()).desired = desired.try_into().unwrap();
+    }
+    true
+}
+
 #[async_trait]
 impl Hand for FakeHand {
-    async fn workload(&self, _: &Object) -> Result<Option<LiveWorkload>, ReadError> {
+    async fn object(&self, _: &Action) -> Result<Option<LiveObject>, ReadError> {
         self.read(|w| w.workload.clone())
     }
 
@@ -122,20 +164,16 @@ impl Hand for FakeHand {
         self.read(|w| w.pod.clone())
     }
 
-    async fn set_replicas(&self, order: &SetReplicas, mode: Mode<'_>) -> Answer {
-        self.write(format!("replicas {}", order.to), mode, |world| {
+    async fn edit(&self, order: &Edit, mode: Mode<'_>) -> Answer {
+        let told: Vec<String> = order.fields("intent").iter().map(told).collect();
+        self.write(told.join(", "), mode, |world| {
             let Some(live) = &mut world.workload else { return refused(404, "NotFound", "not found") };
-            let same = live.object.uid == order.workload.uid
-                && live.generation == order.generation
-                && live.replicas == order.from;
-            if !same {
-                return test_failed();
-            }
-            live.replicas = order.to;
-            live.generation += 1;
-            live.marking = marked(mode);
-            Answer::Done
+            if changed(live, order, mode) { Answer::Done } else { test_failed() }
         })
+    }
+
+    async fn rehearse_template(&self, _: &Edit) -> Answer {
+        self.write("new pods".into(), Mode::DryRun, |_| Answer::Done)
     }
 
     async fn rehearse(&self, _: &Evict) -> Answer {

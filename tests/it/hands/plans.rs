@@ -1,14 +1,16 @@
 //! The pure halves of the actions over random live objects.
 
-use belay::domain::action::live::{LivePod, LiveWorkload, Marking};
-use belay::domain::action::{Risk, restart_pod, scale_workload};
+use belay::domain::action::live::{Around, LiveObject, LivePod, Marking, Pods};
+use belay::domain::action::{Action, Risk, edit, restart_pod};
 use belay::domain::ids::IntentId;
 use belay::domain::plan::{Plan, Refusal};
 use belay::domain::warrant::Applied;
+use belay::ports::cluster_writes::Mode;
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::world::{deployment, pod, start};
+use super::fake::changed;
+use super::world::{deployment, pod, replicas, set_replicas, start};
 
 fn markings() -> impl Strategy<Value = Marking> {
     prop_oneof![
@@ -17,15 +19,13 @@ fn markings() -> impl Strategy<Value = Marking> {
     ]
 }
 
-fn workloads() -> impl Strategy<Value = LiveWorkload> {
+fn workloads() -> impl Strategy<Value = LiveObject> {
     (0u32..200, 0u32..200, 1i64..1_000, markings(), proptest::option::of(0u32..5)).prop_map(
-        |(replicas, ready, generation, marking, budget_allows)| LiveWorkload {
-            replicas,
-            ready: ready.min(replicas),
-            generation,
-            marking,
-            budget_allows,
-            ..deployment()
+        |(desired, ready, generation, marking, budget_allows)| {
+            let mut live = LiveObject { generation: Some(generation), marking, ..deployment() };
+            set_replicas(&mut live, desired);
+            live.pods = Some(Pods { desired, ready: ready.min(desired), max_unavailable: 1, budget_allows });
+            live
         },
     )
 }
@@ -44,15 +44,16 @@ fn pods() -> impl Strategy<Value = LivePod> {
 }
 
 /// What the API server does with the one patch.
-fn write(live: &LiveWorkload, plan: &Plan, intent: &IntentId) -> LiveWorkload {
-    let order = scale_workload::order(plan, Some(live)).unwrap();
-    assert_eq!((order.from, order.generation), (live.replicas, live.generation));
-    LiveWorkload {
-        replicas: order.to,
-        generation: live.generation + 1,
-        marking: Marking::Annotated { intent: Some(intent.to_string()) },
-        ..live.clone()
-    }
+fn write(live: &LiveObject, plan: &Plan, intent: &IntentId) -> LiveObject {
+    let order = edit::order(plan, Some(live)).unwrap();
+    let mut after = live.clone();
+    assert!(changed(&mut after, &order, Mode::Act(intent)));
+    after
+}
+
+fn to(live: &LiveObject, replicas: u32) -> Result<Plan, Refusal> {
+    let action = Action::ScaleWorkload { workload: live.object.clone(), replicas };
+    edit::plan(Some(live), &action, start())
 }
 
 fn done(applied: &Applied) -> bool {
@@ -62,45 +63,46 @@ fn done(applied: &Applied) -> bool {
 proptest! {
     #[test]
     fn putting_back_what_was_done_restores_the_touched_field(live in workloads(), wanted in 1u32..200) {
-        let object = live.object.clone();
-        let planned = scale_workload::plan(Some(&live), &object, wanted, start());
-        if live.replicas == wanted {
+        let planned = to(&live, wanted);
+        if replicas(&live) == wanted {
             prop_assert!(matches!(planned, Err(Refusal::NothingToDo(_))));
             return Ok(());
         }
         let (plan, act, undo) = (planned.unwrap(), IntentId::new("inc-0"), IntentId::new("inc-1"));
         let changed = write(&live, &plan, &act);
-        prop_assert!(done(&scale_workload::status(Some(&changed), &plan, &act)));
-        let back = scale_workload::plan_revert(Some(&changed), &plan, &act, start()).unwrap();
+        prop_assert!(done(&edit::status(Some(&changed), &plan, &act)));
+        let back = edit::plan_revert(Some(&changed), &plan, &act, start()).unwrap();
         let restored = write(&changed, &back, &undo);
-        prop_assert_eq!(restored.replicas, live.replicas);
-        prop_assert_eq!(LiveWorkload { generation: live.generation, marking: live.marking.clone(), ..restored }, live);
+        prop_assert_eq!(replicas(&restored), replicas(&live));
+        prop_assert_eq!(LiveObject { generation: live.generation, marking: live.marking.clone(), ..restored }, live);
     }
 
     #[test]
     fn a_plan_changes_nothing_once_anything_it_rests_on_moved(live in workloads(), wanted in 1u32..200, by in 1u32..9) {
-        prop_assume!(live.replicas != wanted);
-        let plan = scale_workload::plan(Some(&live), &live.object, wanted, start()).unwrap();
+        prop_assume!(replicas(&live) != wanted);
+        let plan = to(&live, wanted).unwrap();
         let act = IntentId::new("inc-0");
+        let mut resized = live.clone();
+        set_replicas(&mut resized, replicas(&live) + by);
         let moved = [
-            LiveWorkload { replicas: live.replicas + by, ..live.clone() },
-            LiveWorkload { generation: live.generation + i64::from(by), ..live.clone() },
-            LiveWorkload { autoscaler: Some("hpa".into()), ..live.clone() },
-            LiveWorkload { object: belay::domain::target::Object { uid: format!("u-{by}"), ..live.object.clone() }, ..live.clone() },
+            resized,
+            LiveObject { generation: live.generation.map(|n| n + i64::from(by)), ..live.clone() },
+            LiveObject { around: Around::Autoscaler(Some("hpa".into())), ..live.clone() },
+            LiveObject { object: belay::domain::target::Object { uid: format!("u-{by}"), ..live.object.clone() }, ..live.clone() },
         ];
         for other in moved {
-            prop_assert!(scale_workload::order(&plan, Some(&other)).is_err());
-            prop_assert!(!done(&scale_workload::status(Some(&other), &plan, &act)));
-            prop_assert!(scale_workload::plan_revert(Some(&other), &plan, &act, start()).is_err());
+            prop_assert!(edit::order(&plan, Some(&other)).is_err());
+            prop_assert!(!done(&edit::status(Some(&other), &plan, &act)));
+            prop_assert!(edit::plan_revert(Some(&other), &plan, &act, start()).is_err());
         }
-        prop_assert!(scale_workload::order(&plan, None).is_err());
+        prop_assert!(edit::order(&plan, None).is_err());
     }
 
     #[test]
     fn plans_survive_the_wire_with_their_hash(live in workloads(), pod in pods(), wanted in 1u32..200) {
-        prop_assume!(live.replicas != wanted);
+        prop_assume!(replicas(&live) != wanted);
         let plans = [
-            scale_workload::plan(Some(&live), &live.object, wanted, start()).unwrap(),
+            to(&live, wanted).unwrap(),
             restart_pod::plan(Some(&pod), &pod.object, start()).unwrap(),
         ];
         for plan in plans {
@@ -113,11 +115,11 @@ proptest! {
 
     #[test]
     fn going_down_is_riskier_than_going_up(live in workloads(), wanted in 1u32..200) {
-        prop_assume!(live.replicas != wanted);
-        let plan = scale_workload::plan(Some(&live), &live.object, wanted, start()).unwrap();
-        let expected = if wanted < live.replicas { Risk::Medium } else { Risk::Low };
+        prop_assume!(replicas(&live) != wanted);
+        let plan = to(&live, wanted).unwrap();
+        let expected = if wanted < replicas(&live) { Risk::Medium } else { Risk::Low };
         prop_assert_eq!(plan.class.risk, expected);
-        prop_assert!(plan.blast.unavailable_after <= live.replicas.min(wanted));
+        prop_assert!(plan.blast.unavailable_after <= replicas(&live).min(wanted));
     }
 
     #[test]

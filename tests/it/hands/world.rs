@@ -7,7 +7,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use belay::adapters::mcp::{Client, InProcess, McpActions, connect_in_process};
 use belay::domain::action::Action;
-use belay::domain::action::live::{LivePod, LiveWorkload, Marking};
+use belay::domain::action::live::{Around, LiveObject, LivePod, Marking, Pods};
+use belay::domain::action::managers::Managers;
+use belay::domain::alert::Labels;
 use belay::domain::canonical::{Hash, canonical};
 use belay::domain::ids::{Cluster, IncidentId, IntentId};
 use belay::domain::plan::Plan;
@@ -18,6 +20,7 @@ use belay::ports::cluster_writes::Hand;
 use belay::servers::actions::{ActionServer, Engine, HardLimits, Ledger, VerifyingKeys, key_id};
 use jiff::{SignedDuration, Timestamp};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use serde_json::{Value, json};
 
 use super::fake::FakeHand;
 
@@ -30,18 +33,44 @@ pub fn object(kind: Kind, name: &str, uid: &str) -> Object {
     Object { named: Named { cluster, kind, namespace, name: name.into() }, uid: uid.into() }
 }
 
-pub fn deployment() -> LiveWorkload {
-    let object = object(Kind::Deployment, "web", "u-web");
-    LiveWorkload {
+pub fn deployment() -> LiveObject {
+    let template = json!({
+        "metadata": { "labels": { "app": "web" } },
+        "spec": { "containers": [{ "name": "web", "image": "web:2", "resources": { "limits": { "memory": "256Mi" } } }] },
+    });
+    let mut live = live(Kind::Deployment, "web", json!({ "spec": { "replicas": 3, "template": template } }));
+    live.around = Around::Autoscaler(None);
+    live.pods = Some(Pods { desired: 3, ready: 3, max_unavailable: 1, budget_allows: None });
+    live
+}
+
+/// An object of generation 4 that answers for itself.
+pub fn live(kind: Kind, name: &str, content: Value) -> LiveObject {
+    let mut object = object(kind, name, &format!("u-{name}"));
+    if kind == Kind::Node {
+        object.named.namespace.clear();
+    }
+    LiveObject {
         owner: RootOwner(object.clone()),
         object,
-        generation: 4,
-        replicas: 3,
-        ready: 3,
+        generation: Some(4),
+        resource_version: "17".into(),
         marking: Marking::Annotated { intent: None },
-        budget_allows: None,
-        autoscaler: None,
+        annotations: Labels::new(),
+        content,
+        pods: None,
+        managers: Managers::default(),
+        around: Around::Nothing,
     }
+}
+
+pub fn replicas(live: &LiveObject) -> u32 {
+    live.content.pointer("/spec/replicas").and_then(Value::as_u64).unwrap().try_into().unwrap()
+}
+
+pub fn set_replicas(live: &mut LiveObject, replicas: u32) {
+    *live.content.pointer_mut("/spec/replicas").unwrap() = replicas.into();
+    live.pods.as_mut().unwrap().desired = replicas;
 }
 
 pub fn pod() -> LivePod {
@@ -75,6 +104,8 @@ pub fn limits() -> HardLimits {
         cluster: Cluster::new("eu-1"),
         namespaces: ["shop".to_owned(), "belay".to_owned()].into(),
         own_namespace: "belay".into(),
+        own_node: Some("n-own".into()),
+        nodes: true,
         max_replicas: 12,
         max_replica_delta: 4,
     }

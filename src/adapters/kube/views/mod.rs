@@ -2,7 +2,6 @@
 
 mod others;
 mod pods;
-mod quantity;
 mod workloads;
 
 use jiff::Timestamp;

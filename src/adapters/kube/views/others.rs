@@ -4,8 +4,9 @@ use k8s_openapi::api::{autoscaling::v2 as autoscaling, core::v1 as core, policy:
 use kube::core::DynamicObject;
 use serde_json::Value;
 
-use super::{at, count, quantity, text};
+use super::{at, count, text};
 use crate::domain::cluster::{Autoscaler, Budget, Event, Usage};
+use crate::domain::quantity;
 use crate::domain::target::Kind;
 
 /// An event. The series of new-style events counts and dates before the old fields do.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1 as core;
 
-use super::{at, controller, count, map, object, quantity, text};
+use super::{at, controller, count, map, object, text};
 use crate::domain::cluster::{Container, ContainerState, Ended, Pod};
 use crate::domain::ids::Cluster;
+use crate::domain::quantity;
 use crate::domain::target::Kind;
 
 /// A pod. Init containers are listed as long as they have not ended well: then the pod waits for them.

@@ -19,12 +19,12 @@ const SUFFIXES: [(&str, i32, u32); 14] = [
 ];
 
 /// Cores in thousandths; `None` if it is no quantity.
-pub(super) fn millicores(text: &str) -> Option<u32> {
+pub fn millicores(text: &str) -> Option<u32> {
     u32::try_from(scaled(text, 3)?).ok()
 }
 
 /// Bytes; `None` if it is no quantity.
-pub(super) fn bytes(text: &str) -> Option<u64> {
+pub fn bytes(text: &str) -> Option<u64> {
     u64::try_from(scaled(text, 0)?).ok()
 }
 
