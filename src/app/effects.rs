@@ -1,6 +1,7 @@
 //! What each effect does in the world. No choices are made here: ports are asked, pure stages are given
 //! what they answered, and the result comes back as an input of the incident.
 
+use crate::domain::action::Doable;
 use crate::domain::cluster::Snapshot;
 use crate::domain::decision::{ApprovalFacts, Asked, Decided, Expectation, Person, Question};
 use crate::domain::ids::{CandidateId, IncidentId, IntentId};
@@ -182,6 +183,10 @@ impl Daemon {
         if intent.reverts.is_none() && !intent.terms.verify.expect.contains(&Expectation::NoNewRestarts) {
             intent.terms.verify.expect.push(Expectation::NoNewRestarts);
         }
+        let edit = matches!(intent.plan.action.doable(), Ok(Doable::Edit(_)));
+        if edit {
+            intent.terms.verify.expect.push(Expectation::StillOurs);
+        }
         let owner = intent.plan.owner.clone();
         let located = Located { target: owner.0.clone(), owner };
         let after = match self.ports().reads.snapshot(&located).await {
@@ -191,6 +196,11 @@ impl Daemon {
         let before = self.before(state).await?;
         let unread = || Err("no Alertmanager is configured whose list could be read".into());
         let active = self.active().await.unwrap_or_else(unread);
+        let applied = if edit {
+            self.ports().actions.status(&intent.plan, id).await.map_err(|e| e.to_string())
+        } else {
+            Err("a pod that went has no fields".to_owned())
+        };
         let look = verify::Look {
             intent: &intent,
             acted: act.done_at.unwrap_or(act.intended_at),
@@ -198,6 +208,7 @@ impl Daemon {
             before: before.as_ref().unwrap_or(&after),
             after: &after,
             active: &active,
+            applied: &applied,
         };
         let check = check_of(verify::verify(&look));
         Ok(Some(Input::Checked { intent: id.clone(), check }))
@@ -213,7 +224,8 @@ impl Daemon {
 
     async fn plan_revert(&self, state: &State, id: &IntentId, by: Option<Person>) -> Done {
         let Some(act) = state.act(id) else { return Ok(None) };
-        let planned = self.ports().actions.plan_revert(&act.intent.plan, id).await?;
+        let undos = self.undos_since(&act.intent, act.intended_at).await?;
+        let planned = self.ports().actions.plan_revert_after(&act.intent.plan, id, &undos).await?;
         let result: Result<_, Refusal> = planned.map(Box::new);
         Ok(Some(Input::RevertPlanned { intent: id.clone(), by, result }))
     }

@@ -377,6 +377,7 @@ impl State {
             return Err("that act was intended before");
         }
         self.question = None;
+        self.closed = None;
         self.phase = Phase::Acting(intent.id.clone());
         let question = self.decided.as_ref().map(|decided| &decided.question);
         let approval = question.and_then(|q| q.approval.as_ref()).filter(|a| a.plan == intent.plan_hash);
@@ -444,9 +445,19 @@ impl State {
 
     /// The newest act that took effect, can be put back and was not.
     pub fn revertible(&self) -> Option<&Act> {
+        self.in_force().next()
+    }
+
+    /// The newest temporary measure that is still in force.
+    pub fn temporary(&self) -> Option<&Act> {
+        self.in_force().find(|act| act.intent.terms.expires.is_some())
+    }
+
+    /// Every act that took effect, can be put back and was not; the newest first.
+    pub fn in_force(&self) -> impl Iterator<Item = &Act> {
         let undone =
             |id: &IntentId| self.acts.iter().any(|act| act.intent.reverts.as_ref() == Some(id) && act.done());
-        self.acts.iter().rev().find(|act| {
+        self.acts.iter().rev().filter(move |act| {
             act.done()
                 && act.intent.reverts.is_none()
                 && act.intent.plan.revertible()

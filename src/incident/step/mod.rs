@@ -179,6 +179,13 @@ impl Writer<'_> {
         if outcome == Outcome::Remedied {
             self.set(TimerName::Check, act::WATCH_EVERY);
         }
+        // a temporary measure outlives its incident
+        if let Some(act) = self.state.temporary()
+            && let (Some(expires), Some(done)) = (act.intent.terms.expires, act.done_at)
+        {
+            let ends = done.saturating_add(expires).unwrap_or(done);
+            self.step.timers.push((TimerName::Expires, Some(ends.max(self.moment.at))));
+        }
         self.step.release.extend(self.state.acts.iter().map(|act| act.intent.id.clone()));
         self.step.open = Some(false);
     }

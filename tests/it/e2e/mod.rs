@@ -13,3 +13,4 @@ mod reloads;
 mod replay;
 mod restarts;
 mod stops;
+mod undo;

@@ -109,7 +109,7 @@ fn input(life: &Life, event: &Event) -> Option<Input> {
         Event::Applied(n) => Input::Applied {
             intent: intent()?,
             applied: match n {
-                0 => Applied::Done { detail: String::new() },
+                0 => Applied::done(""),
                 1 => Applied::Refused { refusal: Refusal::Api("no".into()) },
                 _ => Applied::Unknown { detail: String::new() },
             },
