@@ -88,7 +88,7 @@ pub fn step(state: &State, input: Input, moment: Moment) -> Result<Step, Ignored
         Input::Advised(decision) => w.advised(&decision)?,
         Input::Chosen(choice) => w.chosen(choice)?,
         Input::Decided { decided, cleared } => w.decided(*decided, cleared)?,
-        Input::Planned { candidate, result } => w.planned(candidate, result)?,
+        Input::Planned { candidate, result, kept } => w.planned(candidate, result, kept)?,
         Input::RevertPlanned { intent, by, result } => w.revert_planned(&intent, by.as_ref(), result)?,
         Input::Applied { intent, applied } => w.applied(&intent, applied)?,
         Input::NotSent { intent, decided } => w.not_sent(&intent, *decided)?,

@@ -1,8 +1,8 @@
 //! Somebody presses a button: the interaction request as Slack sends it, or as a forger would.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
 use ring::hmac;
+use serde_json::{Value, json};
 
 use super::{FakeSlack, Message, Workspace, lock};
 use crate::domain::message::Button;
@@ -180,8 +180,7 @@ fn sign(workspace: &Workspace, press: &Press, payload: &Value) -> Request {
     let timestamp = stamped.as_second().to_string();
     let secret = if press.is(&Forge::Secret) { "another secret" } else { &workspace.signing_secret };
     let signed = if press.is(&Forge::Body) { "payload=%7B%7D" } else { &body };
-    let signature =
-        (!press.is(&Forge::Unsigned)).then(|| v0(secret, &timestamp, signed.as_bytes()));
+    let signature = (!press.is(&Forge::Unsigned)).then(|| v0(secret, &timestamp, signed.as_bytes()));
     Request { timestamp, signature, body }
 }
 

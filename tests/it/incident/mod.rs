@@ -75,7 +75,7 @@ impl Life {
         };
         life.give(decided(Asked::Candidate, None)).unwrap();
         let candidate = CandidateId::new("c1");
-        life.give(Input::Planned { candidate, result: Ok(Box::new(plan.clone())) }).unwrap();
+        life.give(Input::Planned { candidate, result: Ok(Box::new(plan.clone())), kept: None }).unwrap();
         life.give(decided(Asked::Plan, Some(plan))).unwrap();
         life
     }

@@ -96,6 +96,7 @@ fn input(life: &Life, event: &Event) -> Option<Input> {
             } else {
                 Err(Refusal::Api("no".into()))
             },
+            kept: None,
         },
         Event::RevertPlanned(fine) => Input::RevertPlanned {
             intent: intent()?,
