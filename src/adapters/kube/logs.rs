@@ -91,8 +91,11 @@ pub(super) async fn worst(
         tail: LINES,
     };
     let (before, now) = (query(true), query(false));
-    if container.restarts == 0 {
-        return Ok(vec![tail(fetch, &now).await?]);
+    match (container.restarts, &container.state) {
+        // it has never run: there is no log, and that is no failure to read one
+        (0, ContainerState::Waiting { .. }) => return Ok(vec![]),
+        (0, _) => return Ok(vec![tail(fetch, &now).await?]),
+        _ => {}
     }
     match futures::join!(tail(fetch, &before), tail(fetch, &now)) {
         (Ok(before), Ok(now)) => Ok(vec![before, now]),

@@ -59,6 +59,8 @@ pub struct Wish {
     pub model: Option<Script>,
     /// A model that does not answer at all.
     pub dead_model: bool,
+    /// Golden inputs besides the demo's own.
+    pub examples: Vec<(String, String)>,
 }
 
 impl Default for Wish {
@@ -71,6 +73,7 @@ impl Default for Wish {
             slack: false,
             model: None,
             dead_model: false,
+            examples: Vec::new(),
         }
     }
 }
@@ -211,7 +214,8 @@ impl House {
         let text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
         let config = config::parse("the test's configuration", &text).unwrap();
         let people = Arc::new(People::default());
-        let policies = folder(&wish.policy);
+        let mut policies = folder(&wish.policy);
+        policies.extend(wish.examples);
         let webhook = Arc::new(wish.webhook);
         let given = given(&clock, &people, &policies);
         let running = run(&config, given, listener, &webhook, slack.is_some()).await.unwrap();

@@ -13,5 +13,6 @@ mod mind;
 mod reloads;
 mod replay;
 mod restarts;
+mod rollback;
 mod stops;
 mod undo;
