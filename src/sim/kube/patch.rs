@@ -3,8 +3,7 @@
 
 use serde_json::Value;
 
-use super::json::{put, text, time};
-use super::kinds::Kind;
+use super::json::text;
 use super::route::Request;
 use super::status::Refusal;
 
@@ -57,37 +56,4 @@ fn strategic(target: &mut Value, patch: &Value) {
 
 fn named(list: &[Value]) -> bool {
     !list.is_empty() && list.iter().all(|one| one.get("name").is_some())
-}
-
-/// Notes in `managedFields` who wrote which fields, and when.
-pub(crate) fn manage(kind: Kind, request: &Request, before: &Value, after: &mut Value, now: jiff::Timestamp) {
-    let agent = request.user_agent.split('/').next().unwrap_or_default();
-    let manager = request.param("fieldManager").unwrap_or(agent).to_owned();
-    let mut entries =
-        after.pointer("/metadata/managedFields").and_then(Value::as_array).cloned().unwrap_or_default();
-    let known = entries.iter_mut().find(|entry| text(entry, "/manager") == manager);
-    let mut fields = known.as_ref().and_then(|entry| entry.get("fieldsV1")).cloned().unwrap_or_default();
-    for operation in json_patch::diff(before, after).0 {
-        let path = format!("{}", operation.path());
-        let keys: Vec<String> = path
-            .split('/')
-            .skip(1)
-            .map(|part| format!("f:{}", part.replace("~1", "/").replace("~0", "~")))
-            .collect();
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        put(&mut fields, &keys, serde_json::json!({}));
-    }
-    let entry = serde_json::json!({
-        "manager": manager,
-        "operation": "Update",
-        "apiVersion": kind.api_version(),
-        "time": time(now),
-        "fieldsType": "FieldsV1",
-        "fieldsV1": fields,
-    });
-    match known {
-        Some(known) => *known = entry,
-        None => entries.push(entry),
-    }
-    put(after, &["metadata", "managedFields"], entries);
 }
