@@ -13,6 +13,8 @@ use crate::sim::live;
 #[derive(Clone, Copy)]
 pub struct Case {
     pub name: &'static str,
+    /// What kind of object it is done to.
+    pub on: K,
     /// What is so before it is planned.
     pub before: fn(&Stage),
     pub action: fn(&Stage) -> Action,
@@ -25,7 +27,7 @@ pub struct Case {
 impl Case {
     /// The stage on which it can be planned.
     pub async fn stage(&self) -> Stage {
-        let stage = Stage::arena().await;
+        let stage = Stage::with(self.on).await;
         (self.before)(&stage);
         stage
     }
@@ -59,6 +61,7 @@ fn fields() -> Vec<Case> {
     vec![
         Case {
             name: "scale",
+            on: K::Deployment,
             before: nothing,
             action: |stage| stage.scale(5),
             meddle: |web| web["spec"]["replicas"] = 4.into(),
@@ -66,6 +69,7 @@ fn fields() -> Vec<Case> {
         },
         Case {
             name: "pause",
+            on: K::Deployment,
             before: nothing,
             action: |stage| Action::PauseRollout { workload: stage.web() },
             meddle: |web| web["spec"]["paused"] = true.into(),
@@ -73,6 +77,7 @@ fn fields() -> Vec<Case> {
         },
         Case {
             name: "resume",
+            on: K::Deployment,
             before: |stage| {
                 stage.edit(K::Deployment, "web", |web| web["spec"]["paused"] = true.into());
                 stage.edit(K::Deployment, "web", |web| image(web, "web:2"));
@@ -83,6 +88,7 @@ fn fields() -> Vec<Case> {
         },
         Case {
             name: "suspend",
+            on: K::CronJob,
             before: nothing,
             action: |stage| Action::SuspendCronjob { cronjob: stage.object(K::CronJob, "nightly") },
             meddle: |job| job["spec"]["suspend"] = true.into(),
@@ -90,6 +96,7 @@ fn fields() -> Vec<Case> {
         },
         Case {
             name: "resume a cron job",
+            on: K::CronJob,
             before: |stage| stage.edit(K::CronJob, "nightly", |job| job["spec"]["suspend"] = true.into()),
             action: |stage| Action::ResumeCronjob { cronjob: stage.object(K::CronJob, "nightly") },
             meddle: |job| job["spec"]["suspend"] = false.into(),
@@ -97,6 +104,7 @@ fn fields() -> Vec<Case> {
         },
         Case {
             name: "autoscaler's bounds",
+            on: K::HorizontalPodAutoscaler,
             before: nothing,
             action: |stage| Action::SetHpaBounds {
                 autoscaler: stage.object(K::HorizontalPodAutoscaler, "api"),
@@ -107,6 +115,7 @@ fn fields() -> Vec<Case> {
         },
         Case {
             name: "cordon",
+            on: K::Node,
             before: nothing,
             action: |stage| Action::CordonNode { node: stage.object(K::Node, "node-a") },
             meddle: |node| node["spec"]["unschedulable"] = true.into(),
@@ -117,6 +126,7 @@ fn fields() -> Vec<Case> {
         },
         Case {
             name: "uncordon",
+            on: K::Node,
             before: |stage| stage.edit(K::Node, "node-a", |node| node["spec"]["unschedulable"] = true.into()),
             action: |stage| Action::UncordonNode { node: stage.object(K::Node, "node-a") },
             meddle: |node| drop(node["spec"].as_object_mut().unwrap().remove("unschedulable")),
@@ -124,6 +134,7 @@ fn fields() -> Vec<Case> {
         },
         Case {
             name: "restart a pod",
+            on: K::Pod,
             before: nothing,
             action: Stage::restart_pod,
             meddle: |pod| pod["metadata"]["uid"] = "another".into(),
@@ -137,24 +148,34 @@ macro_rules! on_each_kind {
         [
             (
                 concat!($name, " deployment"),
+                K::Deployment,
                 (|stage| $before(stage, K::Deployment, "web")) as fn(&Stage),
                 (|stage| $action(stage, K::Deployment, "web")) as fn(&Stage) -> Action,
                 (|stage| rolled(stage, K::Deployment, "web")) as fn(&Stage) -> bool,
             ),
             (
                 concat!($name, " stateful set"),
+                K::StatefulSet,
                 |stage| $before(stage, K::StatefulSet, "db"),
                 |stage| $action(stage, K::StatefulSet, "db"),
                 |stage| rolled(stage, K::StatefulSet, "db"),
             ),
             (
                 concat!($name, " daemon set"),
+                K::DaemonSet,
                 |stage| $before(stage, K::DaemonSet, "agent"),
                 |stage| $action(stage, K::DaemonSet, "agent"),
                 |stage| rolled(stage, K::DaemonSet, "agent"),
             ),
         ]
-        .map(|(name, before, action, followed)| Case { name, before, action, meddle: $meddle, followed })
+        .map(|(name, on, before, action, followed)| Case {
+            name,
+            on,
+            before,
+            action,
+            meddle: $meddle,
+            followed,
+        })
     };
 }
 

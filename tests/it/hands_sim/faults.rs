@@ -52,25 +52,26 @@ async fn a_lost_answer_is_read_back_and_nothing_is_sent_again() {
 #[tokio::test]
 async fn a_no_is_told_as_such_and_leaves_nothing() {
     for case in cases() {
+        let (stage, plan) = planned(&case).await;
+        let before = held(&stage, &plan);
         for (code, message) in [
             (403, "admission webhook \"guard.example\" denied the request"),
             (409, "the object has been modified"),
             (500, "etcdserver: request timed out"),
             (429, "too many requests"),
         ] {
-            let told = format!("{} {code}", case.name);
-            let (stage, plan) = planned(&case).await;
-            let before = held(&stage, &plan);
+            let (told, intent) = (format!("{} {code}", case.name), format!("inc-{code}"));
+            let asked = stage.writes().len();
             stage.fault(case.on_write(&plan.action, Effect::Fail(code, message.into())));
-            let why = refusal(stage.apply(&plan, "inc-0").await);
+            let why = refusal(stage.apply(&plan, &intent).await);
             match code {
                 500 => assert!(matches!(why, Refusal::NotApplied(_)), "{told}: {why:?}"),
                 _ => assert!(matches!(&why, Refusal::Api(text) if text.contains(message)), "{told}: {why:?}"),
             }
-            assert_eq!(stage.effects("inc-0"), 0, "{told}");
+            assert_eq!(stage.effects(&intent), 0, "{told}");
             if !matches!(plan.action, Action::RestartPod { .. }) {
                 assert_eq!(held(&stage, &plan), before, "{told}");
-                assert_eq!(stage.writes().len(), 1, "{told}: asked once");
+                assert_eq!(stage.writes().len(), asked + 1, "{told}: asked once");
             }
         }
     }

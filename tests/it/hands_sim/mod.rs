@@ -25,7 +25,7 @@ use belay::ports::actions::Actions as _;
 use belay::ports::clock::{Clock as _, ManualClock};
 use belay::servers::actions::ActionServer;
 use belay::sim::kube::faults::Rule;
-use belay::sim::kube::{DeploymentSpec, Kind, World, WriteSeen};
+use belay::sim::kube::{Builder, DeploymentSpec, Kind, World, WriteSeen};
 use serde_json::Value;
 
 use crate::hands::world::{Key, body, engine};
@@ -52,17 +52,21 @@ impl Stage {
 
     /// One workload of each kind, an autoscaler, a cron job and three nodes.
     async fn arena() -> Self {
-        let world = |clock: Arc<ManualClock>| {
-            World::builder(clock)
-                .namespace("shop")
-                .deployment(DeploymentSpec::new("web", 3))
-                .deployment(DeploymentSpec::new("api", 2))
-                .stateful_set("db", 3)
-                .daemon_set("agent")
-                .cron_job("nightly", "0 3 * * *")
-                .autoscaler("api", (2, 6))
-                .build()
-        };
+        Self::built(|builder| {
+            [K::Deployment, K::StatefulSet, K::DaemonSet, K::CronJob, K::HorizontalPodAutoscaler]
+                .into_iter()
+                .fold(builder, one_of)
+        })
+        .await
+    }
+
+    /// Only what an action on this kind needs.
+    async fn with(kind: K) -> Self {
+        Self::built(|builder| one_of(builder, kind)).await
+    }
+
+    async fn built(with: impl FnOnce(Builder) -> Builder) -> Self {
+        let world = |clock: Arc<ManualClock>| with(World::builder(clock).namespace("shop")).build();
         Self::on(Served::new(world).await).await
     }
 
@@ -195,6 +199,19 @@ impl Stage {
     /// Lets the world go on until this is so.
     fn until(&self, mut done: impl FnMut(&Self) -> bool) {
         run_until(&self.served.clock, 300, || done(self));
+    }
+}
+
+fn one_of(builder: Builder, kind: K) -> Builder {
+    match kind {
+        K::Pod | K::Deployment => builder.deployment(DeploymentSpec::new("web", 3)),
+        K::StatefulSet => builder.stateful_set("db", 3),
+        K::DaemonSet => builder.daemon_set("agent"),
+        K::CronJob => builder.cron_job("nightly", "0 3 * * *"),
+        K::HorizontalPodAutoscaler => {
+            builder.deployment(DeploymentSpec::new("api", 2)).autoscaler("api", (2, 6))
+        }
+        _ => builder,
     }
 }
 
