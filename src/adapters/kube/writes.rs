@@ -150,8 +150,9 @@ impl Hand for KubeHand {
 
     async fn rehearse_template(&self, order: &Edit) -> Answer {
         let Some(template) = order.template() else { return Answer::Done };
+        let pod = format!("{}-0", order.object().named.name);
         let template = match serde_json::from_value(template.clone()) {
-            Ok(template) => template,
+            Ok(template) => with_claims(template, order.claims().iter().cloned(), &pod),
             Err(error) => return unsent(&format!("the pod template cannot be read: {error}")),
         };
         self.rehearse_pod(order.object(), template).await

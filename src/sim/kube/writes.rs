@@ -199,5 +199,17 @@ fn validate(kind: Kind, object: &Value) -> Result<(), Refusal> {
     if containers.iter().any(|container| text(container, "/image").is_empty()) {
         return invalid(&format!("{field}[0].image"), "FieldValueRequired", "Required value");
     }
+    // only the pod itself tells: a StatefulSet adds volumes to what its template has
+    if kind == Kind::Pod {
+        let volumes = items(object, "/spec/volumes");
+        let there = |name: &str| volumes.iter().any(|volume| text(volume, "/name") == name);
+        let mounts = items(object, "/spec/containers/0/volumeMounts");
+        let missing =
+            mounts.iter().map(|mount| text(mount, "/name")).enumerate().find(|(_, name)| !there(name));
+        if let Some((i, name)) = missing {
+            let field = format!("{field}[0].volumeMounts[{i}].name");
+            return invalid(&field, "FieldValueNotFound", &format!("Not found: \"{name}\""));
+        }
+    }
     Ok(())
 }

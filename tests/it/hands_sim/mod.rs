@@ -142,7 +142,11 @@ impl Stage {
     }
 
     async fn try_plan(&self, action: &Action) -> Result<Plan, Refusal> {
-        self.actions().plan(action, &self.owner(action)).await.unwrap()
+        self.plan_for(action, &self.owner(action)).await
+    }
+
+    async fn plan_for(&self, action: &Action, owner: &RootOwner) -> Result<Plan, Refusal> {
+        self.actions().plan(action, owner).await.unwrap()
     }
 
     async fn plan(&self, action: &Action) -> Plan {

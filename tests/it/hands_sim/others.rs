@@ -1,8 +1,8 @@
 //! Whoever else has a say over an object: GitOps, Helm, operators, autoscalers, and whoever cordoned a node.
 
-use belay::domain::action::{Action, Risk};
+use belay::domain::action::{Action, Resource, ResourceStep, Risk};
 use belay::domain::plan::Refusal;
-use belay::domain::target::Kind as K;
+use belay::domain::target::{Kind as K, RootOwner};
 use serde_json::{Value, json};
 
 use super::{Stage, WEB, done};
@@ -75,26 +75,19 @@ async fn what_an_operator_controls_is_refused() {
             "apiVersion": "postgres.example/v1", "kind": "Postgres", "name": "orders", "uid": "u-op", "controller": true,
         }]);
     });
-    let action = Action::RestartWorkload { workload: stage.object(K::StatefulSet, "db") };
     let operator = {
         let mut owner = stage.object(K::StatefulSet, "db");
         (owner.named.kind, owner.named.name, owner.uid) = (K::Other, "orders".into(), "u-op".into());
-        belay::domain::target::RootOwner(owner)
+        RootOwner(owner)
     };
-    use belay::ports::actions::Actions as _;
-    // a restart changes nothing that an operator would put back for good
-    let restart = stage.actions().plan(&action, &operator).await.unwrap();
-    let step =
-        belay::domain::action::ResourceStep::new(belay::domain::action::Resource::Memory, 256, 384).unwrap();
-    let workload = stage.object(K::StatefulSet, "db");
-    let raise = Action::SetResources { workload, container: "db".into(), step };
-    for why in
-        [restart, stage.actions().plan(&raise, &operator).await.unwrap()].into_iter().filter_map(Result::err)
-    {
+    let workload = || stage.object(K::StatefulSet, "db");
+    let step = ResourceStep::new(Resource::Memory, 256, 384).unwrap();
+    let raise = Action::SetResources { workload: workload(), container: "db".into(), step };
+    for action in [raise, Action::RestartWorkload { workload: workload() }] {
+        let why = stage.plan_for(&action, &operator).await.unwrap_err();
+        assert!(matches!(why, Refusal::Limit(_)), "{why:?}");
         assert!(why.to_string().contains("`orders`, a controller that belay does not know"), "{why}");
     }
-    let why = stage.actions().plan(&raise, &operator).await.unwrap().unwrap_err();
-    assert!(matches!(why, Refusal::Limit(_)), "{why:?}");
 }
 
 #[tokio::test]

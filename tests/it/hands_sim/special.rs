@@ -3,7 +3,7 @@
 
 use belay::domain::action::{Action, Risk, TemplateHash};
 use belay::domain::plan::Refusal;
-use belay::domain::target::Kind as K;
+use belay::domain::target::{Kind as K, RootOwner};
 use belay::sim::kube::faults::{Effect, Rule};
 use belay::sim::kube::{Behaviour, Kind, Verb};
 use serde_json::json;
@@ -146,4 +146,47 @@ async fn a_cordoned_node_gets_nothing_new_until_it_is_put_back() {
     assert!(done(&stage.apply(&back, "inc-2").await));
     stage.edit(K::Deployment, "web", |web| web["spec"]["replicas"] = 9.into());
     stage.until(|stage| on(stage) > before);
+}
+
+#[tokio::test]
+async fn the_volumes_that_a_stateful_set_adds_are_rehearsed_too() {
+    let stage = Stage::with(K::StatefulSet).await;
+    stage.edit(K::StatefulSet, "db", |db| {
+        let spec =
+            json!({ "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "1Gi" } } });
+        db["spec"]["volumeClaimTemplates"] = json!([{ "metadata": { "name": "data" }, "spec": spec }]);
+        super::cases::container(db)["volumeMounts"] = json!([{ "name": "data", "mountPath": "/data" }]);
+    });
+    stage.until(|stage| rolled(stage, K::StatefulSet, "db"));
+    let pod = stage.found(K::Pod, "db-1");
+    assert_eq!(pod["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"], "data-db-1");
+    let plan = stage.plan(&Action::RestartWorkload { workload: stage.object(K::StatefulSet, "db") }).await;
+    let tried = stage.world().writes().into_iter().find(|write| write.path == PODS).unwrap();
+    assert_eq!((tried.status, &tried.body["spec"]["volumes"][0]["name"]), (201, &json!("data")));
+    assert!(done(&stage.apply(&plan, "inc-0").await));
+}
+
+/// Its controller then does nothing at all, not even for the better.
+#[tokio::test]
+async fn a_stateful_set_with_a_pod_that_is_not_ready_is_told_in_the_plan() {
+    let stage = Stage::with(K::StatefulSet).await;
+    stage.world().behave_image("x:broken", Behaviour::NeverReady);
+    let first = first_template(&stage, K::StatefulSet, "db");
+    let roll_back =
+        || Action::RollbackWorkload { workload: stage.object(K::StatefulSet, "db"), template: first.clone() };
+    let restart = Action::RestartWorkload { workload: stage.object(K::StatefulSet, "db") };
+    assert_eq!(stage.plan(&restart).await.note, None);
+    stage.edit(K::StatefulSet, "db", |db| image(db, "x:broken"));
+    stage.served.clock.advance(seconds(30));
+    let plan = stage.plan(&roll_back()).await;
+    assert!(plan.note.as_deref().is_some_and(|note| note.contains("one is not ready")), "{:?}", plan.note);
+    assert!(done(&stage.apply(&plan, "inc-0").await));
+    stage.served.clock.advance(seconds(60));
+    assert!(!rolled(&stage, K::StatefulSet, "db"));
+    // the template is the old one again; with the broken pod out of the way everything follows
+    let pod = stage.object(K::Pod, "db-2");
+    let owner = RootOwner(stage.object(K::StatefulSet, "db"));
+    let restart = stage.plan_for(&Action::RestartPod { pod }, &owner).await.unwrap();
+    assert!(done(&stage.apply(&restart, "inc-1").await));
+    stage.until(|stage| rolled(stage, K::StatefulSet, "db"));
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{owned, revisions};
 use crate::sim::kube::events::{self, Note, Source};
-use crate::sim::kube::json::{int, put, text};
+use crate::sim::kube::json::{int, items, put, text};
 use crate::sim::kube::kinds::Kind;
 use crate::sim::kube::kubelet;
 use crate::sim::kube::objects::{generation, name, namespace, terminating, uid};
@@ -97,6 +97,14 @@ fn ordinal_of(pod: &Value) -> i64 {
 fn create(state: &mut State, set: &Value, ordinal: i64, revision: &Value) {
     let pod_name = format!("{}-{ordinal}", name(set));
     let mut template = revisions::template(revision);
+    let mut volumes = items(&template, "/spec/volumes").to_vec();
+    volumes.extend(items(set, "/spec/volumeClaimTemplates").iter().map(|claim| {
+        let claimed = format!("{}-{pod_name}", name(claim));
+        json!({ "name": name(claim), "persistentVolumeClaim": { "claimName": claimed } })
+    }));
+    if !volumes.is_empty() {
+        put(&mut template, &["spec", "volumes"], volumes);
+    }
     put(&mut template, &["metadata", "name"], pod_name.as_str());
     for (label, value) in [
         (revisions::HASH, name(revision)),
