@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 36] = [
+    const KEYS: [&str; 38] = [
         "listen",
         "stateDir",
         "policies",
@@ -112,6 +112,8 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "model.apiKeyFile",
         "limits.namespaces",
         "limits.ownNamespace",
+        "limits.ownNode",
+        "limits.nodes",
         "limits.maxReplicas",
         "limits.maxReplicaDelta",
         "BELAY_STATE_DIR",

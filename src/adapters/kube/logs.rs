@@ -101,6 +101,29 @@ pub(super) async fn worst(
     }
 }
 
+/// The logs of every container of this pod, of its previous instance where it has one, and of its present
+/// one where it runs. One that cannot be read fails all of it: what is missing is not known.
+pub(super) async fn all(fetch: &Fetch, pod: &Pod) -> Result<Vec<LogTail>, ReadError> {
+    let query = |container: &Container, previous| LogQuery {
+        namespace: pod.object.named.namespace.clone(),
+        pod: pod.object.named.name.clone(),
+        container: Some(container.name.clone()),
+        previous,
+        tail: LINES,
+    };
+    let mut queries = Vec::new();
+    for container in &pod.containers {
+        if container.restarts > 0 {
+            queries.push(query(container, true));
+        }
+        // one that waits after a restart has said all it had to say in its previous instance
+        if !matches!(container.state, ContainerState::Waiting { .. }) {
+            queries.push(query(container, false));
+        }
+    }
+    futures::future::try_join_all(queries.iter().map(|query| tail(fetch, query))).await
+}
+
 fn badness_of_pod(pod: &Pod) -> (bool, u32) {
     (!pod.ready, pod.containers.iter().map(|c| c.restarts).max().unwrap_or(0))
 }

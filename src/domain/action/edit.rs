@@ -153,11 +153,12 @@ pub fn plan(live: Option<&LiveObject>, action: &Action, now: Timestamp) -> Resul
     draw_up(live, action.clone(), Direction::Forward, drawn, undo, now)
 }
 
-/// The plan to put `done`, carried out as `intent`, back: only while it is still ours.
+/// The plan to put `done` back: only while it is still ours. `ours` is the intent that carried it out, and
+/// the undos of what was done to the object after it.
 pub fn plan_revert(
     live: Option<&LiveObject>,
     done: &Plan,
-    intent: &IntentId,
+    ours: &[IntentId],
     now: Timestamp,
 ) -> Result<Plan, Refusal> {
     let object = done.action.target();
@@ -170,9 +171,10 @@ pub fn plan_revert(
         Undo::Nothing { why } => return Err(Refusal::NothingToDo(format!("there is no undo: {why}"))),
     };
     still(live, fields, |before| format!("we wrote {before}"))?;
-    if !live.marking.carries(intent) {
+    if !ours.iter().any(|intent| live.marking.carries(intent)) {
         let now_on_it = live.marking.intent().map_or("none".to_owned(), |other| format!("`{other}`"));
-        let detail = format!("it carries the intent {now_on_it} now, and not ours, `{intent}`");
+        let wanted = ours.first().map_or("", IntentId::as_str);
+        let detail = format!("it carries the intent {now_on_it} now, and not ours, `{wanted}`");
         return Err(changed(object, detail));
     }
     let action = done.action.inverse(&done.changes);
@@ -230,7 +232,12 @@ pub fn status(live: Option<&LiveObject>, plan: &Plan, intent: &IntentId) -> Appl
         Err(refusal) => return Applied::Refused { refusal },
     };
     if live.marking.carries(intent) {
-        return Applied::Done { detail: format!("`{object}` carries the intent; {}", holds(live, plan)) };
+        let wrote = diff::reversed(&plan.changes);
+        let changed = still(live, &wrote, |wrote| format!("we wrote {wrote}")).err();
+        return Applied::Done {
+            detail: format!("`{object}` carries the intent; {}", holds(live, plan)),
+            changed: changed.map(|refusal| refusal.to_string()),
+        };
     }
     let untouched = match plan.preconditions.generation {
         Some(_) => live.generation == plan.preconditions.generation,

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::defaults;
 use super::json::{cut, put, text, time};
 use super::kinds::Kind;
+use crate::domain::canonical::Hash;
 
 /// Changes kept for watches: at about 40 changes per pod life, some hundred lives; a watch that is further
 /// behind is told `410 Gone`, as by the real server after its compaction.
@@ -213,12 +213,7 @@ impl Objects {
 
 /// SHA-256 as hexadecimal digits.
 pub(crate) fn hex(data: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(data).iter().fold(String::with_capacity(64), |mut out, byte| {
-        // writing to a String cannot fail
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    Hash::of(data).to_string()
 }
 
 /// The alphabet of generated names: no vowels and no digits that look like letters.
