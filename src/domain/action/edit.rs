@@ -73,6 +73,7 @@ pub struct Edit {
     fields: Vec<Field>,
     marking: Marking,
     template: Option<Value>,
+    claims: Vec<String>,
 }
 
 /// One field of an edit.
@@ -117,6 +118,11 @@ impl Edit {
     /// The pod template as it will be, where it changes.
     pub const fn template(&self) -> Option<&Value> {
         self.template.as_ref()
+    }
+
+    /// The volumes that its controller adds to each pod by itself, by name.
+    pub fn claims(&self) -> &[String] {
+        &self.claims
     }
 }
 
@@ -212,6 +218,7 @@ pub fn order(plan: &Plan, live: Option<&LiveObject>) -> Result<Edit, Refusal> {
         generation: live.generation,
         resource_version: bare.then(|| live.resource_version.clone()),
         template: template(live, &fields),
+        claims: live.claims(),
         fields,
         marking: live.marking.clone(),
     })
@@ -307,17 +314,25 @@ fn draw_up(
         direction,
         owner: live.owner.clone(),
         preconditions: Preconditions { uid: live.object.uid.clone(), generation: live.generation },
-        changes,
         blast: BlastRadius { desired, ready, unavailable_after, replica_delta, budget_allows },
         class,
         undo,
-        note: live.managers.note(),
+        note: note(live, &changes),
+        changes,
         made_at: now,
         expires_at: expiry(now),
         action,
     };
     fields(&plan)?;
     Ok(plan)
+}
+
+/// What the person who reads the plan has to know besides.
+fn note(live: &LiveObject, changes: &[FieldChange]) -> Option<String> {
+    let waits =
+        changes.iter().any(|change| change.path.starts_with(TEMPLATE)).then(|| live.waits()).flatten();
+    let notes: Vec<String> = live.managers.note().into_iter().chain(waits.map(str::to_owned)).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
 }
 
 /// Where pod templates stand.
