@@ -173,6 +173,10 @@ pub struct LimitsConfig {
     pub max_replicas: u32,
     /// The largest step in replicas.
     pub max_replica_delta: u32,
+    /// The actions that it ever carries out, by name; without it, all that belay can.
+    pub actions: Option<Vec<String>>,
+    /// What its account may do although no action needs it, as in `delete pods`.
+    pub extra_rights: Vec<String>,
 }
 
 impl Default for LimitsConfig {
@@ -184,6 +188,8 @@ impl Default for LimitsConfig {
             nodes: false,
             max_replicas: 20,
             max_replica_delta: 5,
+            actions: None,
+            extra_rights: Vec::new(),
         }
     }
 }

@@ -81,14 +81,7 @@ where
     T: AsRef<str>,
 {
     let own = bounds.checked()?;
-    let acting: Vec<&Grant> = set
-        .grants
-        .iter()
-        .filter(|grant| !grant.shadow && grant.level > Level::Observe && !grant.actions.is_empty())
-        .collect();
-    let granted = |kind: &ActionKind| acting.iter().any(|grant| grant.actions.contains(kind));
-    let kinds: Vec<ActionKind> =
-        ActionKind::ALL.into_iter().filter(|kind| kind.can_be_carried_out() && granted(kind)).collect();
+    let (acting, kinds) = (acting(set), granted(set));
     let places = Places::of(set, files, bounds);
     let mut rules = vec![rule(&allowed(&kinds), "belay may only do what the grants of its policy need")];
     rules.push(rule(&format!("variables.place != {}", quoted(own)), "belay never acts where it runs itself"));
@@ -110,6 +103,18 @@ where
     text.push_str("---\n# Without a binding it does nothing. `belay policy admission --stop` prints it with its binding.\n");
     text.push_str(&stopper(bounds));
     Ok(text)
+}
+
+/// The grants by which something is ever written.
+fn acting(set: &PolicySet) -> Vec<&Grant> {
+    let acts = |grant: &&Grant| !grant.shadow && grant.level > Level::Observe && !grant.actions.is_empty();
+    set.grants.iter().filter(acts).collect()
+}
+
+/// The kinds that belay can carry out and some grant allows, at least once a person has approved.
+pub fn granted(set: &PolicySet) -> BTreeSet<ActionKind> {
+    let kinds = acting(set).into_iter().flat_map(|grant| grant.actions.iter().copied());
+    kinds.filter(|kind| kind.can_be_carried_out()).collect()
 }
 
 /// The stop policy with its binding: once the binding is there, this identity writes nothing at all.
@@ -275,14 +280,14 @@ fn rule(expression: &str, message: &str) -> Validation {
     Validation { expression: expression.to_owned(), message: message.to_owned() }
 }
 
-fn allowed(kinds: &[ActionKind]) -> String {
+fn allowed(kinds: &BTreeSet<ActionKind>) -> String {
     let names: Vec<String> = kinds.iter().flat_map(|kind| writes(*kind)).map(|w| quoted(w.name)).collect();
     if names.is_empty() { "false".to_owned() } else { format!("variables.what in [{}]", names.join(", ")) }
 }
 
 /// What the expressions share. Each is worked out only where it is used. No name may be a reserved word of
 /// CEL (`namespace` is one): the API server refuses the whole policy then.
-fn variables(kinds: &[ActionKind]) -> Vec<(&'static str, String)> {
+fn variables(kinds: &BTreeSet<ActionKind>) -> Vec<(&'static str, String)> {
     let mut what = String::new();
     for write in kinds.iter().flat_map(|kind| writes(*kind)) {
         let _ = write!(what, "{} ? {} : ", write.is, quoted(write.name));

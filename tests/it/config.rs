@@ -11,6 +11,7 @@ use belay::config::{
     AlertmanagerConfig, ClusterConfig, Config, ConfigError, LimitsConfig, Log, ModelConfig, PagerConfig,
     SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
 };
+use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
 use belay::telemetry::LogFormat;
 use secrecy::ExposeSecret as _;
@@ -30,7 +31,7 @@ alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
-limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, nodes: true, maxReplicas: 7, maxReplicaDelta: 2 }
+limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, nodes: true, maxReplicas: 7, maxReplicaDelta: 2, actions: [restart_pod, cordon_node], extraRights: [delete pods] }
 ";
 
 fn ok(text: &str) -> Config {
@@ -98,6 +99,8 @@ fn each_key_is_read_into_its_place() {
         nodes: true,
         max_replicas: 7,
         max_replica_delta: 2,
+        actions: Some(vec!["restart_pod".into(), "cordon_node".into()]),
+        extra_rights: vec!["delete pods".into()],
     };
     assert_eq!(limits, expected);
 }
@@ -170,12 +173,25 @@ fn a_token_that_would_not_be_used_is_refused() {
 #[test]
 fn limits_become_those_of_the_action_server() {
     let cluster = Cluster::new("eu-1");
-    let limits = hard_limits(&ok(ALL).limits, &cluster);
+    let limits = hard_limits(&ok(ALL).limits, &cluster).unwrap();
+    assert_eq!(limits.actions, [ActionKind::RestartPod, ActionKind::CordonNode].into());
     assert_eq!((limits.max_replicas, limits.max_replica_delta), (7, 2));
     assert_eq!(limits.own_namespace, "ops");
     assert_eq!((limits.cluster.clone(), limits.namespaces.len()), (cluster.clone(), 1));
     assert!(limits.namespaces.contains("shop"));
-    assert!(hard_limits(&LimitsConfig::default(), &cluster).namespaces.is_empty());
+    let limits = hard_limits(&LimitsConfig::default(), &cluster).unwrap();
+    assert!(limits.namespaces.is_empty());
+    assert!(
+        limits.actions.contains(&ActionKind::ScaleWorkload)
+            && !limits.actions.contains(&ActionKind::CordonNode)
+    );
+    for (name, said) in
+        [("restart_pods", "did you mean `restart_pod`?"), ("run_job", "cannot carry out `run_job`")]
+    {
+        let wrong = LimitsConfig { actions: Some(vec![name.to_owned()]), ..LimitsConfig::default() };
+        let why = hard_limits(&wrong, &cluster).unwrap_err().to_string();
+        assert!(why.contains(said), "{why}");
+    }
 }
 
 #[test]

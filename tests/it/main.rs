@@ -27,6 +27,7 @@ mod kube_tls;
 mod mcp_kubernetes;
 mod policy;
 mod policy_tools;
+mod rights;
 mod sim;
 mod slack;
 mod store;

@@ -455,7 +455,7 @@ fn configuration(
     let path = |name: &str| -> PathBuf { dir.path().join(name) };
     let mut text = format!(
         "stateDir: {:?}\npolicies: policies\ncluster: {{ name: {CLUSTER}, url: {api:?} }}\n\
-         alertmanager: {{ url: {alertmanager:?} }}\nlimits: {{ namespaces: [shop] }}\n",
+         alertmanager: {{ url: {alertmanager:?} }}\nlimits: {{ namespaces: [shop], extraRights: ['* *'] }}\n",
         dir.path(),
     );
     if let Some(slack) = slack {
