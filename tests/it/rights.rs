@@ -375,7 +375,11 @@ async fn an_action_server_with_other_rights_than_it_needs_does_not_start() {
     let allowed = "{ namespaces: [shop], actions: [scale_workload], extraRights: [delete pods] }";
     let told = started(&served, allowed).await;
     assert!(told.contains("the MCP server ended") && !told.contains("rights"), "{told}");
-    let told = started(&served, "{ namespaces: [shop, stg], actions: [scale_workload], extraRights: [delete pods] }").await;
+    let told = started(
+        &served,
+        "{ namespaces: [shop, stg], actions: [scale_workload], extraRights: [delete pods] }",
+    )
+    .await;
     assert!(told.contains("may not `patch deployments.apps` in namespace `stg`"), "{told}");
     assert!(told.contains("`belay rbac --actions scale_workload --namespaces shop,stg`"), "{told}");
     let told = started(&served, "{ namespaces: [shop], extraRights: [delete pods] }").await;
