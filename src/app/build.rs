@@ -12,11 +12,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::adapters::alertmanager::{self, Alertmanager, Credentials};
 use crate::adapters::kube::{self, Access, KubeReads};
-use crate::adapters::mcp::{self, ConnectError, Hub, McpActions};
+use crate::adapters::mcp::{self, ConnectError, Hub};
 use crate::adapters::openai::{self, OpenAi, TokenField};
 use crate::adapters::pager_webhook::{self, WebhookPager};
 use crate::adapters::slack::{self, SlackMessenger};
-use crate::config::{self, Config, ConfigError, ModelConfig};
+use crate::config::{self, ClusterConfig, Config, ConfigError, ModelConfig};
 use crate::domain::canonical::Hash;
 use crate::domain::ids::Cluster;
 use crate::domain::record::Record;
@@ -35,12 +35,10 @@ use super::former::{self, Former};
 use super::hands::{self, RightsError};
 use super::{Daemon, Ports};
 
-pub use super::hands::{hard_limits, possible, serve_actions};
+pub use super::hands::{actions_alone, hard_limits, possible, public_key, serve_actions};
 
 /// The file with the key that signs warrants.
 const WARRANT_KEY: &str = "warrant.key";
-/// How long a read-only call of the action server may take: two reads and a dry-run, each at most 10 s.
-const ACTIONS_WITHIN: Duration = Duration::from_secs(35);
 /// How long one call of the pager may take.
 const PAGER_WITHIN: Duration = Duration::from_secs(10);
 /// How long one try of the model may take.
@@ -74,6 +72,8 @@ pub enum BuildError {
     },
     #[error("the key that signs warrants does not verify them")]
     NotAKey(#[from] NotAKey),
+    #[error("the action server cannot be reached")]
+    Actions(#[from] mcp::RemoteError),
     #[error(transparent)]
     Rights(#[from] RightsError),
     #[error("the file of used warrants cannot be opened")]
@@ -143,11 +143,11 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
     let mut servers = Vec::new();
     let cluster = Cluster::new(&config.cluster.name);
 
-    let reading = access(config, config.cluster.token_file.as_ref());
+    let reading = access(&config.cluster, config.cluster.token_file.as_ref());
     let client = kube::connect(&reading).await?;
     let reads = Arc::new(KubeReads::new(client, cluster.clone(), Arc::clone(&given.clock)));
-    let actions = hands::in_process(config, &given.clock, &signer, &policy::granted(&set)).await?;
-    servers.push(actions.server);
+    let (actions, server) = hands::actions(config, &given.clock, &policy::granted(&set)).await?;
+    servers.extend(server);
     let mind = match &config.model {
         None => None,
         Some(model) => {
@@ -163,7 +163,7 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
         namespaces: config.limits.namespaces.clone(),
         reads,
         alerts: alerts(config)?,
-        actions: Arc::new(McpActions::new(actions.client, ACTIONS_WITHIN)),
+        actions,
         messenger: messenger(config, given.messenger)?,
         pager: pager(config, given.pager)?,
         mind,
@@ -202,11 +202,11 @@ async fn record_start(ports: &Ports, set: &PolicySet, files: Option<Hash>) -> Re
     ports.store.append(append).await.map(drop)
 }
 
-pub(super) fn access(config: &Config, token_file: Option<&PathBuf>) -> Access {
-    match &config.cluster.url {
+pub(super) fn access(cluster: &ClusterConfig, token_file: Option<&PathBuf>) -> Access {
+    match &cluster.url {
         Some(url) => Access::Url {
             url: url.clone(),
-            ca_file: config.cluster.ca_file.clone(),
+            ca_file: cluster.ca_file.clone(),
             token_file: token_file.cloned(),
         },
         None => Access::Infer,
@@ -215,14 +215,14 @@ pub(super) fn access(config: &Config, token_file: Option<&PathBuf>) -> Access {
 
 /// Serves the kubernetes server on standard input and output.
 pub async fn serve_kubernetes(config: &Config) -> Result<(), BuildError> {
-    let client = kube::connect(&access(config, config.cluster.token_file.as_ref())).await?;
+    let client = kube::connect(&access(&config.cluster, config.cluster.token_file.as_ref())).await?;
     let clock: SharedClock = Arc::new(SystemClock);
     let reads = Arc::new(KubeReads::new(client, Cluster::new(&config.cluster.name), clock));
     let server = KubernetesServer::new(reads, config.limits.namespaces.clone());
     kubernetes::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
 }
 
-type Server = AbortOnDropHandle<Result<(), ConnectError>>;
+pub(super) type Server = AbortOnDropHandle<Result<(), ConnectError>>;
 
 /// The model, with the read-only tools of belay's own kubernetes server.
 async fn mind(

@@ -2,23 +2,32 @@
 //! and nothing more.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::adapters::kube::{self, CheckedHand, KubeHand, Wanted};
-use crate::adapters::mcp;
-use crate::config::{Config, ConfigError, LimitsConfig};
+use crate::adapters::mcp::{self, McpActions, RemoteActions};
+use crate::config::{
+    self, ActionServerConfig, ActionsConfig, ClusterConfig, Config, ConfigError, LimitsConfig,
+};
 use crate::domain::action::ActionKind;
 use crate::domain::action::rights::{self, Verdict};
 use crate::domain::ids::Cluster;
-use crate::execute::Signer;
 use crate::policy;
+use crate::ports::actions::Actions;
 use crate::ports::clock::{SharedClock, SystemClock};
 use crate::servers::actions::{self, ActionServer, Engine, HardLimits, Ledger, VerifyingKeys};
 
-use super::build::{BuildError, access, make_private, signer};
+use super::build::{BuildError, Server, access, make_private, signer};
 
 /// The action server's file of used warrants.
 const USED_WARRANTS: &str = "used-warrants.jsonl";
+/// How long a read-only call of the action server may take: two reads and a dry-run, each at most 10 s.
+const ACTIONS_WITHIN: Duration = Duration::from_secs(35);
 
 /// The account that writes may do too little, or too much.
 #[derive(Debug, thiserror::Error)]
@@ -45,43 +54,101 @@ fn spare(verdict: &Verdict) -> &'static str {
     }
 }
 
-/// The action server, in this process, with its own client and its own identity where one is configured. It is
-/// to carry out what these grants and its own limits allow.
-pub(super) async fn in_process(
+/// The action server as the daemon reaches it: at the address that is configured, or in this process, with its
+/// own client and its own identity where one is configured. There it is to carry out what these grants and its
+/// own limits allow.
+pub(super) async fn actions(
     config: &Config,
     clock: &SharedClock,
-    signer: &Signer,
     granted: &BTreeSet<ActionKind>,
-) -> Result<mcp::InProcess, BuildError> {
-    let actions = possible(&config.limits)?.intersection(granted).copied().collect();
-    Ok(mcp::connect_in_process(action_server(config, clock, signer, actions).await?).await?)
+) -> Result<(Arc<dyn Actions>, Option<Server>), BuildError> {
+    if let Some(ActionsConfig { url, token_file }) = &config.actions {
+        let remote = RemoteActions::new(url, config::secret(token_file)?, ACTIONS_WITHIN)?;
+        return Ok((Arc::new(remote), None));
+    }
+    let held = Held::by(config, possible(&config.limits)?.intersection(granted).copied().collect())?;
+    let running = mcp::connect_in_process(action_server(held, clock).await?).await?;
+    Ok((Arc::new(McpActions::new(running.client, ACTIONS_WITHIN)), Some(running.server)))
 }
 
 /// Serves the action server on standard input and output, as a process of its own. It takes warrants
 /// that the daemon with this state directory signs, and is to carry out whatever its limits allow.
 pub async fn serve_actions(config: &Config) -> Result<(), BuildError> {
-    make_private(&config.state_dir)?;
-    let signer = signer(&config.state_dir)?;
     let clock: SharedClock = Arc::new(SystemClock);
-    let server = action_server(config, &clock, &signer, possible(&config.limits)?).await?;
+    let held = Held::by(config, possible(&config.limits)?)?;
+    let server = action_server(held, &clock).await?;
     actions::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
 }
 
-async fn action_server(
-    config: &Config,
-    clock: &SharedClock,
-    signer: &Signer,
+/// The action server that this file holds, and nothing outside of it.
+pub async fn actions_alone(config: &ActionServerConfig) -> Result<ActionServer, BuildError> {
+    let clock: SharedClock = Arc::new(SystemClock);
+    let held = Held {
+        cluster: &config.cluster,
+        token: config.cluster.token_file.as_ref(),
+        limits: &config.limits,
+        state_dir: &config.state_dir,
+        keys: keys(&config.warrant_keys)?,
+        actions: possible(&config.limits)?,
+    };
+    action_server(held, &clock).await
+}
+
+/// The public key of the daemon with this state directory, as `warrantKeys` names it.
+pub fn public_key(state_dir: &Path) -> Result<String, BuildError> {
+    make_private(state_dir)?;
+    Ok(STANDARD.encode(signer(state_dir)?.public_key()))
+}
+
+fn keys(texts: &[String]) -> Result<VerifyingKeys, BuildError> {
+    let wrong = |text: &String| {
+        ConfigError::Conflict(format!(
+            "`warrantKeys`: `{text}` is no public key: `belay mcp key` prints the one that a daemon signs with"
+        ))
+    };
+    let decoded = texts.iter().map(|text| STANDARD.decode(text).map_err(|_| wrong(text)));
+    let decoded: Vec<Vec<u8>> = decoded.collect::<Result<_, _>>()?;
+    if let Some((text, _)) = texts.iter().zip(&decoded).find(|(_, key)| key.len() != 32) {
+        return Err(wrong(text).into());
+    }
+    Ok(VerifyingKeys::new(decoded.iter().map(Vec::as_slice))?)
+}
+
+/// Everything that an action server is held to.
+struct Held<'a> {
+    cluster: &'a ClusterConfig,
+    token: Option<&'a PathBuf>,
+    limits: &'a LimitsConfig,
+    state_dir: &'a Path,
+    keys: VerifyingKeys,
+    /// What its account must be able to do, and nothing more.
     actions: BTreeSet<ActionKind>,
-) -> Result<ActionServer, BuildError> {
-    let cluster = Cluster::new(&config.cluster.name);
-    let token = config.cluster.write_token_file.as_ref().or(config.cluster.token_file.as_ref());
-    let client = kube::connect(&access(config, token)).await?;
-    let limits = hard_limits(&config.limits, &cluster)?;
-    let hand = CheckedHand::new(KubeHand::new(client, cluster), wanted(&config.limits, &actions)?);
-    checked(&hand, &config.limits, actions).await?;
-    let keys = VerifyingKeys::new([signer.public_key()])?;
-    let ledger = Ledger::open(&config.state_dir.join(USED_WARRANTS), clock.now())?;
-    let engine = Engine::new(Arc::new(hand), keys, limits, Arc::clone(clock), ledger);
+}
+
+impl<'a> Held<'a> {
+    fn by(config: &'a Config, actions: BTreeSet<ActionKind>) -> Result<Self, BuildError> {
+        make_private(&config.state_dir)?;
+        let cluster = &config.cluster;
+        Ok(Self {
+            cluster,
+            token: cluster.write_token_file.as_ref().or(cluster.token_file.as_ref()),
+            limits: &config.limits,
+            state_dir: &config.state_dir,
+            keys: VerifyingKeys::new([signer(&config.state_dir)?.public_key()])?,
+            actions,
+        })
+    }
+}
+
+async fn action_server(held: Held<'_>, clock: &SharedClock) -> Result<ActionServer, BuildError> {
+    make_private(held.state_dir)?;
+    let cluster = Cluster::new(&held.cluster.name);
+    let client = kube::connect(&access(held.cluster, held.token)).await?;
+    let limits = hard_limits(held.limits, &cluster)?;
+    let hand = CheckedHand::new(KubeHand::new(client, cluster), wanted(held.limits, &held.actions)?);
+    checked(&hand, held.limits, held.actions).await?;
+    let ledger = Ledger::open(&held.state_dir.join(USED_WARRANTS), clock.now())?;
+    let engine = Engine::new(Arc::new(hand), held.keys, limits, Arc::clone(clock), ledger);
     Ok(ActionServer::new(Arc::new(engine)))
 }
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use belay::app::build::hard_limits;
 use belay::config::{
-    AlertmanagerConfig, ClusterConfig, Config, ConfigError, LimitsConfig, Log, ModelConfig, PagerConfig,
-    SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
+    ActionsConfig, AlertmanagerConfig, ClusterConfig, Config, ConfigError, LimitsConfig, Log, ModelConfig,
+    PagerConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
@@ -50,6 +50,7 @@ fn path(name: &str) -> Option<PathBuf> {
 fn each_key_is_read_into_its_place() {
     // no `..`: a key that nobody tries here does not compile
     let Config {
+        actions,
         listen,
         state_dir,
         policies,
@@ -103,6 +104,11 @@ fn each_key_is_read_into_its_place() {
         extra_rights: vec!["delete pods".into()],
     };
     assert_eq!(limits, expected);
+    assert_eq!(actions, None, "it excludes `writeTokenFile`");
+    let apart = ok(&format!("{LEAST}actions: {{ url: 'https://hands/mcp', tokenFile: t }}\n")).actions;
+    assert_eq!(apart, Some(ActionsConfig { url: "https://hands/mcp".into(), token_file: "t".into() }));
+    let both = why(&format!("{ALL}actions: {{ url: 'https://hands/mcp', tokenFile: t }}\n"));
+    assert!(both.contains("`cluster.writeTokenFile` is for the action server in this process"), "{both}");
 }
 
 #[test]
@@ -219,6 +225,8 @@ fn paths_are_relative_to_the_file() {
     let config = load(&file).unwrap();
     assert_eq!(config.state_dir, Path::new("/var/lib/belay"), "absolute ones stay");
     assert_eq!(config.webhook.password_file, here("pw"));
+    fs::write(&file, format!("{LEAST}actions: {{ url: 'https://hands/mcp', tokenFile: hands }}\n")).unwrap();
+    assert_eq!(Some(load(&file).unwrap().actions.unwrap().token_file), here("hands"));
 }
 
 #[test]

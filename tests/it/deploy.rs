@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 40] = [
+    const KEYS: [&str; 44] = [
         "listen",
         "stateDir",
         "policies",
@@ -110,6 +110,10 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "model.url",
         "model.name",
         "model.apiKeyFile",
+        "actions.url",
+        "actions.tokenFile",
+        "warrantKeys",
+        "clientTokenFile",
         "limits.namespaces",
         "limits.ownNamespace",
         "limits.ownNode",
@@ -126,6 +130,61 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
     let doc = text("docs/configuration.md");
     let rows: BTreeSet<&str> = doc.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next()).collect();
     assert_eq!(rows, KEYS.into_iter().collect());
+}
+
+/// The example of an action server's own file is read, and both schema and manual know each of its keys.
+#[test]
+fn an_action_servers_own_file_is_described() {
+    let config =
+        config::load_actions(&Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/actions.example.yaml"));
+    let config = config.unwrap();
+    assert!(!config.limits.namespaces.is_empty() && config.limits.actions.is_some());
+    assert!(config.state_dir.ends_with("actions") && config.client_token_file.is_some());
+    let schema = text("deploy/actions.schema.json");
+    assert_eq!(printed(&["mcp", "schema"]), schema);
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let (doc, mut all) = (text("docs/configuration.md"), text("deploy/actions.example.yaml"));
+    // every key that the schema knows is one that the reader knows, and the other way round
+    for (key, field) in schema["properties"].as_object().unwrap() {
+        let inner =
+            field["properties"].as_object().map(|inner| inner.keys().map(|k| format!("{key}.{k}")).collect());
+        for key in inner.unwrap_or_else(|| vec![key.clone()]) {
+            assert!(doc.contains(&format!("| `{key}` |")), "{key} is not in the manual");
+        }
+    }
+    for (key, value) in [("ownNode", "n1"), ("nodes", "true"), ("extraRights", "[delete pods]")] {
+        all = all.replacen("limits:\n", &format!("limits:\n  {key}: {value}\n"), 1);
+    }
+    config::parse_actions("all keys", &all).unwrap();
+    let given: serde_json::Value = serde_saphyr::from_str(&all).unwrap();
+    let keys =
+        |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    for part in ["cluster", "limits", "log"] {
+        assert_eq!(keys(&given[part]), keys(&schema["properties"][part]["properties"]), "{part}");
+    }
+    assert_eq!(keys(&given), keys(&schema["properties"]));
+}
+
+#[test]
+fn an_action_servers_own_file_is_refused_where_it_cannot_be_meant() {
+    let good = text("deploy/actions.example.yaml");
+    for (from, to, said) in [
+        ("limits:", "policies: p\nlimits:", "policies"),
+        ("  tokenFile:", "  writeTokenFile: w\n  tokenFile:", "one account"),
+        ("warrantKeys:", "warrantKeys: []\nodd:", "odd"),
+        ("  namespaces:", "  maxReplica: 3\n  namespaces:", "maxReplica"),
+    ] {
+        let text = good.replacen(from, to, 1);
+        assert_ne!(text, good, "{from}");
+        let why = config::parse_actions("actions.yaml", &text).unwrap_err().to_string();
+        assert!(why.contains(said), "{why}");
+    }
+    let none = "cluster: { name: c }\nlimits: {}\nwarrantKeys: []\n";
+    let why = config::parse_actions("actions.yaml", none).unwrap_err().to_string();
+    assert!(why.contains("`belay mcp key`"), "{why}");
+    for missing in ["cluster: { name: c }\nlimits: {}\n", "cluster: { name: c }\nwarrantKeys: [k]\n"] {
+        assert!(config::parse_actions("actions.yaml", missing).is_err(), "{missing}");
+    }
 }
 
 /// The code names what it reads in one table; the reader's role holds exactly that.

@@ -8,6 +8,7 @@
     reason = "the helpers of tests read better at the place of use"
 )]
 
+mod actions_alone;
 mod cli;
 mod commands;
 mod config;

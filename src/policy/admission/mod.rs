@@ -305,7 +305,7 @@ fn write_rules(
         }
         if !ways.iter().any(|way| way == "true") {
             let expression = format!("variables.what != {} || {}", quoted(write.name), ways.join(" || "));
-            rules.push(rule(&expression, &format!("no grant allows this of {}", write.people)));
+            rules.push(rule(&expression, write.denial));
         }
         if matches!(write.object, Seen::Eviction) {
             let uid = "variables.what != 'evict' || (has(object.deleteOptions) && has(object.deleteOptions.preconditions) && has(object.deleteOptions.preconditions.uid))";

@@ -10,7 +10,7 @@ use super::quoted;
 /// actions those are.
 pub(super) struct Write {
     pub(super) name: &'static str,
-    pub(super) people: &'static str,
+    pub(super) denial: &'static str,
     pub(super) object: Seen,
     pub(super) kinds: &'static [ActionKind],
 }
@@ -52,14 +52,19 @@ const ROLLING: &[ActionKind] =
 pub(super) const WRITES: [Write; 9] = [
     Write {
         name: "mark",
-        people: "a pod",
+        denial: "no grant allows this change of a pod",
         object: Seen::Update("", "pods"),
         kinds: &[ActionKind::RestartPod],
     },
-    Write { name: "evict", people: "an eviction", object: Seen::Eviction, kinds: &[ActionKind::RestartPod] },
+    Write {
+        name: "evict",
+        denial: "no grant allows an eviction here",
+        object: Seen::Eviction,
+        kinds: &[ActionKind::RestartPod],
+    },
     Write {
         name: "rehearse",
-        people: "the dry run of a pod",
+        denial: "no grant needs the dry run of a pod here",
         object: Seen::Rehearsal,
         kinds: &[
             ActionKind::RestartPod,
@@ -70,7 +75,7 @@ pub(super) const WRITES: [Write; 9] = [
     },
     Write {
         name: "deployment",
-        people: "a deployment",
+        denial: "no grant allows this change of a deployment",
         object: Seen::Update("apps", "deployments"),
         kinds: &[
             ActionKind::ScaleWorkload,
@@ -83,31 +88,31 @@ pub(super) const WRITES: [Write; 9] = [
     },
     Write {
         name: "statefulset",
-        people: "a statefulset",
+        denial: "no grant allows this change of a statefulset",
         object: Seen::Update("apps", "statefulsets"),
         kinds: ROLLING,
     },
     Write {
         name: "daemonset",
-        people: "a daemonset",
+        denial: "no grant allows this change of a daemonset",
         object: Seen::Update("apps", "daemonsets"),
         kinds: ROLLING,
     },
     Write {
         name: "cronjob",
-        people: "a cronjob",
+        denial: "no grant allows this change of a cronjob",
         object: Seen::Update("batch", "cronjobs"),
         kinds: &[ActionKind::SuspendCronjob, ActionKind::ResumeCronjob],
     },
     Write {
         name: "autoscaler",
-        people: "an autoscaler",
+        denial: "no grant allows this change of an autoscaler",
         object: Seen::Update("autoscaling", "horizontalpodautoscalers"),
         kinds: &[ActionKind::SetHpaBounds],
     },
     Write {
         name: "node",
-        people: "a node",
+        denial: "no grant allows this change of a node",
         object: Seen::Update("", "nodes"),
         kinds: &[ActionKind::CordonNode, ActionKind::UncordonNode],
     },

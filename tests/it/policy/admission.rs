@@ -52,6 +52,27 @@ fn the_generated_policy_is_as_pinned() {
     insta::assert_snapshot!(stop(&bounds()).unwrap());
 }
 
+/// Every write of every action, as the API server is told of it.
+#[test]
+fn the_policy_for_every_action_is_as_pinned() {
+    let kinds = ActionKind::ALL.into_iter().filter(|kind| kind.can_be_carried_out());
+    let most: Vec<&str> =
+        kinds.filter(|kind| *kind != ActionKind::SetHpaBounds).map(ActionKind::name).collect();
+    let all = edited(&[
+        ("actions: [restart_pod]", &format!("actions: [{}]", most.join(", "))),
+        ("actions: [scale_workload]", "actions: [set_hpa_bounds]\n      expires: 24h"),
+    ]);
+    let policy = documents(&made(&all, &with_nodes())).remove(0);
+    let told = |list: &str, name: &str| -> Vec<String> {
+        let items = policy["spec"][list].as_array().unwrap();
+        let text = |item: &Value| {
+            format!("{}: {}", item[name].as_str().unwrap(), item["expression"].as_str().unwrap())
+        };
+        items.iter().map(text).collect()
+    };
+    insta::assert_snapshot!([told("variables", "name"), told("validations", "message")].concat().join("\n"));
+}
+
 #[test]
 fn its_documents_are_a_policy_its_binding_and_a_stop_without_one() {
     let documents = documents(&made(BASE, &bounds()));
@@ -478,7 +499,7 @@ fn a_pod_is_marked_evicted_by_uid_and_made_in_dry_runs_only() {
     assert_eq!(denied(&policy, &mark), None);
     let mut moved = mark.clone();
     moved.object["spec"]["nodeName"] = "b".into();
-    assert_eq!(denied(&policy, &moved).unwrap(), "no grant allows this of a pod");
+    assert_eq!(denied(&policy, &moved).unwrap(), "no grant allows this change of a pod");
     let created = Request { operation: "CREATE", old: Value::Null, ..mark };
     assert!(denied(&policy, &created).is_some(), "a real pod");
     assert_eq!(denied(&policy, &Request { dry_run: true, ..created.clone() }), None);
