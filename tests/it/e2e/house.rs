@@ -213,11 +213,10 @@ impl House {
             None if wish.dead_model => (None, Some(format!("{}/v1", port().await.1))),
             None => (None, None),
         };
-        let text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
-        let text = match wish.remote {
-            true => format!("{text}{}", action_server(&dir, &api_url, &clock, (&stop, &mut sides)).await),
-            false => text,
-        };
+        let mut text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
+        if wish.remote {
+            text.push_str(&action_server(&dir, &api_url, &clock, (&stop, &mut sides)).await);
+        }
         let config = config::parse("the test's configuration", &text).unwrap();
         let people = Arc::new(People::default());
         let policies = folder(&wish.policy);
