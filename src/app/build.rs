@@ -11,12 +11,12 @@ use secrecy::SecretString;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::adapters::alertmanager::{self, Alertmanager, Credentials};
-use crate::adapters::kube::{self, Access, KubeHand, KubeReads};
-use crate::adapters::mcp::{self, ConnectError, Hub, McpActions};
+use crate::adapters::kube::{self, Access, KubeReads};
+use crate::adapters::mcp::{self, ConnectError, Hub};
 use crate::adapters::openai::{self, OpenAi, TokenField};
 use crate::adapters::pager_webhook::{self, WebhookPager};
 use crate::adapters::slack::{self, SlackMessenger};
-use crate::config::{self, Config, ConfigError, LimitsConfig, ModelConfig};
+use crate::config::{self, ClusterConfig, Config, ConfigError, ModelConfig};
 use crate::domain::canonical::Hash;
 use crate::domain::ids::Cluster;
 use crate::domain::record::Record;
@@ -27,21 +27,18 @@ use crate::ports::clock::{SharedClock, SystemClock};
 use crate::ports::messenger::{Messenger, Pager};
 use crate::ports::reads::Alerts;
 use crate::ports::store::{Append, AppendError, Store};
-use crate::servers::actions::{
-    self, ActionServer, Engine, HardLimits, Ledger, LedgerError, NotAKey, VerifyingKeys,
-};
+use crate::servers::actions::{LedgerError, NotAKey};
 use crate::servers::kubernetes::{self, KubernetesServer};
 use crate::store;
 
 use super::former::{self, Former};
+use super::hands::{self, RightsError};
 use super::{Daemon, Ports};
+
+pub use super::hands::{actions_alone, hard_limits, possible, public_key, serve_actions};
 
 /// The file with the key that signs warrants.
 const WARRANT_KEY: &str = "warrant.key";
-/// The action server's file of used warrants.
-const USED_WARRANTS: &str = "used-warrants.jsonl";
-/// How long a read-only call of the action server may take: two reads and a dry-run, each at most 10 s.
-const ACTIONS_WITHIN: Duration = Duration::from_secs(35);
 /// How long one call of the pager may take.
 const PAGER_WITHIN: Duration = Duration::from_secs(10);
 /// How long one try of the model may take.
@@ -75,6 +72,10 @@ pub enum BuildError {
     },
     #[error("the key that signs warrants does not verify them")]
     NotAKey(#[from] NotAKey),
+    #[error("the action server cannot be reached")]
+    Actions(#[from] mcp::RemoteError),
+    #[error(transparent)]
+    Rights(#[from] RightsError),
     #[error("the file of used warrants cannot be opened")]
     Ledger(#[from] LedgerError),
     #[error("the cluster cannot be reached")]
@@ -142,11 +143,11 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
     let mut servers = Vec::new();
     let cluster = Cluster::new(&config.cluster.name);
 
-    let reading = access(config, config.cluster.token_file.as_ref());
+    let reading = access(&config.cluster, config.cluster.token_file.as_ref());
     let client = kube::connect(&reading).await?;
     let reads = Arc::new(KubeReads::new(client, cluster.clone(), Arc::clone(&given.clock)));
-    let actions = actions(config, &given.clock, &signer, &cluster).await?;
-    servers.push(actions.server);
+    let (actions, server) = hands::actions(config, &given.clock, &policy::granted(&set)).await?;
+    servers.extend(server);
     let mind = match &config.model {
         None => None,
         Some(model) => {
@@ -162,7 +163,7 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
         namespaces: config.limits.namespaces.clone(),
         reads,
         alerts: alerts(config)?,
-        actions: Arc::new(McpActions::new(actions.client, ACTIONS_WITHIN)),
+        actions,
         messenger: messenger(config, given.messenger)?,
         pager: pager(config, given.pager)?,
         mind,
@@ -201,78 +202,27 @@ async fn record_start(ports: &Ports, set: &PolicySet, files: Option<Hash>) -> Re
     ports.store.append(append).await.map(drop)
 }
 
-fn access(config: &Config, token_file: Option<&PathBuf>) -> Access {
-    match &config.cluster.url {
+pub(super) fn access(cluster: &ClusterConfig, token_file: Option<&PathBuf>) -> Access {
+    match &cluster.url {
         Some(url) => Access::Url {
             url: url.clone(),
-            ca_file: config.cluster.ca_file.clone(),
+            ca_file: cluster.ca_file.clone(),
             token_file: token_file.cloned(),
         },
         None => Access::Infer,
     }
 }
 
-/// The action server, in this process, with its own client and its own identity where one is configured.
-async fn actions(
-    config: &Config,
-    clock: &SharedClock,
-    signer: &Signer,
-    cluster: &Cluster,
-) -> Result<mcp::InProcess, BuildError> {
-    let server = action_server(config, clock, signer, cluster).await?;
-    Ok(mcp::connect_in_process(server).await?)
-}
-
-async fn action_server(
-    config: &Config,
-    clock: &SharedClock,
-    signer: &Signer,
-    cluster: &Cluster,
-) -> Result<ActionServer, BuildError> {
-    let token = config.cluster.write_token_file.as_ref().or(config.cluster.token_file.as_ref());
-    let client = kube::connect(&access(config, token)).await?;
-    let hand = Arc::new(KubeHand::new(client, cluster.clone()));
-    let keys = VerifyingKeys::new([signer.public_key()])?;
-    let ledger = Ledger::open(&config.state_dir.join(USED_WARRANTS), clock.now())?;
-    let limits = hard_limits(&config.limits, cluster);
-    let engine = Engine::new(hand, keys, limits, Arc::clone(clock), ledger);
-    Ok(ActionServer::new(Arc::new(engine)))
-}
-
-/// Serves the action server on standard input and output, as a process of its own. It takes warrants
-/// that the daemon with this state directory signs.
-pub async fn serve_actions(config: &Config) -> Result<(), BuildError> {
-    make_private(&config.state_dir)?;
-    let (signer, cluster) = (signer(&config.state_dir)?, Cluster::new(&config.cluster.name));
-    let clock: SharedClock = Arc::new(SystemClock);
-    let server = action_server(config, &clock, &signer, &cluster).await?;
-    actions::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
-}
-
 /// Serves the kubernetes server on standard input and output.
 pub async fn serve_kubernetes(config: &Config) -> Result<(), BuildError> {
-    let client = kube::connect(&access(config, config.cluster.token_file.as_ref())).await?;
+    let client = kube::connect(&access(&config.cluster, config.cluster.token_file.as_ref())).await?;
     let clock: SharedClock = Arc::new(SystemClock);
     let reads = Arc::new(KubeReads::new(client, Cluster::new(&config.cluster.name), clock));
     let server = KubernetesServer::new(reads, config.limits.namespaces.clone());
     kubernetes::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
 }
 
-/// What the action server refuses, whatever policy says.
-pub fn hard_limits(limits: &LimitsConfig, cluster: &Cluster) -> HardLimits {
-    let LimitsConfig { namespaces, own_namespace, own_node, nodes, max_replicas, max_replica_delta } = limits;
-    HardLimits {
-        cluster: cluster.clone(),
-        namespaces: namespaces.iter().cloned().collect(),
-        own_namespace: own_namespace.clone(),
-        own_node: own_node.clone(),
-        nodes: *nodes,
-        max_replicas: *max_replicas,
-        max_replica_delta: *max_replica_delta,
-    }
-}
-
-type Server = AbortOnDropHandle<Result<(), ConnectError>>;
+pub(super) type Server = AbortOnDropHandle<Result<(), ConnectError>>;
 
 /// The model, with the read-only tools of belay's own kubernetes server.
 async fn mind(
@@ -359,7 +309,7 @@ fn keep_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Makes the state directory, for its owner alone.
-fn make_private(dir: &Path) -> Result<(), BuildError> {
+pub(super) fn make_private(dir: &Path) -> Result<(), BuildError> {
     use std::os::unix::fs::DirBuilderExt as _;
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|source| BuildError::Write { path: dir.to_owned(), source })

@@ -9,6 +9,7 @@ mod effects;
 mod facts;
 mod fleet;
 mod former;
+mod hands;
 mod incidents;
 mod intake;
 mod loops;

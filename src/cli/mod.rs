@@ -7,6 +7,7 @@ mod incidents;
 mod mcp;
 mod pause;
 mod policy;
+mod rbac;
 mod revert;
 mod serve;
 mod since;
@@ -47,6 +48,8 @@ enum Command {
     Track(track::Args),
     /// Check and export the journal
     Audit(audit::Args),
+    /// Print the Kubernetes roles that the action server needs, and nothing more
+    Rbac(rbac::Args),
     /// Serve belay's MCP servers
     Mcp(mcp::Args),
     /// Print completions for a shell
@@ -92,6 +95,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Policy(args) => policy::run(&args),
         Command::Track(args) => track::run(args),
         Command::Audit(args) => audit::run(args),
+        Command::Rbac(args) => rbac::run(&args),
         Command::Mcp(args) => mcp::run(args),
         Command::Completions(args) => Ok(completions::run(&args)),
     }

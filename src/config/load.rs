@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use super::Config;
+use super::{ClusterConfig, Config};
 
 /// A setting cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -49,13 +49,18 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
 
 /// Reads a configuration from text.
 pub fn parse(name: &str, text: &str) -> Result<Config, ConfigError> {
-    let config: Config = serde_saphyr::from_str(text).map_err(|e| ConfigError::Parse {
+    let config: Config = yaml(name, text)?;
+    check(&config)?;
+    Ok(config)
+}
+
+/// Reads a file's text; what is wrong is said without what stands there.
+pub(super) fn yaml<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
+    serde_saphyr::from_str(text).map_err(|e| ConfigError::Parse {
         name: name.to_owned(),
         // the snippet would print neighbouring lines, and with them whatever stands there
         why: e.without_snippet().to_string(),
-    })?;
-    check(&config)?;
-    Ok(config)
+    })
 }
 
 fn check(config: &Config) -> Result<(), ConfigError> {
@@ -74,10 +79,20 @@ fn check(config: &Config) -> Result<(), ConfigError> {
              `webhook.bearerTokenFile`, or `listen` on 127.0.0.1",
         );
     }
-    if config.cluster.name.is_empty() {
+    if config.actions.is_some() && config.cluster.write_token_file.is_some() {
+        return conflict(
+            "`cluster.writeTokenFile` is for the action server in this process, and `actions` names another: leave \
+             one of them out",
+        );
+    }
+    check_cluster(&config.cluster)
+}
+
+pub(super) fn check_cluster(cluster: &ClusterConfig) -> Result<(), ConfigError> {
+    let conflict = |text: &str| Err(ConfigError::Conflict(text.into()));
+    if cluster.name.is_empty() {
         return conflict("`cluster.name` must not be empty");
     }
-    let cluster = &config.cluster;
     let with_url = [&cluster.ca_file, &cluster.token_file, &cluster.write_token_file];
     if cluster.url.is_none() && with_url.iter().any(|file| file.is_some()) {
         return conflict(
@@ -89,8 +104,19 @@ fn check(config: &Config) -> Result<(), ConfigError> {
 }
 
 fn rebase(config: &mut Config, base: &Path) {
-    let Config { state_dir, policies, prompts, cluster, webhook, alertmanager, slack, pager, model, .. } =
-        config;
+    let Config {
+        state_dir,
+        policies,
+        prompts,
+        cluster,
+        webhook,
+        alertmanager,
+        slack,
+        pager,
+        model,
+        actions,
+        ..
+    } = config;
     let files = [Some(state_dir), Some(policies), prompts.as_mut(), cluster.token_file.as_mut()]
         .into_iter()
         .chain([
@@ -107,7 +133,8 @@ fn rebase(config: &mut Config, base: &Path) {
                 .flat_map(|s| [Some(&mut s.token_file), Some(&mut s.signing_secret_file)]),
         )
         .chain([pager.as_mut().and_then(|p| p.bearer_token_file.as_mut())])
-        .chain([model.as_mut().and_then(|m| m.api_key_file.as_mut())]);
+        .chain([model.as_mut().and_then(|m| m.api_key_file.as_mut())])
+        .chain([actions.as_mut().map(|a| &mut a.token_file)]);
     for file in files.flatten() {
         *file = base.join(&*file);
     }
@@ -171,7 +198,7 @@ fn files(dir: &Path, extension: &str) -> Result<Vec<PathBuf>, ConfigError> {
     Ok(files)
 }
 
-fn read(path: &Path) -> Result<String, ConfigError> {
+pub(super) fn read(path: &Path) -> Result<String, ConfigError> {
     fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })
 }
 

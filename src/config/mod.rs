@@ -1,6 +1,7 @@
 //! Configuration: one struct tree, read once. The only room that reads files and the environment for
 //! settings; secrets come from files and live in secret types.
 
+mod actions;
 mod load;
 
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 
 use crate::telemetry::LogFormat;
 
+pub use actions::{ActionServerConfig, actions_schema, load_actions, parse_actions};
 pub use load::{ConfigError, columns, load, mounted, no_color, parse, policies, prompts, secret, user};
 
 /// `belay.yaml`.
@@ -50,6 +52,9 @@ pub struct Config {
     /// What the action server refuses, whatever policy says.
     #[serde(default)]
     pub limits: LimitsConfig,
+    /// An action server of its own; without it, one runs in this process.
+    #[serde(default)]
+    pub actions: Option<ActionsConfig>,
 }
 
 /// Logs.
@@ -157,6 +162,16 @@ pub struct ModelConfig {
     pub api_key_file: Option<PathBuf>,
 }
 
+/// Where an action server of its own is reached.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ActionsConfig {
+    /// Its URL, `/mcp` included; https unless it is this machine.
+    pub url: String,
+    /// A file with the bearer token for it.
+    pub token_file: PathBuf,
+}
+
 /// The action server's own limits.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -173,6 +188,10 @@ pub struct LimitsConfig {
     pub max_replicas: u32,
     /// The largest step in replicas.
     pub max_replica_delta: u32,
+    /// The actions that it ever carries out, by name; without it, all that belay can.
+    pub actions: Option<Vec<String>>,
+    /// What its account may do although no action needs it, as in `delete pods`.
+    pub extra_rights: Vec<String>,
 }
 
 impl Default for LimitsConfig {
@@ -184,6 +203,8 @@ impl Default for LimitsConfig {
             nodes: false,
             max_replicas: 20,
             max_replica_delta: 5,
+            actions: None,
+            extra_rights: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod auth;
 mod clicks;
 mod health;
+mod mcp;
 mod server;
 pub mod slack;
 mod webhook;
@@ -17,6 +18,7 @@ use crate::app::Daemon;
 
 pub use auth::WebhookAuth;
 pub use clicks::Clicks;
+pub use mcp::mcp_routes;
 pub use server::serve;
 
 /// What the routes need.

@@ -34,7 +34,7 @@ mod table;
 #[cfg(test)]
 mod tried;
 
-pub use admission::{Bounds, admission, stop};
+pub use admission::{Bounds, admission, granted, stop};
 pub use book::Book;
 pub use brakes::{storm_now, watchdog};
 pub use check::{Checked, TestRun, check};
@@ -46,7 +46,7 @@ pub use ladder::{Earned, Next, demoted, earned, earning, environment, track_gran
 pub use limits::{IN_FLIGHT, history_keys};
 pub use mutate::{Mutant, mutants, noticed};
 pub use permit::{Permit, permit};
-pub use problem::{Errors, Problem};
+pub use problem::{Errors, Problem, meant};
 pub use raw::Pos;
 pub use replay::{Change, Counted, Enforced, Replay, Said, Trial, Trials, enforced};
 pub use report::{Format, bail, report};

@@ -117,7 +117,7 @@ impl fmt::Display for Errors {
 impl std::error::Error for Errors {}
 
 /// `did you mean …` for the nearest of the known names; otherwise what is known.
-pub(super) fn meant(word: &str, known: &[&str]) -> String {
+pub fn meant(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(near) => format!("did you mean `{near}`?"),
         None if known.is_empty() => "there is none".to_owned(),

@@ -74,7 +74,7 @@ fn the_demo_at_level_2_asks_first() {
 #[test]
 fn every_command_has_help() {
     let (out, _) = ended(&["--help"], 0);
-    let commands = ["demo", "serve", "incidents", "pause", "resume", "audit", "mcp", "completions"];
+    let commands = ["demo", "serve", "incidents", "pause", "resume", "audit", "rbac", "mcp", "completions"];
     for command in commands {
         assert!(out.contains(&format!("\n  {command} ")), "{command} is missing in:\n{out}");
         let (out, _) = ended(&[command, "--help"], 0);

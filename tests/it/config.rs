@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use belay::app::build::hard_limits;
 use belay::config::{
-    AlertmanagerConfig, ClusterConfig, Config, ConfigError, LimitsConfig, Log, ModelConfig, PagerConfig,
-    SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
+    ActionsConfig, AlertmanagerConfig, ClusterConfig, Config, ConfigError, LimitsConfig, Log, ModelConfig,
+    PagerConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
 };
+use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
 use belay::telemetry::LogFormat;
 use secrecy::ExposeSecret as _;
@@ -30,7 +31,7 @@ alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
-limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, nodes: true, maxReplicas: 7, maxReplicaDelta: 2 }
+limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, nodes: true, maxReplicas: 7, maxReplicaDelta: 2, actions: [restart_pod, cordon_node], extraRights: [delete pods] }
 ";
 
 fn ok(text: &str) -> Config {
@@ -49,6 +50,7 @@ fn path(name: &str) -> Option<PathBuf> {
 fn each_key_is_read_into_its_place() {
     // no `..`: a key that nobody tries here does not compile
     let Config {
+        actions,
         listen,
         state_dir,
         policies,
@@ -98,8 +100,15 @@ fn each_key_is_read_into_its_place() {
         nodes: true,
         max_replicas: 7,
         max_replica_delta: 2,
+        actions: Some(vec!["restart_pod".into(), "cordon_node".into()]),
+        extra_rights: vec!["delete pods".into()],
     };
     assert_eq!(limits, expected);
+    assert_eq!(actions, None, "it excludes `writeTokenFile`");
+    let apart = ok(&format!("{LEAST}actions: {{ url: 'https://hands/mcp', tokenFile: t }}\n")).actions;
+    assert_eq!(apart, Some(ActionsConfig { url: "https://hands/mcp".into(), token_file: "t".into() }));
+    let both = why(&format!("{ALL}actions: {{ url: 'https://hands/mcp', tokenFile: t }}\n"));
+    assert!(both.contains("`cluster.writeTokenFile` is for the action server in this process"), "{both}");
 }
 
 #[test]
@@ -170,12 +179,25 @@ fn a_token_that_would_not_be_used_is_refused() {
 #[test]
 fn limits_become_those_of_the_action_server() {
     let cluster = Cluster::new("eu-1");
-    let limits = hard_limits(&ok(ALL).limits, &cluster);
+    let limits = hard_limits(&ok(ALL).limits, &cluster).unwrap();
+    assert_eq!(limits.actions, [ActionKind::RestartPod, ActionKind::CordonNode].into());
     assert_eq!((limits.max_replicas, limits.max_replica_delta), (7, 2));
     assert_eq!(limits.own_namespace, "ops");
     assert_eq!((limits.cluster.clone(), limits.namespaces.len()), (cluster.clone(), 1));
     assert!(limits.namespaces.contains("shop"));
-    assert!(hard_limits(&LimitsConfig::default(), &cluster).namespaces.is_empty());
+    let limits = hard_limits(&LimitsConfig::default(), &cluster).unwrap();
+    assert!(limits.namespaces.is_empty());
+    assert!(
+        limits.actions.contains(&ActionKind::ScaleWorkload)
+            && !limits.actions.contains(&ActionKind::CordonNode)
+    );
+    for (name, said) in
+        [("restart_pods", "did you mean `restart_pod`?"), ("run_job", "cannot carry out `run_job`")]
+    {
+        let wrong = LimitsConfig { actions: Some(vec![name.to_owned()]), ..LimitsConfig::default() };
+        let why = hard_limits(&wrong, &cluster).unwrap_err().to_string();
+        assert!(why.contains(said), "{why}");
+    }
 }
 
 #[test]
@@ -203,6 +225,8 @@ fn paths_are_relative_to_the_file() {
     let config = load(&file).unwrap();
     assert_eq!(config.state_dir, Path::new("/var/lib/belay"), "absolute ones stay");
     assert_eq!(config.webhook.password_file, here("pw"));
+    fs::write(&file, format!("{LEAST}actions: {{ url: 'https://hands/mcp', tokenFile: hands }}\n")).unwrap();
+    assert_eq!(Some(load(&file).unwrap().actions.unwrap().token_file), here("hands"));
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 38] = [
+    const KEYS: [&str; 44] = [
         "listen",
         "stateDir",
         "policies",
@@ -110,10 +110,16 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "model.url",
         "model.name",
         "model.apiKeyFile",
+        "actions.url",
+        "actions.tokenFile",
+        "warrantKeys",
+        "clientTokenFile",
         "limits.namespaces",
         "limits.ownNamespace",
         "limits.ownNode",
         "limits.nodes",
+        "limits.actions",
+        "limits.extraRights",
         "limits.maxReplicas",
         "limits.maxReplicaDelta",
         "BELAY_STATE_DIR",
@@ -124,6 +130,61 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
     let doc = text("docs/configuration.md");
     let rows: BTreeSet<&str> = doc.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next()).collect();
     assert_eq!(rows, KEYS.into_iter().collect());
+}
+
+/// The example of an action server's own file is read, and both schema and manual know each of its keys.
+#[test]
+fn an_action_servers_own_file_is_described() {
+    let config =
+        config::load_actions(&Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/actions.example.yaml"));
+    let config = config.unwrap();
+    assert!(!config.limits.namespaces.is_empty() && config.limits.actions.is_some());
+    assert!(config.state_dir.ends_with("actions") && config.client_token_file.is_some());
+    let schema = text("deploy/actions.schema.json");
+    assert_eq!(printed(&["mcp", "schema"]), schema);
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let (doc, mut all) = (text("docs/configuration.md"), text("deploy/actions.example.yaml"));
+    // every key that the schema knows is one that the reader knows, and the other way round
+    for (key, field) in schema["properties"].as_object().unwrap() {
+        let inner =
+            field["properties"].as_object().map(|inner| inner.keys().map(|k| format!("{key}.{k}")).collect());
+        for key in inner.unwrap_or_else(|| vec![key.clone()]) {
+            assert!(doc.contains(&format!("| `{key}` |")), "{key} is not in the manual");
+        }
+    }
+    for (key, value) in [("ownNode", "n1"), ("nodes", "true"), ("extraRights", "[delete pods]")] {
+        all = all.replacen("limits:\n", &format!("limits:\n  {key}: {value}\n"), 1);
+    }
+    config::parse_actions("all keys", &all).unwrap();
+    let given: serde_json::Value = serde_saphyr::from_str(&all).unwrap();
+    let keys =
+        |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    for part in ["cluster", "limits", "log"] {
+        assert_eq!(keys(&given[part]), keys(&schema["properties"][part]["properties"]), "{part}");
+    }
+    assert_eq!(keys(&given), keys(&schema["properties"]));
+}
+
+#[test]
+fn an_action_servers_own_file_is_refused_where_it_cannot_be_meant() {
+    let good = text("deploy/actions.example.yaml");
+    for (from, to, said) in [
+        ("limits:", "policies: p\nlimits:", "policies"),
+        ("  tokenFile:", "  writeTokenFile: w\n  tokenFile:", "one account"),
+        ("warrantKeys:", "warrantKeys: []\nodd:", "odd"),
+        ("  namespaces:", "  maxReplica: 3\n  namespaces:", "maxReplica"),
+    ] {
+        let text = good.replacen(from, to, 1);
+        assert_ne!(text, good, "{from}");
+        let why = config::parse_actions("actions.yaml", &text).unwrap_err().to_string();
+        assert!(why.contains(said), "{why}");
+    }
+    let none = "cluster: { name: c }\nlimits: {}\nwarrantKeys: []\n";
+    let why = config::parse_actions("actions.yaml", none).unwrap_err().to_string();
+    assert!(why.contains("`belay mcp key`"), "{why}");
+    for missing in ["cluster: { name: c }\nlimits: {}\n", "cluster: { name: c }\nwarrantKeys: [k]\n"] {
+        assert!(config::parse_actions("actions.yaml", missing).is_err(), "{missing}");
+    }
 }
 
 /// The code names what it reads in one table; the reader's role holds exactly that.
@@ -143,26 +204,89 @@ fn the_reader_may_read_what_the_code_reads_and_nothing_else() {
     assert_eq!(rights("deploy/rbac/reader.yaml", "ClusterRole"), wanted);
 }
 
-/// A verb that is not here is not needed: whoever adds one says here what sends it.
+/// Which rights each action needs is tried in `rights`; this says what they come down to as roles.
 #[test]
-fn the_writer_may_do_the_four_writes_and_their_reads() {
+fn the_writer_is_what_belay_rbac_prints_for_the_example() {
+    let args = ["rbac", "--config", "deploy/belay.example.yaml", "--policies", "policies"];
+    assert_eq!(printed(&args), text("deploy/rbac/writer.yaml"));
     let pinned: BTreeSet<Right> = [
         ("", "pods", "get"),
         ("", "pods", "patch"),           // mark
         ("", "pods", "create"),          // rehearse: a dry run, always
         ("", "pods/eviction", "create"), // evict
         ("apps", "deployments", "get"),
-        ("apps", "deployments", "patch"), // set_replicas
-        ("apps", "replicasets", "get"),   // the chain of controllers
+        ("apps", "deployments", "patch"),
         ("apps", "statefulsets", "get"),
+        ("apps", "statefulsets", "patch"),
         ("apps", "daemonsets", "get"),
+        ("apps", "daemonsets", "patch"),
+        ("apps", "replicasets", "get"),  // the chain of controllers
+        ("apps", "replicasets", "list"), // recorded templates
+        ("apps", "controllerrevisions", "list"),
         ("policy", "poddisruptionbudgets", "list"),
+        ("autoscaling", "horizontalpodautoscalers", "get"),
         ("autoscaling", "horizontalpodautoscalers", "list"),
+        ("autoscaling", "horizontalpodautoscalers", "patch"),
+        ("batch", "cronjobs", "get"),
+        ("batch", "cronjobs", "patch"),
     ]
     .into_iter()
     .map(|(group, resource, verb)| right(group, resource, verb))
     .collect();
     assert_eq!(rights("deploy/rbac/writer.yaml", "Role"), pinned);
+    assert!(rights("deploy/rbac/writer.yaml", "ClusterRole").is_empty(), "the example acts on no nodes");
+    let namespaces: BTreeSet<String> = manifests("deploy/rbac/writer.yaml")
+        .into_iter()
+        .filter_map(|m| m.metadata.namespace.filter(|_| m.kind == "Role"))
+        .collect();
+    assert_eq!(namespaces, ["shop".to_owned(), "stg-shop".to_owned()].into());
+}
+
+fn printed(args: &[&str]) -> String {
+    let done =
+        Command::new(env!("CARGO_BIN_EXE_belay")).current_dir(env!("CARGO_MANIFEST_DIR")).args(args).output();
+    let done = done.unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap()
+}
+
+#[test]
+fn roles_are_for_what_is_named_and_in_a_fixed_order() {
+    let two = ["rbac", "--actions", "scale_workload,restart_pod", "--namespaces", "stg-shop,shop"];
+    let other = ["rbac", "--actions", "restart_pod,scale_workload", "--namespaces", "shop,stg-shop,shop"];
+    assert_eq!(printed(&two), printed(&other));
+    assert!(!printed(&two).contains("ClusterRole"));
+    assert!(printed(&two).contains("the dry run"));
+    let account = printed(&[&two[..], &["--service-account", "ops/hands"]].concat());
+    assert!(account.contains("{ kind: ServiceAccount, name: hands, namespace: ops }"), "{account}");
+    // nodes are of no namespace
+    let nodes = printed(&["rbac", "--actions", "cordon_node"]);
+    assert!(nodes.contains("kind: ClusterRole\n") && !nodes.contains("kind: Role\n"), "{nodes}");
+    assert!(
+        nodes.contains("resources: [nodes], verbs: [get, list, patch]") && !nodes.contains("dry run"),
+        "{nodes}"
+    );
+    let all = printed(&["rbac", "--all", "--namespaces", "shop"]);
+    assert!(
+        all.contains("cronjobs") && all.contains("nodes") && all.contains("controllerrevisions"),
+        "{all}"
+    );
+}
+
+#[test]
+fn roles_for_what_there_is_not_are_refused() {
+    for (args, said) in [
+        (&["--actions", "restart_pods", "--namespaces", "shop"][..], "did you mean `restart_pod`?"),
+        (&["--actions", "run_job", "--namespaces", "shop"], "cannot carry out `run_job` yet"),
+        (&["--actions", "restart_pod"], "name the namespaces with `--namespaces`"),
+        (&["--actions", "restart_pod", "--namespaces", "a b"], "`a b` is not the name of a namespace"),
+        (&["--namespaces", "shop"], "name the actions with `--actions`"),
+        (&["--all", "--namespaces", "shop", "--service-account", "belay"], "`NAMESPACE/NAME`"),
+    ] {
+        let done = Command::new(env!("CARGO_BIN_EXE_belay")).arg("rbac").args(args).output().unwrap();
+        let told = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(!done.status.success() && told.contains(said), "{args:?}: {told}");
+    }
 }
 
 /// Applied in this order to a cluster that has nothing of belay's yet, nothing is missing: an API server takes

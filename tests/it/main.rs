@@ -8,6 +8,7 @@
     reason = "the helpers of tests read better at the place of use"
 )]
 
+mod actions_alone;
 mod cli;
 mod commands;
 mod config;
@@ -27,6 +28,7 @@ mod kube_tls;
 mod mcp_kubernetes;
 mod policy;
 mod policy_tools;
+mod rights;
 mod sim;
 mod slack;
 mod store;

@@ -9,11 +9,13 @@ mod locate;
 mod logs;
 mod objects;
 mod reads;
+mod rights;
 mod token;
 mod views;
 mod writes;
 
 pub use client::{Access, ConnectError, connect};
 pub use reads::KubeReads;
+pub use rights::{CheckedHand, Wanted};
 pub use views::{NotReadable, Recorded, from_json};
 pub use writes::KubeHand;

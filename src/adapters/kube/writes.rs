@@ -42,6 +42,11 @@ impl KubeHand {
         Self { live: Live { client, cluster } }
     }
 
+    /// Its client.
+    pub(super) fn client(&self) -> Client {
+        self.live.client.clone()
+    }
+
     async fn send(
         &self,
         request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
@@ -360,7 +365,7 @@ fn answer(error: &kube::Error) -> Answer {
 }
 
 /// An order that never left.
-fn unsent(why: &str) -> Answer {
+pub(super) fn unsent(why: &str) -> Answer {
     Answer::Refused { code: 400, reason: "NotSent".to_owned(), message: bounded(why) }
 }
 

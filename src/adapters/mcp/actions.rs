@@ -21,6 +21,7 @@ use crate::ports::actions::{Actions, NoAnswer};
 const MAX_SAID: usize = 500;
 
 /// Calls an action server.
+#[derive(Clone)]
 pub struct McpActions {
     client: Client,
     within: Duration,

@@ -4,8 +4,10 @@
 mod actions;
 mod client;
 mod hub;
+mod remote;
 mod text;
 
 pub use actions::McpActions;
 pub use client::{CallError, Client, ConnectError, InProcess, connect, connect_in_process};
 pub use hub::{Allow, Hub, HubError};
+pub use remote::{RemoteActions, RemoteError};

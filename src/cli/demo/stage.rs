@@ -125,7 +125,7 @@ async fn scenery(
 fn configuration(scenery: &Scenery, state_dir: &Path) -> anyhow::Result<Config> {
     let text = format!(
         "stateDir: {:?}\npolicies: policies\ncluster: {{ name: {CLUSTER}, url: {:?} }}\n\
-         alertmanager: {{ url: {:?} }}\nlimits: {{ namespaces: [shop] }}\n",
+         alertmanager: {{ url: {:?} }}\nlimits: {{ namespaces: [shop], extraRights: ['* *'] }}\n",
         state_dir.display().to_string(),
         scenery.api,
         scenery.alertmanager,

@@ -19,6 +19,9 @@ pub(super) struct Args {
     /// Only in these namespaces (`limits.namespaces`); all that the policy allows unless given
     #[arg(long = "namespace", value_name = "NAMESPACE")]
     namespaces: Vec<String>,
+    /// Nodes, too (`limits.nodes`)
+    #[arg(long)]
+    nodes: bool,
     /// The most replicas (`limits.maxReplicas`)
     #[arg(long, default_value_t = LimitsConfig::default().max_replicas, value_name = "N")]
     max_replicas: u32,
@@ -31,11 +34,12 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, dir: &Path) -> anyhow::Result<ExitCode> {
-    let Args { identity, cluster, namespaces, max_replicas, max_replica_delta, stop } = args;
+    let Args { identity, cluster, namespaces, nodes, max_replicas, max_replica_delta, stop } = args;
     let bounds = Bounds {
         identity: identity.clone(),
         cluster: cluster.clone(),
         namespaces: namespaces.clone(),
+        nodes: *nodes,
         max_replicas: *max_replicas,
         max_replica_delta: *max_replica_delta,
     };

@@ -77,7 +77,7 @@ fn files(dir: &Path) -> anyhow::Result<Vec<(String, String)>> {
 }
 
 /// The sound set of the folder. Without one, everything that is wrong was printed.
-fn load(dir: &Path) -> anyhow::Result<Option<PolicySet>> {
+pub(super) fn load(dir: &Path) -> anyhow::Result<Option<PolicySet>> {
     match policy::load(files(dir)?) {
         Ok(set) => Ok(Some(set)),
         Err(errors) => {

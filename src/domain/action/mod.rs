@@ -15,6 +15,7 @@ pub mod resources;
 pub mod restart_pod;
 pub mod restart_workload;
 pub mod restore_config;
+pub mod rights;
 pub mod rollback_workload;
 pub mod rollout;
 pub mod scale_workload;

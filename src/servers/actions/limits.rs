@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::action::Action;
+use crate::domain::action::{Action, ActionKind};
 use crate::domain::ids::Cluster;
 use crate::domain::plan::{Direction, Plan, Refusal};
 use crate::domain::target::{Kind, Named, Object};
@@ -20,6 +20,8 @@ pub struct HardLimits {
     pub own_node: Option<String>,
     /// Whether it acts on nodes at all.
     pub nodes: bool,
+    /// The kinds of action that it carries out.
+    pub actions: BTreeSet<ActionKind>,
     /// The most replicas that a workload is given.
     pub max_replicas: u32,
     /// The most by which replicas are changed at once.
@@ -32,6 +34,12 @@ impl HardLimits {
         self.admit_object(action.target())?;
         // before the cluster is asked anything: what it cannot do needs no read
         action.doable()?;
+        if !self.actions.contains(&action.kind()) {
+            return limit(format!(
+                "`{}` is not one of the actions that it carries out",
+                action.kind().name()
+            ));
+        }
         match action.replicas() {
             Some(replicas) if replicas > self.max_replicas => {
                 limit(format!("{replicas} replicas are more than the {} it ever sets", self.max_replicas))

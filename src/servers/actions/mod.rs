@@ -2,6 +2,7 @@
 //! MCP; whoever else connects can at most plan and look.
 
 mod engine;
+mod http;
 mod ledger;
 mod limits;
 mod schema;
@@ -25,6 +26,7 @@ use crate::domain::target::RootOwner;
 use crate::domain::warrant::{Applied, SignedWarrant};
 
 pub use engine::Engine;
+pub use http::service;
 pub use ledger::{Ledger, LedgerError, Use};
 pub use limits::HardLimits;
 pub use schema::{Described, Wire};

@@ -24,6 +24,7 @@ pub(crate) fn apply(state: &mut State, request: &Request) -> Answer {
     let before = state.objects.version();
     let answer = match &target {
         Some(target) => handle(state, request, target, verb).unwrap_or_else(Answer::from),
+        None if tokens::asks(&request.path) => tokens::review(state, request),
         None => discovery::answer(state, &request.path),
     };
     let changed = state.objects.version() != before;

@@ -55,7 +55,7 @@ pub use objects::Objects;
 pub use route::Verb;
 pub use shop::{Fault, Pods, SHOP};
 pub use spec::{Budget, DeploymentSpec};
-pub use tokens::{Access, Token};
+pub use tokens::{Access, Granted, Token};
 pub use write_log::{Arrival, INTENT, WriteSeen};
 
 use crate::ports::clock::SharedClock;

@@ -33,6 +33,8 @@ impl Request {
     pub(crate) fn verb(&self, target: Option<&Target>) -> Verb {
         let named = target.is_none_or(|target| !target.name.is_empty());
         match self.method.as_str() {
+            // asking what one may do changes nothing
+            "POST" if super::tokens::asks(&self.path) => Verb::Get,
             "POST" => Verb::Create,
             "PATCH" => Verb::Patch,
             "PUT" => Verb::Update,

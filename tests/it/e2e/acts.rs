@@ -3,7 +3,7 @@
 use belay::domain::record::{Answer, Outcome, Record};
 use belay::incident::Phase;
 
-use super::house::{House, Wish, policy};
+use super::house::{House, USED, Wish, policy};
 
 fn closed(phase: &Phase) -> bool {
     *phase == Phase::Closed
@@ -53,6 +53,21 @@ async fn a_saturated_deployment_is_scaled_and_reverted() {
     assert_eq!(house.replicas("checkout"), 3);
     assert_eq!(house.intents(&over.id).await.len(), 2, "the act and its undo each have an intent");
     house.stop().await;
+}
+
+#[tokio::test]
+async fn an_action_server_of_its_own_plans_acts_and_reverts() {
+    let house = House::open(Wish { remote: true, ..Wish::default() }).await;
+    house.surge();
+    let asked = house.phase("checkout", confirming).await;
+    assert_eq!(house.replicas("checkout"), 5);
+    house.answer(&asked, Answer::Revert).await;
+    let over = house.phase("checkout", closed).await;
+    assert_eq!(over.closed.unwrap().0, Outcome::Reverted);
+    assert_eq!(house.replicas("checkout"), 3);
+    let dir = house.stop().await;
+    assert!(!std::fs::read(dir.path().join(USED)).unwrap().is_empty(), "the warrants were used there");
+    assert!(!dir.path().join("used-warrants.jsonl").exists(), "none runs in the daemon's own process");
 }
 
 #[tokio::test]

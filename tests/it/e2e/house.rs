@@ -7,17 +7,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use belay::adapters::kube::{Access, KubeHand, connect};
 use belay::app::build::{self, BuildError, Built, Given, Start};
 use belay::app::{Daemon, Fed, admin};
-use belay::config::{self, Config};
+use belay::config::{self, Config, LimitsConfig};
 use belay::domain::decision::Person;
-use belay::domain::ids::{IncidentId, StreamId};
+use belay::domain::ids::{Cluster, IncidentId, StreamId};
 use belay::domain::message::{Notice, View};
 use belay::domain::record::{Answer, Entry, Intent, MessageRef, Record};
 use belay::http::{self, Clicks, Gate, WebhookAuth};
 use belay::incident::{Phase, State};
 use belay::ports::clock::{Clock, ScaledClock, SharedClock};
 use belay::ports::messenger::{Messenger, Pager, Undelivered};
+use belay::servers::actions::{self, ActionServer, Engine, Ledger, VerifyingKeys};
 use belay::sim::alertmanager::{Alertmanager, Settings};
 use belay::sim::kube::{Behaviour, PodView, Verb, World, WriteSeen};
 use belay::sim::model::{Script, ScriptedModel};
@@ -61,6 +63,8 @@ pub struct Wish {
     pub dead_model: bool,
     /// Golden inputs besides the demo's own.
     pub examples: Vec<(String, String)>,
+    /// The action server has a process of its own, as far as the daemon can tell.
+    pub remote: bool,
 }
 
 impl Default for Wish {
@@ -74,6 +78,7 @@ impl Default for Wish {
             model: None,
             dead_model: false,
             examples: Vec::new(),
+            remote: false,
         }
     }
 }
@@ -211,7 +216,10 @@ impl House {
             None if wish.dead_model => (None, Some(format!("{}/v1", port().await.1))),
             None => (None, None),
         };
-        let text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
+        let mut text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
+        if wish.remote {
+            text.push_str(&action_server(&dir, &api_url, &clock, (&stop, &mut sides)).await);
+        }
         let config = config::parse("the test's configuration", &text).unwrap();
         let people = Arc::new(People::default());
         let mut policies = folder(&wish.policy);
@@ -449,6 +457,34 @@ async fn port() -> (TcpListener, String) {
     (listener, url)
 }
 
+/// The file of used warrants of an action server that stands apart.
+pub const USED: &str = "apart.jsonl";
+
+/// Serves an action server over HTTP, and says where in the words of the configuration.
+async fn action_server(
+    dir: &tempfile::TempDir,
+    api: &str,
+    clock: &SharedClock,
+    (stop, sides): (&CancellationToken, &mut JoinSet<()>),
+) -> String {
+    let access = Access::Url { url: api.to_owned(), ca_file: None, token_file: None };
+    let cluster = Cluster::new(CLUSTER);
+    let hand = KubeHand::new(connect(&access).await.unwrap(), cluster.clone());
+    let signer = build::signer(dir.path()).unwrap();
+    let keys = VerifyingKeys::new([signer.public_key()]).unwrap();
+    let limits = LimitsConfig { namespaces: vec!["shop".to_owned()], ..LimitsConfig::default() };
+    let limits = build::hard_limits(&limits, &cluster).unwrap();
+    let ledger = Ledger::open(&dir.path().join(USED), clock.now()).unwrap();
+    let engine = Engine::new(Arc::new(hand), keys, limits, Arc::clone(clock), ledger);
+    let service = actions::service(ActionServer::new(Arc::new(engine)), stop);
+    let (listener, url) = port().await;
+    let (routes, stop) = (http::mcp_routes(service, "s3cret".into()), stop.clone());
+    sides.spawn(async move { http::serve(listener, routes, stop).await.unwrap() });
+    let token = dir.path().join("client.token");
+    std::fs::write(&token, "s3cret").unwrap();
+    format!("actions: {{ url: '{url}/mcp', tokenFile: {token:?} }}\n")
+}
+
 fn configuration(
     dir: &tempfile::TempDir,
     api: &str,
@@ -459,7 +495,7 @@ fn configuration(
     let path = |name: &str| -> PathBuf { dir.path().join(name) };
     let mut text = format!(
         "stateDir: {:?}\npolicies: policies\ncluster: {{ name: {CLUSTER}, url: {api:?} }}\n\
-         alertmanager: {{ url: {alertmanager:?} }}\nlimits: {{ namespaces: [shop] }}\n",
+         alertmanager: {{ url: {alertmanager:?} }}\nlimits: {{ namespaces: [shop], extraRights: ['* *'] }}\n",
         dir.path(),
     );
     if let Some(slack) = slack {

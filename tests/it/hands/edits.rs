@@ -24,13 +24,13 @@ fn hash(text: &str) -> TemplateHash {
 
 /// An action and the object it is for.
 #[derive(Debug, Clone)]
-struct Case {
-    action: Action,
-    live: LiveObject,
+pub struct Case {
+    pub action: Action,
+    pub live: LiveObject,
 }
 
 /// One of each kind; `old` templates and switches that are spelled out or missing come from `with`.
-fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     let case = |action: fn(&LiveObject) -> Action, live: LiveObject| Case { action: action(&live), live };
     let content = |live: &LiveObject| live.content.clone();
     let on = |path: &str, mut live: LiveObject| {
@@ -101,7 +101,7 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-fn planned(case: &Case) -> Plan {
+pub fn planned(case: &Case) -> Plan {
     edit::plan(Some(&case.live), &case.action, start()).unwrap_or_else(|why| panic!("{case:?}: {why}"))
 }
 
@@ -110,7 +110,7 @@ fn refused(case: &Case) -> Refusal {
 }
 
 /// What the API server does with the one patch.
-fn write(live: &LiveObject, plan: &Plan, intent: &IntentId) -> LiveObject {
+pub fn write(live: &LiveObject, plan: &Plan, intent: &IntentId) -> LiveObject {
     let order = edit::order(plan, Some(live)).unwrap();
     let mut after = live.clone();
     assert!(changed(&mut after, &order, Mode::Act(intent)), "{order:?}");

@@ -2,7 +2,7 @@
 // said so that the lints know these helpers for tests
 #![cfg(test)]
 
-mod edits;
+pub mod edits;
 pub mod fake;
 mod hub;
 mod plans;

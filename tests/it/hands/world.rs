@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use belay::adapters::mcp::{Client, InProcess, McpActions, connect_in_process};
-use belay::domain::action::Action;
 use belay::domain::action::live::{Around, LiveObject, LivePod, Marking, Pods};
 use belay::domain::action::managers::Managers;
+use belay::domain::action::{Action, ActionKind};
 use belay::domain::alert::Labels;
 use belay::domain::canonical::{Hash, canonical};
 use belay::domain::ids::{Cluster, IncidentId, IntentId};
@@ -106,6 +106,7 @@ pub fn limits() -> HardLimits {
         own_namespace: "belay".into(),
         own_node: Some("n-own".into()),
         nodes: true,
+        actions: ActionKind::ALL.into(),
         max_replicas: 12,
         max_replica_delta: 4,
     }

@@ -279,7 +279,7 @@ fn configuration(listen: SocketAddr, api: &str, alertmanager: &str) -> String {
     format!(
         "listen: {listen}\nstateDir: state\npolicies: policies\nlog: {{ filter: debug }}\n\
          cluster: {{ name: {CLUSTER}, url: {api:?} }}\nalertmanager: {{ url: {alertmanager:?} }}\n\
-         limits: {{ namespaces: [shop] }}\n"
+         limits: {{ namespaces: [shop], extraRights: ['* *'] }}\n"
     )
 }
 

@@ -1,9 +1,12 @@
 //! The API server as second witness: a `ValidatingAdmissionPolicy` made from the set, so that even a
 //! defect of belay cannot write what no grant allows. No `paramRef`: what is generated is all there is.
 
+mod writes;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use self::writes::{FORMS, Form, Seen, WRITES, Write};
 use super::raw::{self, Node, Yaml};
 use super::set::{Blast, Grant, PolicySet};
 use crate::domain::action::ActionKind;
@@ -19,59 +22,16 @@ pub struct Bounds {
     pub cluster: Option<String>,
     /// Only these namespaces; empty: those that environments allow.
     pub namespaces: Vec<String>,
+    /// Whether nodes may be cordoned and uncordoned.
+    pub nodes: bool,
     /// The most replicas.
     pub max_replicas: u32,
     /// The largest step in replicas.
     pub max_replica_delta: u32,
 }
 
-/// A write that an action needs: its name in the generated policy, and what the API server sees of it.
-struct Write {
-    name: &'static str,
-    is: &'static str,
-}
-
-/// Replicas of a deployment, with the intent's annotation.
-const SCALE: Write = Write {
-    name: "scale",
-    is: "request.resource.group == 'apps' && request.resource.resource == 'deployments' && variables.sub == '' && request.operation == 'UPDATE'",
-};
-/// The intent's annotation on a pod.
-const MARK: Write = Write {
-    name: "mark",
-    is: "request.resource.group == '' && request.resource.resource == 'pods' && variables.sub == '' && request.operation == 'UPDATE'",
-};
-/// The eviction of a pod.
-const EVICT: Write = Write {
-    name: "evict",
-    is: "request.resource.group == '' && request.resource.resource == 'pods' && variables.sub == 'eviction' && request.operation == 'CREATE'",
-};
-/// Would the pod's replacement be admitted? Never stored.
-const REHEARSE: Write = Write {
-    name: "rehearse",
-    is: "request.resource.group == '' && request.resource.resource == 'pods' && variables.sub == '' && request.operation == 'CREATE' && has(request.dryRun) && request.dryRun",
-};
-
-const fn writes(kind: ActionKind) -> &'static [Write] {
-    match kind {
-        ActionKind::RestartPod => &[MARK, EVICT, REHEARSE],
-        ActionKind::ScaleWorkload => &[SCALE],
-        // belay cannot carry these out yet, so nothing of them may be written
-        ActionKind::RestartWorkload
-        | ActionKind::RollbackWorkload
-        | ActionKind::PauseRollout
-        | ActionKind::ResumeRollout
-        | ActionKind::SuspendCronjob
-        | ActionKind::ResumeCronjob
-        | ActionKind::SetHpaBounds
-        | ActionKind::SetResources
-        | ActionKind::CordonNode
-        | ActionKind::UncordonNode
-        | ActionKind::RestoreConfig
-        | ActionKind::OpenPullRequest
-        | ActionKind::RunJob => &[],
-    }
-}
+/// What is done to nodes.
+const NODES: [ActionKind; 2] = [ActionKind::CordonNode, ActionKind::UncordonNode];
 
 /// The policy and its binding, and the stop policy without one, as YAML documents. `files` are those that
 /// the set was loaded from. Only what is enforced counts: a grant on trial writes nothing.
@@ -81,35 +41,50 @@ where
     T: AsRef<str>,
 {
     let own = bounds.checked()?;
-    let acting: Vec<&Grant> = set
-        .grants
-        .iter()
-        .filter(|grant| !grant.shadow && grant.level > Level::Observe && !grant.actions.is_empty())
-        .collect();
-    let granted = |kind: &ActionKind| acting.iter().any(|grant| grant.actions.contains(kind));
-    let kinds: Vec<ActionKind> =
-        ActionKind::ALL.into_iter().filter(|kind| kind.can_be_carried_out() && granted(kind)).collect();
+    let (acting, mut kinds) = (acting(set), granted(set));
+    if !bounds.nodes {
+        kinds.retain(|kind| !NODES.contains(kind));
+    }
     let places = Places::of(set, files, bounds);
-    let mut rules = vec![rule(&allowed(&kinds), "belay may only do what the grants of its policy need")];
+    let writes: Vec<&Write> = WRITES.iter().filter(|w| w.kinds.iter().any(|k| kinds.contains(k))).collect();
+    let mut rules = vec![rule(&allowed(&writes), "belay may only do what the grants of its policy need")];
     rules.push(rule(&format!("variables.place != {}", quoted(own)), "belay never acts where it runs itself"));
     if !bounds.namespaces.is_empty() {
         let names: Vec<String> = bounds.namespaces.iter().map(|name| quoted(name)).collect();
-        let expression = format!("variables.place in [{}]", names.join(", "));
+        // nodes are in no namespace
+        let apart = if bounds.nodes { "variables.what == 'node' || " } else { "" };
+        let expression = format!("{apart}variables.place in [{}]", names.join(", "));
         rules.push(rule(&expression, "belay may not act in this namespace"));
     }
-    for kind in &kinds {
-        rules.extend(kind_rules(*kind, &acting, &places, bounds));
+    rules.extend(write_rules(&writes, &kinds, &acting, &places));
+    if kinds.contains(&ActionKind::ScaleWorkload) {
+        rules.extend(replica_rules(&acting, bounds));
+    }
+    if kinds.contains(&ActionKind::SetHpaBounds) {
+        rules.push(ceiling_rule(&acting, bounds));
     }
     let mut text = format!(
         "# Made by `belay policy admission` from the policy set {}. Do not edit it: make it anew.\n{}",
         set.hash().short(),
         places.remarks()
     );
-    text.push_str(&policy("belay-policy", &bounds.identity, &variables(&kinds), &rules));
+    text.push_str(&policy("belay-policy", &bounds.identity, &variables(&writes, &kinds), &rules));
     text.push_str(&binding("belay-policy"));
     text.push_str("---\n# Without a binding it does nothing. `belay policy admission --stop` prints it with its binding.\n");
     text.push_str(&stopper(bounds));
     Ok(text)
+}
+
+/// The grants by which something is ever written.
+fn acting(set: &PolicySet) -> Vec<&Grant> {
+    let acts = |grant: &&Grant| !grant.shadow && grant.level > Level::Observe && !grant.actions.is_empty();
+    set.grants.iter().filter(acts).collect()
+}
+
+/// The kinds that belay can carry out and some grant allows, at least once a person has approved.
+pub fn granted(set: &PolicySet) -> BTreeSet<ActionKind> {
+    let kinds = acting(set).into_iter().flat_map(|grant| grant.actions.iter().copied());
+    kinds.filter(|kind| kind.can_be_carried_out()).collect()
 }
 
 /// The stop policy with its binding: once the binding is there, this identity writes nothing at all.
@@ -275,79 +250,111 @@ fn rule(expression: &str, message: &str) -> Validation {
     Validation { expression: expression.to_owned(), message: message.to_owned() }
 }
 
-fn allowed(kinds: &[ActionKind]) -> String {
-    let names: Vec<String> = kinds.iter().flat_map(|kind| writes(*kind)).map(|w| quoted(w.name)).collect();
+fn allowed(writes: &[&Write]) -> String {
+    let names: Vec<String> = writes.iter().map(|write| quoted(write.name)).collect();
     if names.is_empty() { "false".to_owned() } else { format!("variables.what in [{}]", names.join(", ")) }
 }
 
 /// What the expressions share. Each is worked out only where it is used. No name may be a reserved word of
 /// CEL (`namespace` is one): the API server refuses the whole policy then.
-fn variables(kinds: &[ActionKind]) -> Vec<(&'static str, String)> {
+fn variables(writes: &[&Write], kinds: &BTreeSet<ActionKind>) -> Vec<(&'static str, String)> {
     let mut what = String::new();
-    for write in kinds.iter().flat_map(|kind| writes(*kind)) {
-        let _ = write!(what, "{} ? {} : ", write.is, quoted(write.name));
+    for write in writes {
+        let _ = write!(what, "{} ? {} : ", write.is(), quoted(write.name));
     }
     what.push_str("'other'");
     let notes = |of: &str| format!("has({of}.metadata.annotations) ? {of}.metadata.annotations : {{}}");
-    vec![
+    let mut all = vec![
         ("sub", "has(request.subResource) ? request.subResource : ''".to_owned()),
         ("place", "has(request.namespace) ? request.namespace : ''".to_owned()),
         ("what", what),
         ("notes", notes("object")),
         ("oldNotes", notes("oldObject")),
+    ];
+    if kinds.contains(&ActionKind::RestartWorkload) {
+        all.push(("podNotes", notes("object.spec.template")));
+        all.push(("oldPodNotes", notes("oldObject.spec.template")));
+    }
+    let used = FORMS.iter().filter(|form| form.kinds.iter().any(|kind| kinds.contains(kind)));
+    all.extend(used.map(|form| (form.name, form.expression())));
+    all
+}
+
+/// Each write is of the form of a granted action, in a place where a grant for it reaches.
+fn write_rules(
+    writes: &[&Write],
+    kinds: &BTreeSet<ActionKind>,
+    acting: &[&Grant],
+    places: &Places,
+) -> Vec<Validation> {
+    let mut rules = Vec::new();
+    let updates: Vec<String> = writes.iter().filter(|w| w.updates()).map(|w| quoted(w.name)).collect();
+    if !updates.is_empty() {
+        let expression = format!("!(variables.what in [{}]) || ({})", updates.join(", "), writes::metadata());
+        rules.push(rule(&expression, &format!("only the annotation {INTENT_ANNOTATION} may change")));
+    }
+    for write in writes {
+        let granted = write.kinds.iter().filter(|kind| kinds.contains(kind));
+        let mut ways: Vec<String> = Vec::new();
+        for kind in granted {
+            let form = FORMS.iter().find(|form| write.updates() && form.kinds.contains(kind));
+            let way = way(form, &places.reach(&carrying(acting, *kind)));
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
+        }
+        if !ways.iter().any(|way| way == "true") {
+            let expression = format!("variables.what != {} || {}", quoted(write.name), ways.join(" || "));
+            rules.push(rule(&expression, write.denial));
+        }
+        if matches!(write.object, Seen::Eviction) {
+            let uid = "variables.what != 'evict' || (has(object.deleteOptions) && has(object.deleteOptions.preconditions) && has(object.deleteOptions.preconditions.uid))";
+            rules.push(rule(uid, "an eviction must name the uid of its pod"));
+        }
+    }
+    rules
+}
+
+/// A change of this form, where these grants reach.
+fn way(form: Option<&Form>, reach: &str) -> String {
+    match (form, reach) {
+        (None, "true") => "true".to_owned(),
+        (None, reach) => format!("({reach})"),
+        (Some(form), "true") => format!("variables.{}", form.name),
+        (Some(form), reach) => format!("(variables.{} && ({reach}))", form.name),
+    }
+}
+
+/// The bounds of another number of replicas. Putting back what stood there before is never more than one step
+/// down.
+fn replica_rules(acting: &[&Grant], bounds: &Bounds) -> [Validation; 2] {
+    let carrying = carrying(acting, ActionKind::ScaleWorkload);
+    let most = most(&carrying, bounds.max_replicas, |blast| blast.max_replicas);
+    let step = most_step(&carrying, bounds);
+    let of = "variables.what != 'deployment' || !variables.scales";
+    let few =
+        format!("{of} || object.spec.replicas <= {most} || object.spec.replicas <= oldObject.spec.replicas");
+    let near = format!(
+        "{of} || (object.spec.replicas - oldObject.spec.replicas <= {step} && oldObject.spec.replicas - object.spec.replicas <= {step})"
+    );
+    [
+        rule(&few, &format!("no grant allows more than {most} replicas")),
+        rule(&near, &format!("no grant allows a step of more than {step} replicas")),
     ]
 }
 
-fn kind_rules(kind: ActionKind, grants: &[&Grant], places: &Places, bounds: &Bounds) -> Vec<Validation> {
-    let carrying: Vec<&Grant> = grants.iter().copied().filter(|g| g.actions.contains(&kind)).collect();
-    let mut rules = Vec::new();
-    let mut on = |writes: &[&Write], holds: &str, message: String| {
-        let names: Vec<String> = writes.iter().map(|w| quoted(w.name)).collect();
-        let expression = format!("!(variables.what in [{}]) || ({holds})", names.join(", "));
-        rules.push(Validation { expression, message });
-    };
-    let every: Vec<&Write> = writes(kind).iter().collect();
-    let reach = places.reach(&carrying);
-    if reach != "true" {
-        on(&every, &reach, format!("no grant allows {} in this namespace", kind.name()));
-    }
-    match kind {
-        ActionKind::RestartPod => {
-            on(&[&MARK], &metadata(), format!("only the annotation {INTENT_ANNOTATION} may change"));
-            on(&[&MARK], "object.spec == oldObject.spec", "a pod's spec may not change".to_owned());
-            let uid = "has(object.deleteOptions) && has(object.deleteOptions.preconditions) && has(object.deleteOptions.preconditions.uid)";
-            on(&[&EVICT], uid, "an eviction must name the uid of its pod".to_owned());
-        }
-        ActionKind::ScaleWorkload => {
-            on(&[&SCALE], &metadata(), format!("only the annotation {INTENT_ANNOTATION} may change"));
-            let rest = "oldObject.spec.all(k, k == 'replicas' || (k in object.spec && object.spec[k] == oldObject.spec[k])) && object.spec.all(k, k in oldObject.spec)";
-            on(&[&SCALE], rest, "of a deployment's spec only the replicas may change".to_owned());
-            let most = most(&carrying, bounds.max_replicas, |blast| blast.max_replicas);
-            let step = most_step(&carrying, bounds);
-            // putting back what stood there before is never more than one step down
-            let holds =
-                format!("object.spec.replicas <= {most} || object.spec.replicas < oldObject.spec.replicas");
-            on(&[&SCALE], &holds, format!("no grant allows more than {most} replicas"));
-            let holds = format!(
-                "object.spec.replicas - oldObject.spec.replicas <= {step} && oldObject.spec.replicas - object.spec.replicas <= {step}"
-            );
-            on(&[&SCALE], &holds, format!("no grant allows a step of more than {step} replicas"));
-        }
-        ActionKind::RestartWorkload
-        | ActionKind::RollbackWorkload
-        | ActionKind::PauseRollout
-        | ActionKind::ResumeRollout
-        | ActionKind::SuspendCronjob
-        | ActionKind::ResumeCronjob
-        | ActionKind::SetHpaBounds
-        | ActionKind::SetResources
-        | ActionKind::CordonNode
-        | ActionKind::UncordonNode
-        | ActionKind::RestoreConfig
-        | ActionKind::OpenPullRequest
-        | ActionKind::RunJob => {}
-    }
-    rules
+/// How far an autoscaler may be let go: never further than grants and bounds allow, unless it went there before.
+fn ceiling_rule(acting: &[&Grant], bounds: &Bounds) -> Validation {
+    let carrying = carrying(acting, ActionKind::SetHpaBounds);
+    let most = most(&carrying, bounds.max_replicas, |blast| blast.max_replicas);
+    let few = format!(
+        "variables.what != 'autoscaler' || object.spec.maxReplicas <= {most} || object.spec.maxReplicas <= oldObject.spec.maxReplicas"
+    );
+    rule(&few, &format!("no grant lets an autoscaler go beyond {most} replicas"))
+}
+
+fn carrying<'g>(acting: &[&'g Grant], kind: ActionKind) -> Vec<&'g Grant> {
+    acting.iter().copied().filter(|grant| grant.actions.contains(&kind)).collect()
 }
 
 fn most_step(grants: &[&Grant], bounds: &Bounds) -> u32 {
@@ -357,29 +364,6 @@ fn most_step(grants: &[&Grant], bounds: &Bounds) -> u32 {
 /// The most that any of the grants allows: a grant without a bound allows what the bounds do.
 fn most(grants: &[&Grant], bound: u32, of: impl Fn(&Blast) -> Option<u32>) -> u32 {
     grants.iter().map(|grant| of(&grant.blast).unwrap_or(bound)).max().unwrap_or(bound).min(bound)
-}
-
-/// Labels, owners and finalizers stay, and so do all annotations but the intent's.
-fn metadata() -> String {
-    let same = |field: &str| {
-        format!(
-            "(has(object.metadata.{field}) ? object.metadata.{field} : []) == (has(oldObject.metadata.{field}) ? oldObject.metadata.{field} : [])"
-        )
-    };
-    let intent = quoted(INTENT_ANNOTATION);
-    let kept = |of: &str, by: &str| {
-        format!(
-            "variables.{of}.all(k, k == {intent} || (k in variables.{by} && variables.{by}[k] == variables.{of}[k]))"
-        )
-    };
-    [
-        same("labels"),
-        same("ownerReferences"),
-        same("finalizers"),
-        kept("notes", "oldNotes"),
-        kept("oldNotes", "notes"),
-    ]
-    .join(" && ")
 }
 
 fn policy(name: &str, identity: &str, variables: &[(&str, String)], rules: &[Validation]) -> String {

@@ -1,0 +1,160 @@
+//! What the writing account may do, asked of the API server itself, and a hand that stays shut until that was
+//! found to be neither too little nor too much.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use k8s_openapi::api::authorization::v1::{
+    ResourceRule, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec, SubjectRulesReviewStatus,
+};
+use kube::Api;
+use kube::api::PostParams;
+use tokio::sync::OnceCell;
+
+use super::live::failed;
+use super::writes::KubeHand;
+use crate::domain::action::Action;
+use crate::domain::action::edit::Edit;
+use crate::domain::action::live::{LiveObject, LivePod};
+use crate::domain::action::restart_pod::Evict;
+use crate::domain::action::rights::{Exempt, Held, Right, Rule, Verdict, weigh};
+use crate::domain::ids::IntentId;
+use crate::domain::redact;
+use crate::domain::target::Object;
+use crate::ports::cluster_writes::{Answer, Hand, Mode};
+use crate::ports::reads::ReadError;
+
+/// What is kept of a server's own words.
+const MESSAGE: usize = 300;
+
+/// What the account is held against.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Where it is asked about.
+    pub namespaces: BTreeSet<String>,
+    /// What the enabled actions need.
+    pub needs: BTreeSet<Right>,
+    /// What it may do besides.
+    pub exempt: Vec<Exempt>,
+}
+
+/// A hand that does nothing before its rights were found to be right.
+pub struct CheckedHand {
+    hand: KubeHand,
+    wanted: Wanted,
+    found: OnceCell<()>,
+}
+
+impl CheckedHand {
+    /// This hand, held against this.
+    pub fn new(hand: KubeHand, wanted: Wanted) -> Self {
+        Self { hand, wanted, found: OnceCell::new() }
+    }
+
+    /// Asks the API server, once, and weighs what it says.
+    pub async fn check(&self) -> Result<Verdict, ReadError> {
+        let mut all = Vec::new();
+        for namespace in &self.wanted.namespaces {
+            all.push(self.held(namespace).await?);
+        }
+        let verdict = weigh(&all, &self.wanted.needs, &self.wanted.exempt);
+        if verdict.is_right() {
+            // whoever found it first is as good
+            let _ = self.found.set(());
+        }
+        Ok(verdict)
+    }
+
+    async fn held(&self, namespace: &str) -> Result<Held, ReadError> {
+        let what = || format!("what belay may write in namespace `{namespace}`");
+        let spec = SelfSubjectRulesReviewSpec { namespace: Some(namespace.to_owned()) };
+        let review = SelfSubjectRulesReview { spec, ..SelfSubjectRulesReview::default() };
+        let api: Api<SelfSubjectRulesReview> = Api::all(self.hand.client());
+        let answer = api.create(&PostParams::default(), &review).await.map_err(|e| failed(what(), e))?;
+        let none = || ReadError::Failed { what: what(), why: "the answer says nothing".to_owned() };
+        Ok(read(namespace, answer.status.ok_or_else(none)?))
+    }
+
+    /// Opens the hand, where that could not be done at the start.
+    async fn open(&self) -> Result<(), ReadError> {
+        if self.found.initialized() {
+            return Ok(());
+        }
+        let verdict = self.check().await?;
+        if verdict.is_right() {
+            return Ok(());
+        }
+        Err(ReadError::Refused { what: "the cluster in order to act".to_owned(), why: verdict.to_string() })
+    }
+}
+
+fn read(namespace: &str, status: SubjectRulesReviewStatus) -> Held {
+    let rule = |ResourceRule { api_groups, resource_names, resources, verbs }: ResourceRule| Rule {
+        groups: api_groups.unwrap_or_default(),
+        resources: resources.unwrap_or_default(),
+        verbs,
+        names: resource_names.unwrap_or_default(),
+    };
+    let why = status.evaluation_error.filter(|why| !why.is_empty());
+    // an error means that something was left out, whatever the flag says
+    let unsure = status.incomplete || why.is_some();
+    let told = why.unwrap_or_else(|| "it does not say why".to_owned());
+    Held {
+        namespace: namespace.to_owned(),
+        rules: status.resource_rules.into_iter().map(rule).collect(),
+        incomplete: unsure.then(|| redact::line(&told, MESSAGE)),
+    }
+}
+
+#[async_trait]
+impl Hand for CheckedHand {
+    async fn object(&self, action: &Action) -> Result<Option<LiveObject>, ReadError> {
+        self.open().await?;
+        self.hand.object(action).await
+    }
+
+    async fn pod(&self, pod: &Object) -> Result<Option<LivePod>, ReadError> {
+        self.open().await?;
+        self.hand.pod(pod).await
+    }
+
+    async fn edit(&self, order: &Edit, mode: Mode<'_>) -> Answer {
+        match self.open().await {
+            Ok(()) => self.hand.edit(order, mode).await,
+            Err(shut) => refused(&shut),
+        }
+    }
+
+    async fn rehearse_template(&self, order: &Edit) -> Answer {
+        match self.open().await {
+            Ok(()) => self.hand.rehearse_template(order).await,
+            Err(shut) => refused(&shut),
+        }
+    }
+
+    async fn rehearse(&self, order: &Evict) -> Answer {
+        match self.open().await {
+            Ok(()) => self.hand.rehearse(order).await,
+            Err(shut) => refused(&shut),
+        }
+    }
+
+    async fn mark(&self, order: &Evict, intent: &IntentId) -> Answer {
+        match self.open().await {
+            Ok(()) => self.hand.mark(order, intent).await,
+            Err(shut) => refused(&shut),
+        }
+    }
+
+    async fn evict(&self, order: &Evict, mode: Mode<'_>) -> Answer {
+        match self.open().await {
+            Ok(()) => self.hand.evict(order, mode).await,
+            Err(shut) => refused(&shut),
+        }
+    }
+}
+
+/// An order that never left.
+fn refused(shut: &ReadError) -> Answer {
+    super::writes::unsent(&shut.to_string())
+}

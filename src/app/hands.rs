@@ -1,0 +1,231 @@
+//! Putting the action server together: its limits, its keys, and an account that may do what the actions need
+//! and nothing more.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::adapters::kube::{self, CheckedHand, KubeHand, Wanted};
+use crate::adapters::mcp::{self, McpActions, RemoteActions};
+use crate::config::{
+    self, ActionServerConfig, ActionsConfig, ClusterConfig, Config, ConfigError, LimitsConfig,
+};
+use crate::domain::action::ActionKind;
+use crate::domain::action::rights::{self, Verdict};
+use crate::domain::ids::Cluster;
+use crate::policy;
+use crate::ports::actions::Actions;
+use crate::ports::clock::{SharedClock, SystemClock};
+use crate::servers::actions::{self, ActionServer, Engine, HardLimits, Ledger, VerifyingKeys};
+
+use super::build::{BuildError, Server, access, make_private, signer};
+
+/// The action server's file of used warrants.
+const USED_WARRANTS: &str = "used-warrants.jsonl";
+/// How long a read-only call of the action server may take: two reads and a dry-run, each at most 10 s.
+const ACTIONS_WITHIN: Duration = Duration::from_secs(35);
+
+/// The account that writes may do too little, or too much.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the account that the action server writes with has not the rights that it should have:\n{verdict}\n\
+     `belay rbac --actions {} --namespaces {}` prints the roles that it needs{}",
+    names(.actions), .namespaces.join(","), spare(.verdict)
+)]
+pub struct RightsError {
+    verdict: Box<Verdict>,
+    actions: BTreeSet<ActionKind>,
+    namespaces: Vec<String>,
+}
+
+fn names(actions: &BTreeSet<ActionKind>) -> String {
+    actions.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(",")
+}
+
+fn spare(verdict: &Verdict) -> &'static str {
+    if verdict.excess.is_empty() {
+        ""
+    } else {
+        "; what is too much is taken away from the account, or allowed by name in `limits.extraRights`"
+    }
+}
+
+/// The action server as the daemon reaches it: at the address that is configured, or in this process, with its
+/// own client and its own identity where one is configured. There it is to carry out what these grants and its
+/// own limits allow.
+pub(super) async fn actions(
+    config: &Config,
+    clock: &SharedClock,
+    granted: &BTreeSet<ActionKind>,
+) -> Result<(Arc<dyn Actions>, Option<Server>), BuildError> {
+    if let Some(ActionsConfig { url, token_file }) = &config.actions {
+        let remote = RemoteActions::new(url, config::secret(token_file)?, ACTIONS_WITHIN)?;
+        return Ok((Arc::new(remote), None));
+    }
+    let held = Held::by(config, possible(&config.limits)?.intersection(granted).copied().collect())?;
+    let running = mcp::connect_in_process(action_server(held, clock).await?).await?;
+    Ok((Arc::new(McpActions::new(running.client, ACTIONS_WITHIN)), Some(running.server)))
+}
+
+/// Serves the action server on standard input and output, as a process of its own. It takes warrants
+/// that the daemon with this state directory signs, and is to carry out whatever its limits allow.
+pub async fn serve_actions(config: &Config) -> Result<(), BuildError> {
+    let clock: SharedClock = Arc::new(SystemClock);
+    let held = Held::by(config, possible(&config.limits)?)?;
+    let server = action_server(held, &clock).await?;
+    actions::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
+}
+
+/// The action server that this file holds, and nothing outside of it.
+pub async fn actions_alone(config: &ActionServerConfig) -> Result<ActionServer, BuildError> {
+    let clock: SharedClock = Arc::new(SystemClock);
+    let held = Held {
+        cluster: &config.cluster,
+        token: config.cluster.token_file.as_ref(),
+        limits: &config.limits,
+        state_dir: &config.state_dir,
+        keys: keys(&config.warrant_keys)?,
+        actions: possible(&config.limits)?,
+    };
+    action_server(held, &clock).await
+}
+
+/// The public key of the daemon with this state directory, as `warrantKeys` names it.
+pub fn public_key(state_dir: &Path) -> Result<String, BuildError> {
+    make_private(state_dir)?;
+    Ok(STANDARD.encode(signer(state_dir)?.public_key()))
+}
+
+fn keys(texts: &[String]) -> Result<VerifyingKeys, BuildError> {
+    let wrong = |text: &String| {
+        ConfigError::Conflict(format!(
+            "`warrantKeys`: `{text}` is no public key: `belay mcp key` prints the one that a daemon signs with"
+        ))
+    };
+    let decoded = texts.iter().map(|text| STANDARD.decode(text).map_err(|_| wrong(text)));
+    let decoded: Vec<Vec<u8>> = decoded.collect::<Result<_, _>>()?;
+    if let Some((text, _)) = texts.iter().zip(&decoded).find(|(_, key)| key.len() != 32) {
+        return Err(wrong(text).into());
+    }
+    Ok(VerifyingKeys::new(decoded.iter().map(Vec::as_slice))?)
+}
+
+/// Everything that an action server is held to.
+struct Held<'a> {
+    cluster: &'a ClusterConfig,
+    token: Option<&'a PathBuf>,
+    limits: &'a LimitsConfig,
+    state_dir: &'a Path,
+    keys: VerifyingKeys,
+    /// What its account must be able to do, and nothing more.
+    actions: BTreeSet<ActionKind>,
+}
+
+impl<'a> Held<'a> {
+    fn by(config: &'a Config, actions: BTreeSet<ActionKind>) -> Result<Self, BuildError> {
+        make_private(&config.state_dir)?;
+        let cluster = &config.cluster;
+        Ok(Self {
+            cluster,
+            token: cluster.write_token_file.as_ref().or(cluster.token_file.as_ref()),
+            limits: &config.limits,
+            state_dir: &config.state_dir,
+            keys: VerifyingKeys::new([signer(&config.state_dir)?.public_key()])?,
+            actions,
+        })
+    }
+}
+
+async fn action_server(held: Held<'_>, clock: &SharedClock) -> Result<ActionServer, BuildError> {
+    make_private(held.state_dir)?;
+    let cluster = Cluster::new(&held.cluster.name);
+    let client = kube::connect(&access(held.cluster, held.token)).await?;
+    let limits = hard_limits(held.limits, &cluster)?;
+    let hand = CheckedHand::new(KubeHand::new(client, cluster), wanted(held.limits, &held.actions)?);
+    checked(&hand, held.limits, held.actions).await?;
+    let ledger = Ledger::open(&held.state_dir.join(USED_WARRANTS), clock.now())?;
+    let engine = Engine::new(Arc::new(hand), held.keys, limits, Arc::clone(clock), ledger);
+    Ok(ActionServer::new(Arc::new(engine)))
+}
+
+/// What the account is held against. Where it acts in no namespace, what it may do everywhere is asked where
+/// belay runs.
+fn wanted(limits: &LimitsConfig, actions: &BTreeSet<ActionKind>) -> Result<Wanted, BuildError> {
+    let mut namespaces: BTreeSet<String> = limits.namespaces.iter().cloned().collect();
+    let mut needs = rights::of(actions.iter().copied());
+    if namespaces.is_empty() {
+        needs.retain(|right| !right.resource.namespaced);
+        namespaces.extend((!needs.is_empty()).then(|| limits.own_namespace.clone()));
+    }
+    let exempt = limits.extra_rights.iter().map(|text| text.parse());
+    let exempt = exempt.collect::<Result<_, rights::NotExempt>>();
+    let exempt = exempt.map_err(|e| ConfigError::Conflict(format!("`limits.extraRights`: {e}")))?;
+    Ok(Wanted { namespaces, needs, exempt })
+}
+
+/// Too little or too much ends the start. Where nobody can be asked, belay starts all the same, so that people
+/// hear of alerts, and its hand stays shut until the answer is there.
+async fn checked(
+    hand: &CheckedHand,
+    limits: &LimitsConfig,
+    actions: BTreeSet<ActionKind>,
+) -> Result<(), RightsError> {
+    let verdict = match hand.check().await {
+        Ok(verdict) => verdict,
+        Err(error) => {
+            tracing::warn!(%error, "what the account may do is not known: nothing is done until it is");
+            return Ok(());
+        }
+    };
+    if verdict.is_right() {
+        for (namespace, why) in &verdict.unsure {
+            tracing::warn!(%namespace, %why, "the account may be able to do more than the API server can name");
+        }
+        return Ok(());
+    }
+    Err(RightsError { verdict: Box::new(verdict), actions, namespaces: limits.namespaces.clone() })
+}
+
+/// What the action server refuses, whatever policy says.
+pub fn hard_limits(limits: &LimitsConfig, cluster: &Cluster) -> Result<HardLimits, ConfigError> {
+    Ok(HardLimits {
+        cluster: cluster.clone(),
+        namespaces: limits.namespaces.iter().cloned().collect(),
+        own_namespace: limits.own_namespace.clone(),
+        own_node: limits.own_node.clone(),
+        nodes: limits.nodes,
+        actions: possible(limits)?,
+        max_replicas: limits.max_replicas,
+        max_replica_delta: limits.max_replica_delta,
+    })
+}
+
+/// The kinds of action that these limits let be carried out somewhere.
+pub fn possible(limits: &LimitsConfig) -> Result<BTreeSet<ActionKind>, ConfigError> {
+    let all = || ActionKind::ALL.into_iter().filter(|kind| kind.can_be_carried_out());
+    let mut kinds: BTreeSet<ActionKind> = match &limits.actions {
+        None => all().collect(),
+        Some(named) => {
+            named.iter().map(|name| one_of(name, &all().collect::<Vec<_>>())).collect::<Result<_, _>>()?
+        }
+    };
+    if !limits.nodes {
+        kinds.retain(|kind| rights::needed(*kind).iter().all(|right| right.resource.namespaced));
+    }
+    Ok(kinds)
+}
+
+fn one_of(name: &str, known: &[ActionKind]) -> Result<ActionKind, ConfigError> {
+    let names: Vec<&str> = known.iter().map(|kind| kind.name()).collect();
+    let found = known.iter().find(|kind| kind.name() == name).copied();
+    found.ok_or_else(|| {
+        ConfigError::Conflict(format!(
+            "`limits.actions`: belay cannot carry out `{name}`: {}",
+            policy::meant(name, &names)
+        ))
+    })
+}

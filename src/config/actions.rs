@@ -1,0 +1,120 @@
+//! What an action server is held to as a process of its own: one file, and nothing outside of it loosens it.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::load::{self, ConfigError};
+use super::{ClusterConfig, LimitsConfig, Log, defaults};
+
+/// The file of `belay mcp serve actions --limits`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ActionServerConfig {
+    /// The one cluster that it reaches, with the account that it writes with.
+    pub cluster: ClusterConfig,
+    /// The public keys that warrants are verified with: Ed25519, base64; two while one is being replaced.
+    pub warrant_keys: Vec<String>,
+    /// What it refuses, whoever signed.
+    pub limits: LimitsConfig,
+    /// Where used warrants are kept. One server each.
+    #[serde(default = "defaults::state_dir")]
+    pub state_dir: PathBuf,
+    /// A file with the bearer token that clients show, where it listens.
+    #[serde(default)]
+    pub client_token_file: Option<PathBuf>,
+    /// Logs.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// Reads the file. Paths in it are relative to its folder.
+pub fn load_actions(path: &Path) -> Result<ActionServerConfig, ConfigError> {
+    let mut config = parse_actions(&path.display().to_string(), &load::read(path)?)?;
+    let base = path.parent().unwrap_or(Path::new(""));
+    let ActionServerConfig { cluster, state_dir, client_token_file, .. } = &mut config;
+    let files = [Some(state_dir), client_token_file.as_mut()];
+    for file in files.into_iter().chain([cluster.ca_file.as_mut(), cluster.token_file.as_mut()]).flatten() {
+        *file = base.join(&*file);
+    }
+    Ok(config)
+}
+
+/// Reads it from text.
+pub fn parse_actions(name: &str, text: &str) -> Result<ActionServerConfig, ConfigError> {
+    let config: ActionServerConfig = load::yaml(name, text)?;
+    load::check_cluster(&config.cluster)?;
+    let conflict = |text: &str| Err(ConfigError::Conflict(text.to_owned()));
+    if config.cluster.write_token_file.is_some() {
+        return conflict("an action server has one account: name its token in `cluster.tokenFile`");
+    }
+    if config.warrant_keys.is_empty() {
+        return conflict(
+            "`warrantKeys` must name a key: `belay mcp key` prints the one that a daemon signs with",
+        );
+    }
+    Ok(config)
+}
+
+/// The JSON Schema of the file, for editors. `docs/configuration.md` says what the keys change.
+pub fn actions_schema() -> Value {
+    let text = json!({ "type": "string", "minLength": 1 });
+    let texts =
+        |about: &str| json!({ "type": "array", "items": text, "uniqueItems": true, "description": about });
+    let said = |kind: &str, about: &str| json!({ "type": kind, "description": about });
+    let number =
+        |about: &str| json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX, "description": about });
+    let object = |about: &str, required: &[&str], fields: Value| json!({ "type": "object", "description": about, "additionalProperties": false, "required": required, "properties": fields });
+    let cluster = object(
+        "The one cluster that it reaches.",
+        &["name"],
+        json!({
+            "name": said("string", "Its name in plans."),
+            "url": said("string", "The API server; without it the kubeconfig, or the pod's own service account."),
+            "caFile": said("string", "The authority of the API server's certificate, in PEM."),
+            "tokenFile": said("string", "The bearer token that it writes with."),
+        }),
+    );
+    let limits = object(
+        "What it refuses, whoever signed.",
+        &[],
+        json!({
+            "namespaces": texts("Where it acts; empty is nowhere."),
+            "ownNamespace": said("string", "Where belay runs: never acted in."),
+            "ownNode": said("string", "The node that belay runs on: never acted on."),
+            "nodes": said("boolean", "Whether nodes may be cordoned and uncordoned."),
+            "maxReplicas": number("The most replicas that are ever set."),
+            "maxReplicaDelta": number("The largest step in replicas."),
+            "actions": texts("The actions that it carries out; without it, all that belay can."),
+            "extraRights": texts("What its account may do although no action needs it, as in `delete pods`."),
+        }),
+    );
+    let key = json!({ "type": "string", "pattern": "^[A-Za-z0-9+/]{43}=$" });
+    let keys = json!({ "type": "array", "items": key, "minItems": 1, "description": "The public keys that warrants are verified with." });
+    let log = object(
+        "Logs.",
+        &[],
+        json!({
+            "filter": said("string", "What is logged, as in `info,belay::app=debug`."),
+            "format": { "enum": ["text", "json"], "description": "How a line looks." },
+        }),
+    );
+    let mut schema = object(
+        "What an action server of belay's is held to.",
+        &["cluster", "warrantKeys", "limits"],
+        json!({
+            "cluster": cluster,
+            "warrantKeys": keys,
+            "limits": limits,
+            "stateDir": said("string", "Where used warrants are kept."),
+            "clientTokenFile": said("string", "The bearer token that clients show, where it listens."),
+            "log": log,
+        }),
+    );
+    if let Some(fields) = schema.as_object_mut() {
+        fields.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
+        fields.insert("title".to_owned(), "belay mcp serve actions --limits".into());
+    }
+    schema
+}

@@ -1,0 +1,390 @@
+//! What each action needs of the API server: exactly what the table says, found by taking each right away. And
+//! the check at start: too little and too much are refused, and what is not known keeps the hand shut.
+// said so that the lints know these helpers for tests
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use belay::adapters::kube::{Access, CheckedHand, KubeHand, Wanted, connect};
+use belay::domain::action::rights::{self, Right};
+use belay::domain::action::{Action, ActionKind, HpaBounds, Resource, ResourceStep, TemplateHash};
+use belay::domain::ids::Cluster;
+use belay::domain::plan::Refusal;
+use belay::domain::target::{Kind as K, Named, Object, RootOwner};
+use belay::domain::warrant::Applied;
+use belay::ports::clock::Clock as _;
+use belay::ports::cluster_writes::Hand;
+use belay::sim::kube::faults::{Effect, Rule};
+use belay::sim::kube::{self as sim, Budget, DeploymentSpec, Granted, Kind, Token, World};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::hands::world::{Key, body, engine};
+use crate::sim::{Served, live};
+
+/// A right as a rule of a role in the shop, or everywhere.
+fn granted(right: Right) -> Granted {
+    Granted {
+        namespace: right.resource.namespaced.then(|| "shop".to_owned()),
+        groups: vec![right.resource.group.to_owned()],
+        resources: vec![right.resource.name.to_owned()],
+        verbs: vec![right.verb.name().to_owned()],
+    }
+}
+
+fn exactly(rules: Vec<Granted>) -> sim::Access {
+    sim::Access::Exactly { rules, unlisted: None }
+}
+
+/// One workload of each kind, autoscalers on what can be scaled, and a CronJob.
+async fn shop(access: sim::Access) -> Served {
+    let template = DeploymentSpec::new("agent", 1);
+    let container = json!({
+        "name": "agent", "image": template.image, "resources": { "limits": { "cpu": "500m", "memory": "256Mi" } },
+    });
+    let pods = json!({ "metadata": { "labels": { "app": "agent" } }, "spec": { "containers": [container] } });
+    let selector = json!({ "matchLabels": { "app": "agent" } });
+    let scaler = |name: &str, kind: &str| {
+        let target = json!({ "apiVersion": "apps/v1", "kind": kind, "name": name });
+        let spec = json!({ "scaleTargetRef": target, "minReplicas": 1, "maxReplicas": 6 });
+        json!({ "metadata": { "name": name }, "spec": spec })
+    };
+    let token = Token { secret: "hand".into(), user: "belay".into(), access };
+    Served::new(|clock| {
+        World::builder(clock)
+            .namespace("shop")
+            .deployment(DeploymentSpec::new("web", 3))
+            .deployment(DeploymentSpec::new("search", 2))
+            .stateful_set("orders-db", 1)
+            .object(Kind::DaemonSet, json!({ "metadata": { "name": "agent" }, "spec": { "selector": selector, "template": pods } }))
+            .object(Kind::ReplicaSet, json!({ "metadata": { "name": "lone" }, "spec": { "replicas": 1, "selector": selector, "template": pods } }))
+            .object(Kind::CronJob, json!({ "metadata": { "name": "nightly" }, "spec": { "schedule": "0 3 * * *" } }))
+            .object(Kind::HorizontalPodAutoscaler, scaler("search", "Deployment"))
+            .object(Kind::HorizontalPodAutoscaler, scaler("orders-db", "StatefulSet"))
+            .object(Kind::HorizontalPodAutoscaler, scaler("lone", "ReplicaSet"))
+            .pdb("web", Budget::MaxUnavailable("1".to_owned()))
+            .token(token)
+            .build()
+    })
+    .await
+}
+
+/// An action on an object of the shop, and who answers for it.
+type Case = fn(&World) -> (Action, RootOwner);
+
+fn found(world: &World, kind: Kind, as_kind: K, name: &str) -> Object {
+    let place = if as_kind == K::Node { "" } else { "shop" };
+    let object = world.object(kind, place, name).unwrap_or_else(|| panic!("no {name}"));
+    let uid = object.pointer("/metadata/uid").and_then(Value::as_str).unwrap().to_owned();
+    let (cluster, namespace) = (Cluster::new("eu-1"), place.to_owned());
+    Object { named: Named { cluster, kind: as_kind, namespace, name: name.to_owned() }, uid }
+}
+
+fn deployment(world: &World, name: &str) -> Object {
+    found(world, Kind::Deployment, K::Deployment, name)
+}
+
+fn stateful(world: &World) -> Object {
+    found(world, Kind::StatefulSet, K::StatefulSet, "orders-db")
+}
+
+fn daemons(world: &World) -> Object {
+    found(world, Kind::DaemonSet, K::DaemonSet, "agent")
+}
+
+fn restarted(world: &World, pod: &str, owner: Object) -> (Action, RootOwner) {
+    (Action::RestartPod { pod: found(world, Kind::Pod, K::Pod, pod) }, RootOwner(owner))
+}
+
+fn on(workload: Object, action: fn(Object) -> Action) -> (Action, RootOwner) {
+    (action(workload.clone()), RootOwner(workload))
+}
+
+fn bounded(world: &World, name: &str, owner: Object) -> (Action, RootOwner) {
+    let autoscaler = found(world, Kind::HorizontalPodAutoscaler, K::HorizontalPodAutoscaler, name);
+    let bounds = HpaBounds::new(1, 8).unwrap();
+    (Action::SetHpaBounds { autoscaler, bounds }, RootOwner(owner))
+}
+
+fn raised(workload: Object, container: &str) -> (Action, RootOwner) {
+    let step = ResourceStep::new(Resource::Memory, 256, 384).unwrap();
+    let container = container.to_owned();
+    (Action::SetResources { workload: workload.clone(), container, step }, RootOwner(workload))
+}
+
+/// A release, so that there is a template to go back to.
+fn rolled_back(world: &World) -> (Action, RootOwner) {
+    let before: Vec<String> = hashes(world);
+    let container = json!({ "name": "web", "image": "registry.example/shop/web:2" });
+    world.edit(|objects| {
+        let mut template = objects.get(Kind::Deployment, "shop", "web").unwrap()["spec"]["template"].clone();
+        template["spec"]["containers"][0]["image"] = container["image"].clone();
+        objects.merge(Kind::Deployment, "shop", "web", &json!({ "spec": { "template": template } }));
+    });
+    let workload = deployment(world, "web");
+    let template = TemplateHash::try_from(before[0].clone()).unwrap();
+    (Action::RollbackWorkload { workload: workload.clone(), template }, RootOwner(workload))
+}
+
+fn hashes(world: &World) -> Vec<String> {
+    let sets = world.objects(Kind::ReplicaSet, "shop");
+    let hash = |set: &Value| {
+        let labels = &set["metadata"]["labels"];
+        (labels["app"] == "web").then(|| labels["pod-template-hash"].as_str().unwrap().to_owned())
+    };
+    sets.iter().filter_map(hash).collect()
+}
+
+fn switched(world: &World, kind: Kind, name: &str, field: &str) {
+    let place = if kind == Kind::Node { "" } else { "shop" };
+    world.edit(|objects| objects.merge(kind, place, name, &json!({ "spec": { field: true } })));
+}
+
+/// A pod of a DaemonSet, which no controller of the simulated cluster makes.
+fn daemon_pod(world: &World) -> (Action, RootOwner) {
+    let owner = daemons(world);
+    let reference = json!({ "apiVersion": "apps/v1", "kind": "DaemonSet", "name": "agent", "uid": owner.uid, "controller": true });
+    let spec = world.object(Kind::DaemonSet, "shop", "agent").unwrap()["spec"]["template"]["spec"].clone();
+    let metadata = json!({ "name": "agent-x", "namespace": "shop", "labels": { "app": "agent" }, "ownerReferences": [reference] });
+    world.edit(|objects| objects.insert(Kind::Pod, json!({ "metadata": metadata, "spec": spec })));
+    restarted(world, "agent-x", owner)
+}
+
+/// The cases that together need everything that the table says of a kind.
+fn cases(kind: ActionKind) -> Vec<Case> {
+    match kind {
+        ActionKind::RestartPod => vec![
+            |world| restarted(world, &live(world, "web").remove(0).name, deployment(world, "web")),
+            |world| restarted(world, "orders-db-0", stateful(world)),
+            daemon_pod,
+        ],
+        ActionKind::RestartWorkload => vec![
+            |world| on(deployment(world, "web"), |workload| Action::RestartWorkload { workload }),
+            |world| on(stateful(world), |workload| Action::RestartWorkload { workload }),
+            |world| on(daemons(world), |workload| Action::RestartWorkload { workload }),
+        ],
+        ActionKind::ScaleWorkload => {
+            vec![|world| {
+                on(deployment(world, "web"), |workload| Action::ScaleWorkload { workload, replicas: 5 })
+            }]
+        }
+        ActionKind::RollbackWorkload => vec![rolled_back],
+        ActionKind::PauseRollout => {
+            vec![|world| on(deployment(world, "web"), |workload| Action::PauseRollout { workload })]
+        }
+        ActionKind::ResumeRollout => vec![|world| {
+            switched(world, Kind::Deployment, "web", "paused");
+            on(deployment(world, "web"), |workload| Action::ResumeRollout { workload })
+        }],
+        ActionKind::SuspendCronjob => vec![|world| {
+            on(found(world, Kind::CronJob, K::CronJob, "nightly"), |cronjob| Action::SuspendCronjob {
+                cronjob,
+            })
+        }],
+        ActionKind::ResumeCronjob => vec![|world| {
+            switched(world, Kind::CronJob, "nightly", "suspend");
+            on(found(world, Kind::CronJob, K::CronJob, "nightly"), |cronjob| Action::ResumeCronjob {
+                cronjob,
+            })
+        }],
+        ActionKind::SetHpaBounds => vec![
+            |world| bounded(world, "search", deployment(world, "search")),
+            |world| bounded(world, "orders-db", stateful(world)),
+            |world| bounded(world, "lone", found(world, Kind::ReplicaSet, K::ReplicaSet, "lone")),
+        ],
+        ActionKind::SetResources => vec![
+            |world| raised(deployment(world, "web"), "web"),
+            |world| raised(stateful(world), "orders-db"),
+            |world| raised(daemons(world), "agent"),
+        ],
+        ActionKind::CordonNode => {
+            vec![|world| on(found(world, Kind::Node, K::Node, "node-a"), |node| Action::CordonNode { node })]
+        }
+        ActionKind::UncordonNode => vec![|world| {
+            switched(world, Kind::Node, "node-a", "unschedulable");
+            on(found(world, Kind::Node, K::Node, "node-a"), |node| Action::UncordonNode { node })
+        }],
+        ActionKind::RestoreConfig | ActionKind::OpenPullRequest | ActionKind::RunJob => Vec::new(),
+    }
+}
+
+async fn hand(served: &Served, folder: &Path) -> KubeHand {
+    let file = folder.join("token");
+    std::fs::write(&file, "hand").unwrap();
+    let access = Access::Url { url: served.url.clone(), ca_file: None, token_file: Some(file) };
+    KubeHand::new(connect(&access).await.unwrap(), Cluster::new("eu-1"))
+}
+
+/// Plans and applies the case with exactly these rights.
+async fn carried_out(case: Case, rights: &BTreeSet<Right>) -> Result<(), Refusal> {
+    let served = shop(exactly(rights.iter().copied().map(granted).collect())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let key = Key::from_seed(3);
+    let hand = Arc::new(hand(&served, folder.path()).await);
+    let engine = engine(hand, &key, &served.clock, &folder.path().join("used.jsonl"));
+    let (action, owner) = case(&served.world);
+    let plan = engine.plan(&action, &owner).await?;
+    let warrant = key.sign(&body(plan.hash().unwrap(), "w-0", "inc-0", served.clock.now()));
+    let applied = engine.apply(&plan, &warrant, &CancellationToken::new()).await;
+    served.stop().await;
+    match applied {
+        Applied::Done { .. } => Ok(()),
+        Applied::Refused { refusal } => Err(refusal),
+        Applied::Unknown { detail } => panic!("{detail}"),
+    }
+}
+
+/// The simulated server keeps no ControllerRevisions, so that only Deployments are rolled back there.
+fn tried(kind: ActionKind, right: &Right) -> bool {
+    kind != ActionKind::RollbackWorkload
+        || !["statefulsets", "daemonsets", "controllerrevisions"].contains(&right.resource.name)
+}
+
+#[tokio::test]
+async fn each_action_needs_exactly_what_the_table_says() {
+    for kind in ActionKind::ALL {
+        let all = rights::of([kind]);
+        for case in cases(kind) {
+            let done = carried_out(case, &all).await;
+            assert!(done.is_ok(), "{} lacks something: {done:?}", kind.name());
+        }
+        for right in all.iter().filter(|right| tried(kind, right)) {
+            let fewer: BTreeSet<Right> = all.iter().copied().filter(|other| other != right).collect();
+            let mut refused = false;
+            for case in cases(kind) {
+                refused |= carried_out(case, &fewer).await.is_err();
+            }
+            assert!(refused, "{} does not need to {right}", kind.name());
+        }
+    }
+}
+
+fn wanted(kind: ActionKind) -> Wanted {
+    Wanted { namespaces: ["shop".to_owned()].into(), needs: rights::of([kind]), exempt: Vec::new() }
+}
+
+fn scaling() -> Vec<Granted> {
+    rights::of([ActionKind::ScaleWorkload]).into_iter().map(granted).collect()
+}
+
+fn delete_pods() -> Granted {
+    Granted {
+        namespace: None,
+        groups: vec![String::new()],
+        resources: vec!["pods".into()],
+        verbs: vec!["get".into(), "delete".into()],
+    }
+}
+
+async fn verdict(access: sim::Access, wanted: Wanted) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let served = shop(access).await;
+    let hand = CheckedHand::new(hand(&served, folder.path()).await, wanted);
+    let verdict = hand.check().await.unwrap();
+    assert!(served.world.writes().is_empty(), "asking writes nothing");
+    assert_eq!(verdict.is_right(), verdict.to_string().is_empty());
+    served.stop().await;
+    verdict.to_string()
+}
+
+#[tokio::test]
+async fn the_api_server_is_asked_what_the_account_may_do() {
+    let scale = wanted(ActionKind::ScaleWorkload);
+    assert_eq!(verdict(exactly(scaling()), scale.clone()).await, "");
+    let told = verdict(exactly(scaling()), wanted(ActionKind::PauseRollout)).await;
+    assert_eq!(told, "", "reading autoscalers besides is no power");
+    let told = verdict(exactly(Vec::new()), scale.clone()).await;
+    assert!(
+        told.contains("too little: the account may not `patch deployments.apps` in namespace `shop`"),
+        "{told}"
+    );
+    let more = || exactly([scaling(), vec![delete_pods()]].concat());
+    let told = verdict(more(), scale.clone()).await;
+    assert_eq!(told, "too much: no action needs `delete pods`, which it may in `shop`");
+    let allowed = Wanted { exempt: vec!["delete pods".parse().unwrap()], ..scale.clone() };
+    assert_eq!(verdict(more(), allowed).await, "");
+    let told = verdict(sim::Access::Write, scale.clone()).await;
+    assert!(told.contains("`patch *.*`"), "{told}");
+    let all = Wanted { exempt: vec!["* *".parse().unwrap()], ..scale };
+    assert_eq!(verdict(sim::Access::Write, all).await, "");
+}
+
+#[tokio::test]
+async fn what_the_api_server_cannot_name_is_missing() {
+    let unsure = |rules| sim::Access::Exactly { rules, unlisted: Some("webhook authorizer".to_owned()) };
+    assert_eq!(verdict(unsure(scaling()), wanted(ActionKind::ScaleWorkload)).await, "");
+    let told = verdict(unsure(Vec::new()), wanted(ActionKind::ScaleWorkload)).await;
+    assert!(told.contains("could not be named in full (webhook authorizer)"), "{told}");
+    assert!(told.contains("too little") && !told.contains("too much"), "{told}");
+}
+
+#[tokio::test]
+async fn a_hand_whose_rights_are_not_known_stays_shut_until_they_are() {
+    const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews";
+    let folder = tempfile::tempdir().unwrap();
+    let served = shop(exactly(scaling())).await;
+    let hand = CheckedHand::new(hand(&served, folder.path()).await, wanted(ActionKind::ScaleWorkload));
+    let out = || Rule::any(REVIEWS, Effect::Fail(503, "starting".into()));
+    served.world.faults(|faults| {
+        faults.add(out());
+        faults.add(out());
+    });
+    hand.check().await.unwrap_err();
+    let (action, _) =
+        on(deployment(&served.world, "web"), |workload| Action::ScaleWorkload { workload, replicas: 5 });
+    let shut = hand.object(&action).await.unwrap_err();
+    assert!(shut.to_string().contains("what belay may write in namespace `shop`"), "{shut}");
+    assert!(hand.object(&action).await.unwrap().is_some(), "now it can be asked");
+    served.stop().await;
+    // found to be too much, it stays shut
+    let served = shop(exactly([scaling(), vec![delete_pods()]].concat())).await;
+    let hand = self::hand(&served, folder.path()).await;
+    let hand = CheckedHand::new(hand, wanted(ActionKind::ScaleWorkload));
+    let (action, _) =
+        on(deployment(&served.world, "web"), |workload| Action::ScaleWorkload { workload, replicas: 5 });
+    let shut = hand.object(&action).await.unwrap_err();
+    assert!(shut.to_string().contains("no action needs `delete pods`"), "{shut}");
+    served.stop().await;
+}
+
+/// What `belay mcp serve actions` says when it is started with these limits and nobody speaks to it.
+async fn started(served: &Served, limits: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "stateDir: state\npolicies: policies\ncluster: {{ name: eu-1, url: {:?}, tokenFile: token }}\nlimits: {limits}\n",
+        served.url
+    );
+    std::fs::write(folder.path().join("belay.yaml"), config).unwrap();
+    std::fs::write(folder.path().join("token"), "hand").unwrap();
+    let done = tokio::process::Command::new(env!("CARGO_BIN_EXE_belay"))
+        .args(["mcp", "serve", "actions", "-c"])
+        .arg(folder.path().join("belay.yaml"))
+        .stdin(std::process::Stdio::null())
+        .output();
+    String::from_utf8(done.await.unwrap().stderr).unwrap()
+}
+
+#[tokio::test]
+async fn an_action_server_with_other_rights_than_it_needs_does_not_start() {
+    let served = shop(exactly([scaling(), vec![delete_pods()]].concat())).await;
+    let told = started(&served, "{ namespaces: [shop], actions: [scale_workload] }").await;
+    assert!(told.contains("no action needs `delete pods`"), "{told}");
+    assert!(told.contains("`limits.extraRights`"), "{told}");
+    let allowed = "{ namespaces: [shop], actions: [scale_workload], extraRights: [delete pods] }";
+    let told = started(&served, allowed).await;
+    assert!(told.contains("the MCP server ended") && !told.contains("rights"), "{told}");
+    let told = started(
+        &served,
+        "{ namespaces: [shop, stg], actions: [scale_workload], extraRights: [delete pods] }",
+    )
+    .await;
+    assert!(told.contains("may not `patch deployments.apps` in namespace `stg`"), "{told}");
+    assert!(told.contains("`belay rbac --actions scale_workload --namespaces shop,stg`"), "{told}");
+    let told = started(&served, "{ namespaces: [shop], extraRights: [delete pods] }").await;
+    assert!(told.contains("may not `create pods/eviction` in namespace `shop`"), "{told}");
+    let told = started(&served, "{ namespaces: [shop], extraRights: [delete] }").await;
+    assert!(told.contains("`delete` is no right"), "{told}");
+    served.stop().await;
+}
