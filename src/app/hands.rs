@@ -1,7 +1,7 @@
 //! Putting the action server together: its limits, its keys, and an account that may do what the actions need
 //! and nothing more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use crate::config::{
 use crate::domain::action::ActionKind;
 use crate::domain::action::rights::{self, Verdict};
 use crate::domain::ids::Cluster;
+use crate::domain::target::{is_dns_label, is_dns_name};
 use crate::policy;
 use crate::ports::actions::Actions;
 use crate::ports::clock::{SharedClock, SystemClock};
@@ -90,6 +91,8 @@ pub async fn actions_alone(config: &ActionServerConfig) -> Result<ActionServer, 
         state_dir: &config.state_dir,
         keys: keys(&config.warrant_keys)?,
         actions: possible(&config.limits)?,
+        // it knows of no daemon: its file names what is protected
+        reached: Vec::new(),
     };
     action_server(held, &clock).await
 }
@@ -123,6 +126,8 @@ struct Held<'a> {
     keys: VerifyingKeys,
     /// What its account must be able to do, and nothing more.
     actions: BTreeSet<ActionKind>,
+    /// What the daemon reaches, by the keys of its configuration.
+    reached: Vec<(&'static str, &'a str)>,
 }
 
 impl<'a> Held<'a> {
@@ -136,15 +141,23 @@ impl<'a> Held<'a> {
             state_dir: &config.state_dir,
             keys: VerifyingKeys::new([signer(&config.state_dir)?.public_key()])?,
             actions,
+            reached: reached(config),
         })
     }
+}
+
+fn reached(config: &Config) -> Vec<(&'static str, &str)> {
+    let alertmanager = config.alertmanager.iter().map(|a| ("alertmanager.url", a.url.as_str()));
+    let model = config.model.iter().map(|m| ("model.url", m.url.as_str()));
+    let pager = config.pager.iter().map(|p| ("pager.webhook", p.webhook.as_str()));
+    alertmanager.chain(model).chain(pager).collect()
 }
 
 async fn action_server(held: Held<'_>, clock: &SharedClock) -> Result<ActionServer, BuildError> {
     make_private(held.state_dir)?;
     let cluster = Cluster::new(&held.cluster.name);
     let client = kube::connect(&access(held.cluster, held.token)).await?;
-    let limits = hard_limits(held.limits, &cluster)?;
+    let limits = hard_limits(held.limits, &cluster, &held.reached)?;
     let hand = CheckedHand::new(KubeHand::new(client, cluster), wanted(held.limits, &held.actions)?);
     checked(&hand, held.limits, held.actions).await?;
     let ledger = Ledger::open(&held.state_dir.join(USED_WARRANTS), clock.now())?;
@@ -191,8 +204,13 @@ async fn checked(
 }
 
 /// What the action server refuses, whatever policy says.
-pub fn hard_limits(limits: &LimitsConfig, cluster: &Cluster) -> Result<HardLimits, ConfigError> {
+pub fn hard_limits(
+    limits: &LimitsConfig,
+    cluster: &Cluster,
+    reached: &[(&str, &str)],
+) -> Result<HardLimits, ConfigError> {
     Ok(HardLimits {
+        protected: protected(limits, reached)?,
         cluster: cluster.clone(),
         namespaces: limits.namespaces.iter().cloned().collect(),
         own_namespace: limits.own_namespace.clone(),
@@ -202,6 +220,40 @@ pub fn hard_limits(limits: &LimitsConfig, cluster: &Cluster) -> Result<HardLimit
         max_replicas: limits.max_replicas,
         max_replica_delta: limits.max_replica_delta,
     })
+}
+
+/// What belay stands on: what its limits name, and the namespaces of the services that it reaches by these
+/// keys of its configuration.
+fn protected(
+    limits: &LimitsConfig,
+    reached: &[(&str, &str)],
+) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut protected = BTreeMap::new();
+    for (key, url) in reached {
+        if let Some(namespace) = service_namespace(url) {
+            protected.insert(namespace.to_owned(), format!("belay reaches `{key}` there"));
+        }
+    }
+    for place in &limits.protected {
+        let (namespace, name) = place.split_once('/').unwrap_or((place, "x"));
+        if !is_dns_label(namespace) || !is_dns_name(name) {
+            let why = format!(
+                "`limits.protected`: `{place}` is neither a namespace nor an object in one (`data/postgres`)"
+            );
+            return Err(ConfigError::Conflict(why));
+        }
+        protected.insert(place.clone(), "`limits.protected` names it".to_owned());
+    }
+    Ok(protected)
+}
+
+/// The namespace of a Service that a URL names by its name within a cluster: `http://name.namespace.svc:9093`.
+fn service_namespace(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let host = rest.split(['/', ':', '?', '#']).next()?;
+    let mut labels = host.split('.');
+    let (_, namespace, svc) = (labels.next()?, labels.next()?, labels.next()?);
+    (svc == "svc" && is_dns_label(namespace)).then_some(namespace)
 }
 
 /// The kinds of action that these limits let be carried out somewhere.

@@ -83,6 +83,7 @@ pub fn actions_schema() -> Value {
             "namespaces": texts("Where it acts; empty is nowhere."),
             "ownNamespace": said("string", "Where belay runs: never acted in."),
             "ownNode": said("string", "The node that belay runs on: never acted on."),
+            "protected": texts("What belay stands on besides: namespaces, or objects in them (`data/postgres`). Never acted on."),
             "nodes": said("boolean", "Whether nodes may be cordoned and uncordoned."),
             "maxReplicas": number("The most replicas that are ever set."),
             "maxReplicaDelta": number("The largest step in replicas."),

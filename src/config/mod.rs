@@ -182,6 +182,8 @@ pub struct LimitsConfig {
     pub own_namespace: String,
     /// The node that belay runs on: never acted on.
     pub own_node: Option<String>,
+    /// What belay itself stands on besides: namespaces, or objects in them (`data/postgres`). Never acted on.
+    pub protected: Vec<String>,
     /// Whether it may cordon and uncordon nodes.
     pub nodes: bool,
     /// The most replicas that it ever sets.
@@ -200,6 +202,7 @@ impl Default for LimitsConfig {
             namespaces: Vec::new(),
             own_namespace: "belay".into(),
             own_node: None,
+            protected: Vec::new(),
             nodes: false,
             max_replicas: 20,
             max_replica_delta: 5,

@@ -31,7 +31,7 @@ alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
-limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, nodes: true, maxReplicas: 7, maxReplicaDelta: 2, actions: [restart_pod, cordon_node], extraRights: [delete pods] }
+limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, protected: [data/postgres], nodes: true, maxReplicas: 7, maxReplicaDelta: 2, actions: [restart_pod, cordon_node], extraRights: [delete pods] }
 ";
 
 fn ok(text: &str) -> Config {
@@ -97,6 +97,7 @@ fn each_key_is_read_into_its_place() {
         namespaces: vec!["shop".into()],
         own_namespace: "ops".into(),
         own_node: Some("n1".into()),
+        protected: vec!["data/postgres".into()],
         nodes: true,
         max_replicas: 7,
         max_replica_delta: 2,
@@ -179,13 +180,13 @@ fn a_token_that_would_not_be_used_is_refused() {
 #[test]
 fn limits_become_those_of_the_action_server() {
     let cluster = Cluster::new("eu-1");
-    let limits = hard_limits(&ok(ALL).limits, &cluster).unwrap();
+    let limits = hard_limits(&ok(ALL).limits, &cluster, &[]).unwrap();
     assert_eq!(limits.actions, [ActionKind::RestartPod, ActionKind::CordonNode].into());
     assert_eq!((limits.max_replicas, limits.max_replica_delta), (7, 2));
     assert_eq!(limits.own_namespace, "ops");
     assert_eq!((limits.cluster.clone(), limits.namespaces.len()), (cluster.clone(), 1));
     assert!(limits.namespaces.contains("shop"));
-    let limits = hard_limits(&LimitsConfig::default(), &cluster).unwrap();
+    let limits = hard_limits(&LimitsConfig::default(), &cluster, &[]).unwrap();
     assert!(limits.namespaces.is_empty());
     assert!(
         limits.actions.contains(&ActionKind::ScaleWorkload)
@@ -195,7 +196,7 @@ fn limits_become_those_of_the_action_server() {
         [("restart_pods", "did you mean `restart_pod`?"), ("run_job", "cannot carry out `run_job`")]
     {
         let wrong = LimitsConfig { actions: Some(vec![name.to_owned()]), ..LimitsConfig::default() };
-        let why = hard_limits(&wrong, &cluster).unwrap_err().to_string();
+        let why = hard_limits(&wrong, &cluster, &[]).unwrap_err().to_string();
         assert!(why.contains(said), "{why}");
     }
 }
@@ -277,5 +278,24 @@ fn a_mistake_is_placed_and_nothing_beside_it_is_shown() {
         assert!(why.starts_with("`belay.yaml` is not a usable configuration"), "{why}");
         assert!(why.contains(place) && why.contains("column") && why.contains(word), "{text}: {why}");
         assert!(!why.contains("hunter2"), "{text}: {why}");
+    }
+}
+
+#[test]
+fn what_belay_stands_on_is_protected() {
+    let cluster = Cluster::new("eu-1");
+    let reached = [
+        ("alertmanager.url", "http://alertmanager.monitoring.svc:9093/am"),
+        ("model.url", "https://vllm.models.svc.cluster.local/v1"),
+        ("pager.webhook", "https://pager.example.com/hook"),
+    ];
+    let limits = hard_limits(&ok(ALL).limits, &cluster, &reached).unwrap();
+    let places: Vec<&str> = limits.protected.keys().map(String::as_str).collect();
+    assert_eq!(places, ["data/postgres", "models", "monitoring"]);
+    assert!(limits.protected["monitoring"].contains("`alertmanager.url`"));
+    for wrong in ["Data", "a/b/c", "", "data/", "/x"] {
+        let limits = LimitsConfig { protected: vec![wrong.into()], ..LimitsConfig::default() };
+        let why = hard_limits(&limits, &cluster, &[]).unwrap_err().to_string();
+        assert!(why.contains("`limits.protected`"), "{why}");
     }
 }

@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 44] = [
+    const KEYS: [&str; 45] = [
         "listen",
         "stateDir",
         "policies",
@@ -117,6 +117,7 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "limits.namespaces",
         "limits.ownNamespace",
         "limits.ownNode",
+        "limits.protected",
         "limits.nodes",
         "limits.actions",
         "limits.extraRights",
@@ -152,7 +153,12 @@ fn an_action_servers_own_file_is_described() {
             assert!(doc.contains(&format!("| `{key}` |")), "{key} is not in the manual");
         }
     }
-    for (key, value) in [("ownNode", "n1"), ("nodes", "true"), ("extraRights", "[delete pods]")] {
+    for (key, value) in [
+        ("ownNode", "n1"),
+        ("protected", "[data/postgres]"),
+        ("nodes", "true"),
+        ("extraRights", "[delete pods]"),
+    ] {
         all = all.replacen("limits:\n", &format!("limits:\n  {key}: {value}\n"), 1);
     }
     config::parse_actions("all keys", &all).unwrap();

@@ -1,6 +1,6 @@
 //! The action server's own hard limits. They hold whatever the policy says and whoever signed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::action::{Action, ActionKind};
 use crate::domain::ids::Cluster;
@@ -18,6 +18,9 @@ pub struct HardLimits {
     pub own_namespace: String,
     /// The node that belay itself runs on, where that is known: never acted on.
     pub own_node: Option<String>,
+    /// What belay itself stands on (its database, its way to the model, what it sees by), with why: never acted
+    /// on. A namespace, or an object in one: `monitoring`, `data/postgres`.
+    pub protected: BTreeMap<String, String>,
     /// Whether it acts on nodes at all.
     pub nodes: bool,
     /// The kinds of action that it carries out.
@@ -55,6 +58,7 @@ impl HardLimits {
             Direction::Forward => self.admit(&plan.action)?,
             Direction::Revert => self.admit_object(plan.action.target())?,
         }
+        self.admit_named(&plan.owner.0.named)?;
         let delta = plan.blast.replica_delta.unsigned_abs();
         if plan.direction == Direction::Forward && delta > u64::from(self.max_replica_delta) {
             return limit(format!(
@@ -84,7 +88,17 @@ impl HardLimits {
         if !self.namespaces.contains(namespace) {
             return limit(format!("namespace `{namespace}` is not one that it acts in"));
         }
-        Ok(())
+        self.admit_named(&object.named)
+    }
+
+    /// Whether this is nothing that belay itself stands on.
+    fn admit_named(&self, named: &Named) -> Result<(), Refusal> {
+        let Named { namespace, name, .. } = named;
+        let places = [namespace.clone(), format!("{namespace}/{name}")];
+        match places.iter().find_map(|place| Some((place, self.protected.get(place)?))) {
+            Some((place, why)) => limit(format!("`{place}` is protected: {why}")),
+            None => Ok(()),
+        }
     }
 }
 

@@ -473,7 +473,7 @@ async fn action_server(
     let signer = build::signer(dir.path()).unwrap();
     let keys = VerifyingKeys::new([signer.public_key()]).unwrap();
     let limits = LimitsConfig { namespaces: vec!["shop".to_owned()], ..LimitsConfig::default() };
-    let limits = build::hard_limits(&limits, &cluster).unwrap();
+    let limits = build::hard_limits(&limits, &cluster, &[]).unwrap();
     let ledger = Ledger::open(&dir.path().join(USED), clock.now()).unwrap();
     let engine = Engine::new(Arc::new(hand), keys, limits, Arc::clone(clock), ledger);
     let service = actions::service(ActionServer::new(Arc::new(engine)), stop);

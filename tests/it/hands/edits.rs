@@ -508,3 +508,29 @@ async fn acts_on_one_object_are_put_back_in_turn() {
     assert!(done(&bench.actions().apply(&back, &bench.warrant(&back, "w3", "inc-3")).await.unwrap()));
     assert_eq!(content(&bench), deployment().content);
 }
+
+/// What belay stands on is out of reach by its own name and by that of whoever answers for it.
+#[tokio::test]
+async fn what_belay_stands_on_is_never_acted_on() {
+    let bench = Bench::new().await;
+    let named = |name: &str| {
+        let mut live = deployment();
+        live.object.named.name = name.into();
+        live
+    };
+    for (live, owner) in
+        [(named("postgres"), "postgres"), (named("postgres-0"), "postgres"), (named("web"), "web")]
+    {
+        let mut live = live;
+        live.owner = RootOwner(object(Kind::Deployment, owner, "u-web"));
+        bench.hand.world().workload = Some(live.clone());
+        let action = Action::PauseRollout { workload: live.object.clone() };
+        let planned = bench.actions().plan(&action, &live.owner).await.unwrap();
+        if owner == "web" {
+            planned.unwrap();
+            continue;
+        }
+        let why = planned.unwrap_err().to_string();
+        assert!(why.contains("`shop/postgres` is protected: belay keeps its journal there"), "{why}");
+    }
+}

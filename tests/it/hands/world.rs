@@ -105,6 +105,7 @@ pub fn limits() -> HardLimits {
         namespaces: ["shop".to_owned(), "belay".to_owned()].into(),
         own_namespace: "belay".into(),
         own_node: Some("n-own".into()),
+        protected: [("shop/postgres".to_owned(), "belay keeps its journal there".to_owned())].into(),
         nodes: true,
         actions: ActionKind::ALL.into(),
         max_replicas: 12,
