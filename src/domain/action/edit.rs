@@ -145,12 +145,7 @@ fn named(value: &Value, intent: &str) -> Value {
 /// The plan to carry out this action.
 pub fn plan(live: Option<&LiveObject>, action: &Action, now: Timestamp) -> Result<Plan, Refusal> {
     let live = same(live, |l| &l.object, action.target())?;
-    let drawn = draw(live, action)?;
-    let undo = match drawn.no_undo {
-        Some(why) => Undo::Nothing { why: why.to_owned() },
-        None => Undo::Restore { fields: diff::reversed(&drawn.changes) },
-    };
-    draw_up(live, action.clone(), Direction::Forward, drawn, undo, now)
+    draw_up(live, action.clone(), Direction::Forward, draw(live, action)?, now)
 }
 
 /// The plan to put `done` back: only while it is still ours. `ours` is the intent that carried it out, and
@@ -180,8 +175,7 @@ pub fn plan_revert(
     let action = done.action.inverse(&done.changes);
     let delta = done.blast.replica_delta.checked_neg().unwrap_or(0);
     let drawn = back(live, done.action.class().risk, delta, fields.clone())?;
-    let undo = Undo::Nothing { why: "this puts an earlier act back".to_owned() };
-    draw_up(live, action, Direction::Revert, drawn, undo, now)
+    draw_up(live, action, Direction::Revert, drawn, now)
 }
 
 /// The write that this plan comes down to, if the live object is still as the plan says.
@@ -294,10 +288,14 @@ fn draw_up(
     action: Action,
     direction: Direction,
     drawn: Drawn,
-    undo: Undo,
     now: Timestamp,
 ) -> Result<Plan, Refusal> {
-    let Drawn { changes, risk, unavailable_after, replica_delta, no_undo: _ } = drawn;
+    let Drawn { changes, risk, unavailable_after, replica_delta, no_undo } = drawn;
+    let undo = match (direction, no_undo) {
+        (Direction::Forward, None) => Undo::Restore { fields: diff::reversed(&changes) },
+        (Direction::Forward, Some(why)) => Undo::Nothing { why: why.to_owned() },
+        (Direction::Revert, _) => Undo::Nothing { why: "this puts an earlier act back".to_owned() },
+    };
     if changes.is_empty() {
         return Err(Refusal::NothingToDo(format!("`{}` is already so", live.object)));
     }

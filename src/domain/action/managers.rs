@@ -111,14 +111,12 @@ fn owns(fields: &Value, path: &str) -> bool {
     let mut at = fields;
     for part in path.split('/').skip(1) {
         let key = format!("f:{}", part.replace("~1", "/").replace("~0", "~"));
-        match at.get(&key) {
-            Some(below) => at = below,
-            None => {
-                let keyed = at.as_object().is_some_and(|all| all.keys().any(|k| k.starts_with("k:")));
-                let leaf = at.as_object().is_some_and(|all| all.keys().all(|k| k == "."));
-                return keyed || (leaf && !std::ptr::eq(at, fields));
-            }
-        }
+        let Some(below) = at.get(&key) else {
+            let keyed = at.as_object().is_some_and(|all| all.keys().any(|k| k.starts_with("k:")));
+            let leaf = at.as_object().is_some_and(|all| all.keys().all(|k| k == "."));
+            return keyed || (leaf && !std::ptr::eq(at, fields));
+        };
+        at = below;
     }
     true
 }

@@ -279,6 +279,7 @@ impl Action {
     }
 
     /// The action that puts these changes of it back, where the catalogue has one; itself otherwise.
+    #[must_use]
     pub fn inverse(&self, changes: &[FieldChange]) -> Self {
         let before = |path: &str| {
             let change = changes.iter().find(|change| change.path == path)?;

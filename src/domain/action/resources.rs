@@ -62,7 +62,7 @@ impl Resource {
             Self::Cpu => &[(1000, "")],
             Self::Memory => &[(1024 * 1024, "Ti"), (1024, "Gi")],
         };
-        let whole = larger.iter().find(|(size, _)| steps % size == 0);
+        let whole = larger.iter().find(|(size, _)| steps.is_multiple_of(*size));
         whole.map_or(format!("{steps}{}", self.unit()), |(size, unit)| format!("{}{unit}", steps / size))
     }
 

@@ -32,15 +32,6 @@ impl Case {
         stage
     }
 
-    /// What befalls its one write.
-    pub fn on_write(&self, action: &Action, effect: Effect) -> Rule {
-        let rule = match action {
-            Action::RestartPod { .. } => Rule::on(Verb::Create, PODS, effect).ending("/eviction"),
-            _ => Rule::on(Verb::Patch, &path(action.target()), effect),
-        };
-        rule.dry_run(false)
-    }
-
     /// A person changes the same field in between.
     pub fn meddling(&self, target: &Object) -> Effect {
         let (change, named) = (self.meddle, target.named.clone());
@@ -48,6 +39,15 @@ impl Case {
             objects.modify(sim_kind(named.kind), &named.namespace, &named.name, change).unwrap();
         }))
     }
+}
+
+/// What befalls the one write of an action.
+pub fn on_write(action: &Action, effect: Effect) -> Rule {
+    let rule = match action {
+        Action::RestartPod { .. } => Rule::on(Verb::Create, PODS, effect).ending("/eviction"),
+        _ => Rule::on(Verb::Patch, &path(action.target()), effect),
+    };
+    rule.dry_run(false)
 }
 
 pub fn cases() -> Vec<Case> {

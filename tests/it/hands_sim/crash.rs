@@ -4,7 +4,7 @@
 use belay::domain::plan::Plan;
 use belay::sim::kube::faults::Effect;
 
-use super::cases::{Case, cases};
+use super::cases::{Case, cases, on_write};
 use super::{Stage, done};
 use crate::sim::seconds;
 
@@ -12,7 +12,7 @@ use crate::sim::seconds;
 async fn died(case: &Case) -> (Stage, Plan) {
     let mut stage = case.stage().await;
     let plan = stage.plan(&(case.action)(&stage)).await;
-    stage.fault(case.on_write(&plan.action, Effect::ApplyLate(seconds(60))));
+    stage.fault(on_write(&plan.action, Effect::ApplyLate(seconds(60))));
     let warrant = stage.warrant(&plan, "inc-0");
     let sent = async {
         while stage.world().faults(|faults| faults.pending()) > 0 {

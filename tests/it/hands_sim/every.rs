@@ -21,7 +21,7 @@ async fn carried_out(stage: &Stage, plan: &Plan, intent: &str) {
     let before = stage.writes().len();
     let warrant = stage.warrant(plan, intent);
     let applied = stage.send(plan, &warrant).await;
-    assert!(done(&applied), "{applied:?}");
+    assert!(done(&applied), "{}: {applied:?}", plan.action.words());
     let writes = stage.writes();
     let ours = writes.get(before..).unwrap();
     assert_eq!(ours.len(), if matches!(plan.action, Action::RestartPod { .. }) { 2 } else { 1 });
@@ -71,7 +71,6 @@ async fn there_and_back(case: Case) {
 #[tokio::test]
 async fn there_and_back_each() {
     for case in cases() {
-        println!("{}", case.name);
         there_and_back(case).await;
     }
 }

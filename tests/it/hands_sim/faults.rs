@@ -6,7 +6,7 @@ use belay::domain::plan::{Plan, Refusal};
 use belay::sim::kube::faults::Effect;
 use serde_json::Value;
 
-use super::cases::{Case, cases};
+use super::cases::{Case, cases, on_write};
 use super::{Stage, done, refusal, sim_kind};
 
 /// A case that is planned.
@@ -32,7 +32,7 @@ async fn a_lost_answer_is_read_back_and_nothing_is_sent_again() {
         for (effect, took_effect) in [(Effect::DropAnswer, true), (Effect::Lose, false)] {
             let told = format!("{} {effect:?}", case.name);
             let (mut stage, plan) = planned(&case).await;
-            stage.fault(case.on_write(&plan.action, effect));
+            stage.fault(on_write(&plan.action, effect));
             let warrant = stage.warrant(&plan, "inc-0");
             for _ in 0..2 {
                 let applied = stage.send(&plan, &warrant).await;
@@ -62,7 +62,7 @@ async fn a_no_is_told_as_such_and_leaves_nothing() {
         ] {
             let (told, intent) = (format!("{} {code}", case.name), format!("inc-{code}"));
             let asked = stage.writes().len();
-            stage.fault(case.on_write(&plan.action, Effect::Fail(code, message.into())));
+            stage.fault(on_write(&plan.action, Effect::Fail(code, message.into())));
             let why = refusal(stage.apply(&plan, &intent).await);
             match code {
                 500 => assert!(matches!(why, Refusal::NotApplied(_)), "{told}: {why:?}"),
@@ -92,7 +92,7 @@ async fn a_persons_edit_stands_and_the_refusal_says_what_it_holds_now() {
         assert_eq!(held(&stage, &plan), theirs);
         // right before the write
         let (stage, plan) = planned(&case).await;
-        stage.fault(case.on_write(&plan.action, case.meddling(plan.action.target())));
+        stage.fault(on_write(&plan.action, case.meddling(plan.action.target())));
         let why = refusal(stage.apply(&plan, "inc-0").await);
         assert!(matches!(why, Refusal::Changed { .. }), "{}: {why:?}", case.name);
         assert_eq!(stage.effects("inc-0"), 0);
@@ -140,7 +140,7 @@ async fn an_undo_never_overwrites_a_later_edit() {
             let change = |object: &mut Value| later(&planned, object);
             objects.modify(sim_kind(target.kind), &target.namespace, &target.name, change).unwrap();
         }));
-        stage.fault(case.on_write(&plan.action, edit));
+        stage.fault(on_write(&plan.action, edit));
         let why = refusal(stage.apply(&back, "inc-1").await);
         assert!(matches!(why, Refusal::Changed { .. }), "{}: {why:?}", case.name);
         assert_eq!(held(&stage, &plan).map(plain), held_then.map(plain), "{}", case.name);
@@ -181,7 +181,7 @@ async fn an_object_that_is_gone_or_another_one_is_left_alone() {
             });
             match when {
                 "before" => stage.world().edit(|objects| replace(objects)),
-                _ => stage.fault(case.on_write(&plan.action, Effect::Edit(replace))),
+                _ => stage.fault(on_write(&plan.action, Effect::Edit(replace))),
             }
             let applied = stage.apply(&plan, "inc-0").await;
             if when == "meanwhile" && matches!(plan.action, Action::RestartPod { .. }) {

@@ -10,9 +10,9 @@ use super::{Stage, WEB, done};
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// A change by this manager, over HTTP.
-async fn by(stage: &Stage, manager: &str, path: &str, patch: Value) {
+async fn by(stage: &Stage, manager: &str, path: &str, change: Value) {
     let path = format!("{path}?fieldManager={manager}");
-    assert_eq!(stage.served.send("PATCH", &path, Some((MERGE_PATCH, patch))).await.0, 200);
+    assert_eq!(stage.served.send("PATCH", &path, Some((MERGE_PATCH, change))).await.0, 200);
 }
 
 #[tokio::test]

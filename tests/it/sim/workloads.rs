@@ -282,7 +282,7 @@ async fn what_is_stored_has_the_recorded_shape() {
 /// Which kinds count their changes, and by what: as they answered on the recorded version.
 #[tokio::test]
 async fn generations_move_with_the_spec_and_a_deployments_also_with_its_annotations() {
-    let served = Served::new(|clock| build(clock)).await;
+    let served = Served::new(build).await;
     let apps = "/apis/apps/v1/namespaces/shop";
     for (path, change, moves) in [
         (format!("{apps}/deployments/web"), json!({ "paused": true }), Some(2)),
@@ -310,7 +310,7 @@ async fn generations_move_with_the_spec_and_a_deployments_also_with_its_annotati
 
 #[tokio::test]
 async fn a_switch_that_is_off_and_a_long_quantity_are_stored_in_short() {
-    let served = Served::new(|clock| build(clock)).await;
+    let served = Served::new(build).await;
     let patch = async |path: &str, ops: Value| served.send("PATCH", path, Some((JSON_PATCH, ops))).await.1;
     let web = "/apis/apps/v1/namespaces/shop/deployments/web";
     patch(web, json!([{ "op": "add", "path": "/spec/paused", "value": true }])).await;
@@ -339,11 +339,11 @@ async fn a_switch_that_is_off_and_a_long_quantity_are_stored_in_short() {
 
 #[tokio::test]
 async fn a_field_belongs_to_whoever_changed_it_last() {
-    let served = Served::new(|clock| build(clock)).await;
+    let served = Served::new(build).await;
     let node = async |manager: &str, unschedulable: Value| {
         let path = format!("/api/v1/nodes/node-a?fieldManager={manager}");
-        let patch = json!({ "spec": { "unschedulable": unschedulable } });
-        let body = served.send("PATCH", &path, Some((MERGE_PATCH, patch))).await.1;
+        let change = json!({ "spec": { "unschedulable": unschedulable } });
+        let body = served.send("PATCH", &path, Some((MERGE_PATCH, change))).await.1;
         let owns = |entry: &Value| entry.pointer("/fieldsV1/f:spec/f:unschedulable").is_some();
         let all = body["metadata"]["managedFields"].as_array().unwrap().clone();
         let owners =

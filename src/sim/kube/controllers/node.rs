@@ -20,8 +20,11 @@ pub(super) fn reconcile(state: &mut State, node: &Value) {
     if cordoned {
         taints.push(json!({ "effect": "NoSchedule", "key": TAINT, "timeAdded": time(state.now()) }));
     }
-    state.objects.modify(Kind::Node, "", name(node), |node| match taints.is_empty() {
-        true => cut(node, &["spec", "taints"]),
-        false => put(node, &["spec", "taints"], taints),
+    state.objects.modify(Kind::Node, "", name(node), |node| {
+        if taints.is_empty() {
+            cut(node, &["spec", "taints"]);
+        } else {
+            put(node, &["spec", "taints"], taints);
+        }
     });
 }
