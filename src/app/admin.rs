@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::decision::Person;
-use crate::domain::ids::QuestionId;
+use crate::domain::ids::{IntentId, QuestionId};
 use crate::domain::message::{Button, View};
 use crate::domain::record::{Answer, Record};
 use crate::incident::{Ignored, Input, State};
@@ -22,6 +22,7 @@ use crate::policy;
 use crate::ports::store::{Append, Hold, HoldOp};
 
 use super::query::{Summary, Unclear};
+use super::undo::{InForce, Progress, Wanted};
 use super::{Daemon, Fed, TrackAsk, Tracks};
 
 /// The socket's name within the state directory.
@@ -77,6 +78,13 @@ pub enum Request {
     },
     /// The holds in force.
     Holds,
+    /// The acts that are still in force.
+    InForce(Wanted),
+    /// How far putting an act back has come, or what it would change.
+    Undo {
+        /// Which.
+        intent: IntentId,
+    },
     /// Look at track records, or do something about them.
     Track {
         /// What.
@@ -106,6 +114,10 @@ pub enum Response {
     Holds(Vec<Hold>),
     /// Where grants stand.
     Tracks(Tracks),
+    /// The acts that are still in force, the newest first.
+    InForce(Vec<InForce>),
+    /// How far putting an act back has come.
+    Undo(Progress),
 }
 
 /// Opens the socket, in place of one that a dead daemon left.
@@ -186,6 +198,8 @@ impl Daemon {
             Request::Holds => {
                 self.ports().store.holds().await.map(Response::Holds).map_err(|e| e.to_string())
             }
+            Request::Undo { intent } => self.undo(&intent).await.map(Response::Undo),
+            Request::InForce(wanted) => self.in_force(&wanted).await.map(Response::InForce),
             Request::Track { what: TrackAsk::Show, .. } => self.tracks().await.map(Response::Tracks),
             Request::Track { what, name } => self.track(what, by(name)).await.map(Response::Text),
         };

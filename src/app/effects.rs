@@ -1,12 +1,14 @@
 //! What each effect does in the world. No choices are made here: ports are asked, pure stages are given
 //! what they answered, and the result comes back as an input of the incident.
 
+use crate::domain::action::{Action, Doable};
 use crate::domain::cluster::Snapshot;
 use crate::domain::decision::{ApprovalFacts, Asked, Decided, Expectation, Person, Question};
+use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, IncidentId, IntentId};
 use crate::domain::plan::Refusal;
 use crate::domain::record::{Choice, Diagnosis, Entry, Intent};
-use crate::domain::target::Targeted;
+use crate::domain::target::{Kind, Targeted};
 use crate::domain::warrant::Applied;
 use crate::execute::verify::{self, Seen};
 use crate::incident::input::{Check, Held};
@@ -118,7 +120,35 @@ impl Daemon {
             return Ok(None);
         };
         let result = self.ports().actions.plan(&candidate.action, &candidate.owner).await?;
-        Ok(Some(Input::Planned { candidate: id.clone(), result: result.map(Box::new) }))
+        let kept = match &result {
+            Ok(plan) if plan.action.removes_pods() => Some(self.preserve(state, &plan.action).await?),
+            Ok(_) | Err(_) => None,
+        };
+        Ok(Some(Input::Planned { candidate: id.clone(), result: result.map(Box::new), kept }))
+    }
+
+    /// Keeps what an act takes away: the pods as they are, their events and logs. What cannot be read is
+    /// said, and policy then has a person asked.
+    async fn preserve(&self, state: &State, action: &Action) -> Result<Preserved, NotNow> {
+        let Some(snapshot) = self.snapshot(state).await? else {
+            return Ok(Preserved::Not("there was nothing to look at".to_owned()));
+        };
+        let unread =
+            [snapshot.pods.as_ref().err(), snapshot.events.as_ref().err(), snapshot.logs.as_ref().err()];
+        if let Some(why) = unread.into_iter().flatten().next() {
+            return Ok(Preserved::Not(why.clone()));
+        }
+        let target = action.target();
+        let words = match target.named.kind {
+            Kind::Pod => self.ports().reads.last_words(target).await,
+            _ => Ok(Vec::new()),
+        };
+        let words = match words {
+            Ok(words) => words,
+            Err(error) => return Ok(Preserved::Not(error.to_string())),
+        };
+        let whole = serde_json::to_vec(&(snapshot, words)).map_err(|e| NotNow(e.to_string()))?;
+        Ok(Preserved::Blob(self.ports().store.put_blob(whole).await?))
     }
 
     async fn judge(&self, state: &State) -> Done {
@@ -182,6 +212,10 @@ impl Daemon {
         if intent.reverts.is_none() && !intent.terms.verify.expect.contains(&Expectation::NoNewRestarts) {
             intent.terms.verify.expect.push(Expectation::NoNewRestarts);
         }
+        let edit = matches!(intent.plan.action.doable(), Ok(Doable::Edit(_)));
+        if edit {
+            intent.terms.verify.expect.push(Expectation::StillOurs);
+        }
         let owner = intent.plan.owner.clone();
         let located = Located { target: owner.0.clone(), owner };
         let after = match self.ports().reads.snapshot(&located).await {
@@ -191,6 +225,11 @@ impl Daemon {
         let before = self.before(state).await?;
         let unread = || Err("no Alertmanager is configured whose list could be read".into());
         let active = self.active().await.unwrap_or_else(unread);
+        let applied = if edit {
+            self.ports().actions.status(&intent.plan, id).await.map_err(|e| e.to_string())
+        } else {
+            Err("a pod that went has no fields".to_owned())
+        };
         let look = verify::Look {
             intent: &intent,
             acted: act.done_at.unwrap_or(act.intended_at),
@@ -198,6 +237,7 @@ impl Daemon {
             before: before.as_ref().unwrap_or(&after),
             after: &after,
             active: &active,
+            applied: &applied,
         };
         let check = check_of(verify::verify(&look));
         Ok(Some(Input::Checked { intent: id.clone(), check }))
@@ -213,7 +253,8 @@ impl Daemon {
 
     async fn plan_revert(&self, state: &State, id: &IntentId, by: Option<Person>) -> Done {
         let Some(act) = state.act(id) else { return Ok(None) };
-        let planned = self.ports().actions.plan_revert(&act.intent.plan, id).await?;
+        let undos = self.undos_since(&act.intent, act.intended_at).await?;
+        let planned = self.ports().actions.plan_revert_after(&act.intent.plan, id, &undos).await?;
         let result: Result<_, Refusal> = planned.map(Box::new);
         Ok(Some(Input::RevertPlanned { intent: id.clone(), by, result }))
     }

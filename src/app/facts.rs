@@ -7,6 +7,7 @@ use crate::domain::cluster::{ActiveAlert, Part, Snapshot};
 use crate::domain::decision::{
     AlertFacts, ApprovalFacts, Asked, ClusterFacts, Fact, FindingFacts, HistoryFacts, IncidentFacts, Question,
 };
+use crate::domain::evidence::Preserved;
 use crate::domain::finding::Certainty;
 use crate::domain::ids::{CandidateId, IntentId};
 use crate::domain::plan::{INTENT_ANNOTATION, Plan};
@@ -94,6 +95,7 @@ impl Daemon {
             undoes: None,
             now,
         };
+        question.target.kept = kept(state, &question);
         question.history = self.history(asking.set, &question, asking.but).await?;
         Ok(question)
     }
@@ -181,4 +183,15 @@ fn approval(state: &State) -> Option<ApprovalFacts> {
     let at = given.iter().map(|(_, _, at)| *at).max()?;
     let by = given.into_iter().map(|(by, _, _)| by.clone()).collect();
     Some(ApprovalFacts { plan: open.question.plan, by, at })
+}
+
+/// What was kept of what the planned act takes away.
+fn kept(state: &State, question: &Question) -> Fact<bool> {
+    let takes_away = question.plan.is_some() && question.action.removes_pods();
+    match &state.kept {
+        _ if !takes_away => Fact::NotApplicable,
+        Some(Preserved::Blob(_)) => Fact::Known(true),
+        Some(Preserved::Not(why)) => Fact::Unknown(why.clone()),
+        None => Fact::Unknown("nothing was kept".to_owned()),
+    }
 }

@@ -18,6 +18,7 @@ mod query;
 mod reconcile;
 mod story;
 mod track;
+pub mod undo;
 mod watch;
 mod work;
 

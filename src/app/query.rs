@@ -96,7 +96,7 @@ impl Daemon {
         Ok(found.into_iter().map(|(_, stream)| IncidentId::new(stream.as_str())).collect())
     }
 
-    async fn incident_ids(&self) -> Result<Vec<IncidentId>, FeedError> {
+    pub(super) async fn incident_ids(&self) -> Result<Vec<IncidentId>, FeedError> {
         let heads = self.ports().store.heads().await?;
         let own = |h: &Head| super::OWN_STREAMS.contains(&h.stream.as_str());
         Ok(heads.into_iter().filter(|h| !own(h)).map(|h| IncidentId::new(h.stream.as_str())).collect())

@@ -111,7 +111,7 @@ fn said(state: &StateDir, request: &Request, show: Show) -> anyhow::Result<ExitC
     Ok(code(&response))
 }
 
-fn ask(state: &StateDir, request: &Request) -> anyhow::Result<Response> {
+pub(super) fn ask(state: &StateDir, request: &Request) -> anyhow::Result<Response> {
     let asked = runtime()?.block_on(admin::ask(&state.state_dir, request));
     asked.with_context(|| {
         format!(
@@ -130,7 +130,9 @@ const fn code(response: &Response) -> ExitCode {
         | Response::Explanation(_)
         | Response::Done(_)
         | Response::Holds(_)
-        | Response::Tracks(_) => ExitCode::SUCCESS,
+        | Response::Tracks(_)
+        | Response::InForce(_)
+        | Response::Undo(_) => ExitCode::SUCCESS,
     }
 }
 

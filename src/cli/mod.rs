@@ -8,7 +8,9 @@ mod mcp;
 mod pause;
 mod policy;
 mod rbac;
+mod revert;
 mod serve;
+mod since;
 mod terminal;
 mod track;
 
@@ -34,6 +36,8 @@ enum Command {
     Serve(serve::Args),
     /// See incidents and answer them
     Incidents(incidents::Args),
+    /// Put back what belay did since a moment, the newest first
+    Revert(revert::Args),
     /// Pause acting: no new write begins once this returns
     Pause(pause::PauseArgs),
     /// Lift a pause
@@ -85,6 +89,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Incidents(args) => incidents::run(args),
+        Command::Revert(args) => revert::run(args),
         Command::Pause(args) => pause::pause(args),
         Command::Resume(args) => pause::resume(args),
         Command::Policy(args) => policy::run(&args),

@@ -2,11 +2,11 @@
 //! argument here, and nothing that is read later adds to it.
 
 use super::analysers;
-use crate::domain::action::{Action, Candidate};
-use crate::domain::cluster::{Pod, Snapshot};
+use crate::domain::action::{Action, Candidate, TemplateHash};
+use crate::domain::cluster::{Pod, Revision, Snapshot};
 use crate::domain::finding::{Cause, Finding};
 use crate::domain::ids::CandidateId;
-use crate::domain::target::Kind;
+use crate::domain::target::{Kind, Object};
 
 /// How far an alert can steer: more choices than this and the one who chooses decides more than the
 /// diagnosis did.
@@ -34,7 +34,9 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
             Cause::OomKilled { .. } | Cause::CrashLoop { .. } if new_template_fails => vec![],
             Cause::OomKilled { .. } | Cause::CrashLoop { .. } => restarts(snapshot, &finding.cause),
             Cause::Saturation { percent, .. } => scale(snapshot, *percent).into_iter().collect(),
-            Cause::ImagePull { .. } | Cause::FailedRollout { .. } | Cause::NothingWrong => vec![],
+            Cause::FailedRollout { .. } => back(snapshot).into_iter().chain(pause(snapshot)).collect(),
+            Cause::ImagePull { .. } => back(snapshot).into_iter().collect(),
+            Cause::NothingWrong => vec![],
         };
         for action in actions {
             if all.iter().all(|c| c.action != action) {
@@ -79,6 +81,27 @@ fn restarts(snapshot: &Snapshot, cause: &Cause) -> Vec<Action> {
         .filter(|p| p.controller.is_some())
         .map(|p| Action::RestartPod { pod: p.object.clone() })
         .collect()
+}
+
+/// Back to the newest earlier template of which pods serve right now: nothing else is known to work.
+fn back(snapshot: &Snapshot) -> Option<Action> {
+    let (workload, older) = rolling(snapshot)?;
+    let template = TemplateHash::try_from(older.template_hash.clone()).ok()?;
+    Some(Action::RollbackWorkload { workload, template })
+}
+
+/// No further with the new template, while pods of the one before serve.
+fn pause(snapshot: &Snapshot) -> Option<Action> {
+    let (workload, _) = rolling(snapshot)?;
+    Some(Action::PauseRollout { workload })
+}
+
+/// A Deployment between two templates, and the newest earlier one of which pods serve.
+fn rolling(snapshot: &Snapshot) -> Option<(Object, &Revision)> {
+    let workload = snapshot.workload.as_ref().ok()?.as_ref()?;
+    let (_, older) = snapshot.revisions.as_ref().ok()?.split_first()?;
+    let serves = older.iter().find(|revision| revision.ready > 0)?;
+    (workload.object.named.kind == Kind::Deployment).then(|| (workload.object.clone(), serves))
 }
 
 /// More replicas of a Deployment. None where an autoscaler sets the number, or might: it would set it back.

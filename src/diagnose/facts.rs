@@ -60,6 +60,8 @@ fn target(snapshot: &Snapshot, labels: &Labels, object: &Object) -> TargetFacts 
         grounded: grounded(snapshot, object),
         named_by_alert: named_by(snapshot, labels, object),
         lookalikes: lookalikes(snapshot),
+        // who plans knows what was kept
+        kept: Fact::NotApplicable,
     }
 }
 

@@ -234,6 +234,8 @@ pub enum Expectation {
     NoNewRestarts,
     /// No alert of that name fires for the owner or any of its pods, suppressed or not.
     AlertGone,
+    /// What was changed still holds what was written. Always looked at; no policy can leave it out.
+    StillOurs,
 }
 
 /// How an act is judged.

@@ -40,3 +40,13 @@ pub struct Evidence {
     /// When it was read.
     pub at: Timestamp,
 }
+
+/// What was kept of pods before an act takes them away: logs, events and what they were.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preserved {
+    /// All of it, under this name.
+    Blob(Hash),
+    /// It could not be kept, and why.
+    Not(String),
+}

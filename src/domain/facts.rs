@@ -88,6 +88,10 @@ pub struct TargetFacts {
     pub named_by_alert: bool,
     /// How many other objects of its namespace and kind have nearly its name.
     pub lookalikes: Fact<u32>,
+    /// Logs, events and spec of what the planned act takes away were kept. Does not apply where nothing is
+    /// taken away, or nothing is planned yet.
+    #[serde(default, skip_serializing_if = "Fact::is_not_recorded")]
+    pub kept: Fact<bool>,
 }
 
 /// The root owner of the target.

@@ -9,7 +9,7 @@ use super::action::Candidate;
 use super::alert::Alert;
 use super::canonical::Hash;
 use super::decision::{ApprovalRule, Decided, Level, Person, Terms};
-use super::evidence::Evidence;
+use super::evidence::{Evidence, Preserved};
 use super::finding::Finding;
 use super::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, IntentId, QuestionId, StreamId};
 use super::plan::{Plan, Refusal};
@@ -177,6 +177,9 @@ pub enum Record {
         candidate: CandidateId,
         /// The plan.
         plan: Box<Plan>,
+        /// What was kept of what the act takes away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kept: Option<Preserved>,
     },
     /// No plan could be made.
     NotPlanned {

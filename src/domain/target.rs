@@ -51,6 +51,24 @@ impl Kind {
         }
     }
 
+    /// Whether its controller keeps a number of pods ready.
+    pub const fn has_pods(self) -> bool {
+        match self {
+            Self::ReplicaSet | Self::Deployment | Self::StatefulSet | Self::DaemonSet => true,
+            Self::Pod
+            | Self::Job
+            | Self::CronJob
+            | Self::Node
+            | Self::Namespace
+            | Self::Service
+            | Self::PersistentVolumeClaim
+            | Self::HorizontalPodAutoscaler
+            | Self::PodDisruptionBudget
+            | Self::ConfigMap
+            | Self::Other => false,
+        }
+    }
+
     /// The kind with Kubernetes' name `name`; `Other` if belay does not know it.
     pub fn from_name(name: &str) -> Self {
         match name {

@@ -48,6 +48,9 @@ pub enum Applied {
     Done {
         /// For people.
         detail: String,
+        /// What somebody changed of it since, if anybody did.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        changed: Option<String>,
     },
     /// Nothing was changed.
     Refused {
@@ -60,4 +63,11 @@ pub enum Applied {
         /// What was seen instead of an answer.
         detail: String,
     },
+}
+
+impl Applied {
+    /// It is done, and nothing of it was changed since.
+    pub fn done(detail: impl Into<String>) -> Self {
+        Self::Done { detail: detail.into(), changed: None }
+    }
 }

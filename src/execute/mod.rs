@@ -88,7 +88,12 @@ mod tests {
             Err(NoAnswer("not asked for here".to_owned()))
         }
 
-        async fn plan_revert(&self, _: &Plan, _: &IntentId) -> Result<Result<Plan, Refusal>, NoAnswer> {
+        async fn plan_revert_after(
+            &self,
+            _: &Plan,
+            _: &IntentId,
+            _: &[IntentId],
+        ) -> Result<Result<Plan, Refusal>, NoAnswer> {
             Err(NoAnswer("not asked for here".to_owned()))
         }
 
@@ -108,7 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_is_taken_as_it_is() {
-        let done = Applied::Done { detail: "scaled".to_owned() };
+        let done = Applied::done("scaled");
         let told = Told { apply: Some(done.clone()), ..Told::default() };
         assert_eq!(sent(&told).await, done);
         assert_eq!(*told.asked.lock().unwrap(), ["apply"]);
@@ -116,7 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_lost_answer_is_read_back_once_and_never_sent_again() {
-        let done = Applied::Done { detail: "it carries the intent".to_owned() };
+        let done = Applied::done("it carries the intent");
         let told = Told { status: Some(done.clone()), ..Told::default() };
         assert_eq!(sent(&told).await, done);
         assert_eq!(*told.asked.lock().unwrap(), ["apply", "status"]);

@@ -11,6 +11,7 @@ use crate::domain::cluster::{ActiveAlert, Container, ContainerState, Ended, Part
 use crate::domain::decision::Expectation;
 use crate::domain::record::Intent;
 use crate::domain::target::{Kind, Object};
+use crate::domain::warrant::Applied;
 
 /// One expectation, as far as it can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct Look<'a> {
     pub after: &'a Snapshot,
     /// All alerts that Alertmanager knows, or why it could not be asked.
     pub active: &'a Part<Vec<ActiveAlert>>,
+    /// What the action server says became of the act.
+    pub applied: &'a Part<Applied>,
 }
 
 /// Each expectation of the intent's terms with what is seen of it, in their order.
@@ -48,8 +51,22 @@ pub fn verify(look: &Look<'_>) -> Vec<(Expectation, Seen)> {
         Expectation::WorkloadReady => ready(look),
         Expectation::NoNewRestarts => restarts(look),
         Expectation::AlertGone => alert(look),
+        Expectation::StillOurs => still_ours(look),
     };
     look.intent.terms.verify.expect.iter().map(|e| (*e, see(e))).collect()
+}
+
+/// Whether what was changed still holds what was written. Once it does not, nobody can tell any more what the
+/// act has done.
+fn still_ours(look: &Look<'_>) -> Seen {
+    match look.applied {
+        Ok(Applied::Done { changed: None, .. }) => Seen::Held("what was changed is as it was written".into()),
+        Ok(Applied::Done { changed: Some(what), .. } | Applied::Unknown { detail: what }) => {
+            Seen::CannotTell(what.clone())
+        }
+        Ok(Applied::Refused { refusal }) => Seen::CannotTell(refusal.to_string()),
+        Err(why) => Seen::CannotTell(why.clone()),
+    }
 }
 
 fn ready(look: &Look<'_>) -> Seen {

@@ -1,12 +1,16 @@
-//! An act of an incident: what was meant, what became of it, what people said of it.
+//! An act of an incident: what was meant, what became of it, what people said of it; and which acts of an
+//! incident still stand.
 
 use jiff::Timestamp;
 
 use crate::domain::decision::Person;
+use crate::domain::ids::IntentId;
 use crate::domain::plan::Refusal;
 use crate::domain::record::{Intent, Verdict};
 use crate::domain::track::Became;
 use crate::domain::warrant::Applied;
+
+use super::state::{Phase, State};
 
 /// An intended act and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +73,38 @@ impl Act {
         let ours = self.intent.reverts.is_none() && self.put_back.is_none();
         let until = self.done_at?.saturating_add(self.intent.terms.verify.within).ok();
         until.filter(|_| helped && ours)
+    }
+}
+
+impl State {
+    /// The newest act that took effect, can be put back and was not.
+    pub fn revertible(&self) -> Option<&Act> {
+        self.in_force().next()
+    }
+
+    /// The newest temporary measure that is still in force.
+    pub fn temporary(&self) -> Option<&Act> {
+        self.in_force().find(|act| act.intent.terms.expires.is_some())
+    }
+
+    /// Every act that took effect, can be put back and was not; the newest first.
+    pub fn in_force(&self) -> impl Iterator<Item = &Act> {
+        let undone =
+            |id: &IntentId| self.acts.iter().any(|act| act.intent.reverts.as_ref() == Some(id) && act.done());
+        self.acts.iter().rev().filter(move |act| {
+            act.done()
+                && act.intent.reverts.is_none()
+                && act.intent.plan.revertible()
+                && !undone(&act.intent.id)
+        })
+    }
+
+    /// The act whose cause is still watched for after it has helped: the newest, while nobody stands in the
+    /// way of automation.
+    pub fn watched(&self, at: Timestamp) -> Option<&Act> {
+        let act = self.acts.last().filter(|act| act.watched_until().is_some_and(|until| at < until))?;
+        let there = matches!(self.phase, Phase::Confirming(_) | Phase::Closed) && !self.hands_off;
+        there.then_some(act)
     }
 }
 

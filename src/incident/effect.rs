@@ -76,11 +76,14 @@ pub enum TimerName {
     Delivery,
     /// By then the intent must have an outcome.
     Deadline,
+    /// A temporary measure ends.
+    Expires,
 }
 
 impl TimerName {
     /// Every timer.
-    pub const ALL: [Self; 5] = [Self::Check, Self::Approval, Self::Confirm, Self::Delivery, Self::Deadline];
+    pub const ALL: [Self; 6] =
+        [Self::Check, Self::Approval, Self::Confirm, Self::Delivery, Self::Deadline, Self::Expires];
 
     /// Its name in the store.
     pub const fn name(self) -> &'static str {
@@ -90,6 +93,7 @@ impl TimerName {
             Self::Confirm => "confirm",
             Self::Delivery => "delivery",
             Self::Deadline => "deadline",
+            Self::Expires => "expires",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::alert::Alert;
 use crate::domain::decision::{Decided, Decision, Person};
+use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, Fingerprint, IncidentId, IntentId, QuestionId};
 use crate::domain::plan::{Plan, Refusal};
 use crate::domain::record::{Answer, Choice, Diagnosis, MessageRef};
@@ -41,6 +42,8 @@ pub enum Input {
         candidate: CandidateId,
         /// The outcome.
         result: Result<Box<Plan>, Refusal>,
+        /// What was kept of what the act takes away, where it takes anything away.
+        kept: Option<Preserved>,
     },
     /// An undo was planned and cleared by policy, or could not be.
     RevertPlanned {

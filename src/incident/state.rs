@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::decision::{Asked, Decided, Person};
+use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, Cluster, Fingerprint, IncidentId, IntentId, QuestionId};
 use crate::domain::plan::{Direction, Plan};
 use crate::domain::record::{
@@ -106,6 +107,8 @@ pub struct State {
     pub decided: Option<Decided>,
     /// The last plan that was made.
     pub plan: Option<Plan>,
+    /// What was kept of what it takes away.
+    pub kept: Option<Preserved>,
     /// The open question.
     pub question: Option<OpenQuestion>,
     /// Everything that was intended, in order.
@@ -153,6 +156,7 @@ impl State {
             choice: None,
             decided: None,
             plan: None,
+            kept: None,
             question: None,
             acts: Vec::new(),
             reverting: None,
@@ -233,8 +237,9 @@ impl State {
                 }
             }
             Record::Decided(decided) => self.was_decided(decided),
-            Record::Planned { plan, .. } => {
+            Record::Planned { plan, kept, .. } => {
                 self.plan = Some((**plan).clone());
+                self.kept.clone_from(kept);
                 if plan.direction == Direction::Forward {
                     self.phase = Phase::Judging;
                 }
@@ -377,6 +382,7 @@ impl State {
             return Err("that act was intended before");
         }
         self.question = None;
+        self.closed = None;
         self.phase = Phase::Acting(intent.id.clone());
         let question = self.decided.as_ref().map(|decided| &decided.question);
         let approval = question.and_then(|q| q.approval.as_ref()).filter(|a| a.plan == intent.plan_hash);
@@ -440,26 +446,6 @@ impl State {
 
     fn act_mut(&mut self, id: &IntentId) -> Option<&mut Act> {
         self.acts.iter_mut().find(|act| act.intent.id == *id)
-    }
-
-    /// The newest act that took effect, can be put back and was not.
-    pub fn revertible(&self) -> Option<&Act> {
-        let undone =
-            |id: &IntentId| self.acts.iter().any(|act| act.intent.reverts.as_ref() == Some(id) && act.done());
-        self.acts.iter().rev().find(|act| {
-            act.done()
-                && act.intent.reverts.is_none()
-                && act.intent.plan.revertible()
-                && !undone(&act.intent.id)
-        })
-    }
-
-    /// The act whose cause is still watched for after it has helped: the newest, while nobody stands in the
-    /// way of automation.
-    pub fn watched(&self, at: Timestamp) -> Option<&Act> {
-        let act = self.acts.last().filter(|act| act.watched_until().is_some_and(|until| at < until))?;
-        let there = matches!(self.phase, Phase::Confirming(_) | Phase::Closed) && !self.hands_off;
-        there.then_some(act)
     }
 
     /// The alert that speaks for the incident: the loudest of those firing (else of all), then the oldest.

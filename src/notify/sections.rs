@@ -229,10 +229,10 @@ fn one_act(done: &Act) -> Vec<Line> {
     let (form, came_of_it) = match &done.applied {
         None => (Form::Doing, ": begun, no answer yet".to_owned()),
         // the hand's own words for it would only say it twice
-        Some(Applied::Done { detail }) if detail.starts_with(&plan.action.done_words()) => {
+        Some(Applied::Done { detail, .. }) if detail.starts_with(&plan.action.done_words()) => {
             (Form::Done, String::new())
         }
-        Some(Applied::Done { detail }) => (Form::Done, format!(": {}", clause(detail))),
+        Some(Applied::Done { detail, .. }) => (Form::Done, format!(": {}", clause(detail))),
         Some(Applied::Refused { refusal }) => (Form::Do, format!(": not done: {refusal}")),
         Some(Applied::Unknown { detail }) => (Form::Do, format!(": no answer: {}", clause(detail))),
     };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::ids::{GrantId, IntentId};
+use crate::domain::ids::{GrantId, IncidentId, IntentId};
 use crate::domain::record::Record;
 use crate::domain::target::RootOwner;
 use crate::domain::track::{
@@ -87,6 +87,11 @@ impl Book {
     /// The act with this intent.
     pub fn act(&self, intent: &IntentId) -> Option<&ActNote> {
         self.acts.get(intent)
+    }
+
+    /// The incidents with an act that was intended from then on.
+    pub fn incidents_since(&self, since: Timestamp) -> BTreeSet<IncidentId> {
+        self.acts.values().filter(|act| act.at >= since).map(|act| act.incident.clone()).collect()
     }
 
     /// Whether a report of this name was handed out and nobody has signed it.

@@ -144,8 +144,9 @@ fn undo(set: &PolicySet, question: &Question, mut judged: Judgement<'_>, grant: 
         .filter(|cap| ["hold", "plan/expired"].contains(&cap.reason.code.as_str()))
         .map(|cap| cap.reason.clone())
         .collect();
-    let promised =
-        grant.verify.on_failure == OnFailure::Revert || grant.confirm.on_silence == OnSilence::Revert;
+    let promised = grant.verify.on_failure == OnFailure::Revert
+        || grant.confirm.on_silence == OnSilence::Revert
+        || grant.expires.is_some();
     let guarded = code_denies.len() < judged.denials.len();
     let by_itself = promised && !guarded && !grant.shadow && level >= Level::OnTheLoop;
     let outcome = match (code_denies.is_empty(), stopped.is_empty()) {

@@ -309,6 +309,13 @@ fn own_caps(question: &Question) -> Vec<Cap> {
             "objects carry intents that the journal does not know: it was lost, or somebody else runs here";
         caps.push(cap(Level::InTheLoop, "strange-intents".to_owned(), text.to_owned()));
     }
+    if let Fact::Unknown(why) = &question.target.kept
+        && !question.target.kept.is_not_recorded()
+        && question.undoes.is_none()
+    {
+        let text = format!("logs and events of the pods that would go could not be kept: {why}");
+        caps.push(cap(Level::InTheLoop, "evidence/not-kept".to_owned(), text));
+    }
     if let Some(plan) = &question.plan
         && plan.expires_at <= question.now
     {

@@ -20,7 +20,18 @@ pub trait Actions: Send + Sync {
     async fn plan(&self, action: &Action, owner: &RootOwner) -> Result<Result<Plan, Refusal>, NoAnswer>;
 
     /// Works out how to put `done` back, guarded so that it never overwrites what somebody changed since.
-    async fn plan_revert(&self, done: &Plan, intent: &IntentId) -> Result<Result<Plan, Refusal>, NoAnswer>;
+    async fn plan_revert(&self, done: &Plan, intent: &IntentId) -> Result<Result<Plan, Refusal>, NoAnswer> {
+        self.plan_revert_after(done, intent, &[]).await
+    }
+
+    /// The same where belay did more to the object since and put that back: the intents of `undos` may
+    /// stand on it instead.
+    async fn plan_revert_after(
+        &self,
+        done: &Plan,
+        intent: &IntentId,
+        undos: &[IntentId],
+    ) -> Result<Result<Plan, Refusal>, NoAnswer>;
 
     /// Carries out exactly this plan. Asked again with the same intent, it tells what became of it and
     /// does nothing twice.

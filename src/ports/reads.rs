@@ -51,6 +51,10 @@ pub trait Reads: Send + Sync {
     /// when nothing can be read is it an error.
     async fn snapshot(&self, located: &Located) -> Result<Snapshot, ReadError>;
 
+    /// The logs of each container of this pod, of its present and its previous instance: all that is left of
+    /// it once it goes.
+    async fn last_words(&self, pod: &Object) -> Result<Vec<LogTail>, ReadError>;
+
     /// Counts the pods of these namespaces and how many of them are not well. What is counted in part would
     /// mislead: one namespace that cannot be read is an error.
     async fn fleet(&self, namespaces: &[String]) -> Result<Fleet, ReadError>;

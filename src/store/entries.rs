@@ -1,7 +1,6 @@
 //! Entries as bytes: the body that is stored (canonical JSON) and the chain that runs through a stream.
 
 use jiff::Timestamp;
-use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::canonical::{Hash, canonical};
@@ -98,24 +97,12 @@ pub(super) fn body(step: &Append, seq: u64, record: &str) -> Result<String, Appe
 
 /// The digest of a body.
 pub(super) fn digest(body: &[u8]) -> Hash {
-    sha256(&[body])
+    Hash::of(body)
 }
 
 /// The hash of what follows `prev` in a chain.
 pub(super) fn link(prev: Hash, next: &[u8]) -> Hash {
-    sha256(&[prev.bytes(), next])
-}
-
-/// `ring` is there for TLS and computes it in assembly: hashing is a third of what the store's one thread does.
-fn sha256(parts: &[&[u8]]) -> Hash {
-    let mut hasher = Context::new(&SHA256);
-    for part in parts {
-        hasher.update(part);
-    }
-    let mut bytes = [0; 32];
-    // a SHA-256 has 32 bytes: nothing is left over on either side
-    bytes.iter_mut().zip(hasher.finish().as_ref()).for_each(|(to, from)| *to = *from);
-    Hash::from_bytes(bytes)
+    Hash::over(&[prev.bytes(), next])
 }
 
 /// An entry from its stored form; the chain is for the caller to check.

@@ -1,7 +1,5 @@
 //! The checkpoint over all stream heads: a Merkle tree in the shape of RFC 6962 §2.1.
 
-use sha2::{Digest, Sha256};
-
 use crate::domain::canonical::{Hash, NotCanonical, canonical};
 use crate::ports::store::Head;
 
@@ -14,26 +12,21 @@ pub fn checkpoint(heads: &[Head]) -> Result<Hash, NotCanonical> {
 
 /// A leaf: `SHA-256(0x00 ‖ canonical head)`.
 pub(super) fn leaf(head: &Head) -> Result<Hash, NotCanonical> {
-    Ok(hash(&[&[0], &canonical(head)?]))
+    Ok(Hash::over(&[&[0], &canonical(head)?]))
 }
 
 /// The root over leaves; over none, the hash of nothing.
 pub(super) fn root(leaves: &[Hash]) -> Hash {
     match leaves {
-        [] => hash(&[]),
+        [] => Hash::over(&[]),
         [one] => *one,
         [..] => {
             // the largest power of two that is smaller than their number
             let half = leaves.len().next_power_of_two() / 2;
             let (left, right) = leaves.split_at(half);
-            hash(&[&[1], root(left).bytes(), root(right).bytes()])
+            Hash::over(&[&[1], root(left).bytes(), root(right).bytes()])
         }
     }
-}
-
-fn hash(parts: &[&[u8]]) -> Hash {
-    let hasher = parts.iter().fold(Sha256::new(), Digest::chain_update);
-    Hash::from_bytes(hasher.finalize().into())
 }
 
 #[cfg(test)]
@@ -44,7 +37,7 @@ mod tests {
     #[test]
     fn roots_are_those_of_the_reference() {
         let inputs: [&[u8]; 4] = [b"", b"\0", b"\x10", b"\x20\x21"];
-        let leaves = inputs.map(|input| hash(&[&[0], input]));
+        let leaves = inputs.map(|input| Hash::over(&[&[0], input]));
         let expected = [
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
             "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",

@@ -231,6 +231,7 @@ pub fn question(asked: Asked, action: Action, plan: Option<Plan>, now: Timestamp
         asked,
         incident: opening().incident,
         target: TargetFacts {
+            kept: Fact::NotApplicable,
             object: action.target().clone(),
             labels: Fact::Known([].into()),
             annotations: Fact::Known([].into()),

@@ -97,7 +97,7 @@ const VENDORS: [(&str, &[&str]); 26] = [
     ("clap_complete", &["cli"]),
     ("prometheus_client", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
-    ("ring", &["execute", "servers/actions", "store"]),
+    ("ring", &["domain/canonical.rs", "execute", "servers/actions", "store", "http/slack.rs", "sim/slack"]),
     ("serde_json_canonicalizer", &["domain"]),
     ("anyhow", &["cli"]),
 ];

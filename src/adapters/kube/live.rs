@@ -10,7 +10,7 @@ use k8s_openapi::api::autoscaling::v2::HorizontalPodAutoscaler;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, OwnerReference};
-use kube::api::ListParams;
+use kube::api::{ListParams, ObjectList};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 
@@ -178,11 +178,7 @@ impl Live {
     {
         let what = || format!("the {} of namespace `{namespace}`", K::plural(&()));
         let api: Api<K> = Api::namespaced(self.client.clone(), namespace);
-        let list = api.list(&ListParams::default().limit(MOST)).await.map_err(|e| failed(what(), e))?;
-        if list.metadata.continue_.is_some_and(|c| !c.is_empty()) {
-            return Err(ReadError::Failed { what: what(), why: format!("there are more than {MOST}") });
-        }
-        Ok(list.items)
+        whole(api.list(&page()).await.map_err(|e| failed(what(), e))?, what)
     }
 
     pub(super) fn object(&self, kind: Kind, namespace: &str, meta: &ObjectMeta) -> Object {
@@ -221,6 +217,19 @@ impl Live {
             uid: uid.unwrap_or_default(),
         }
     }
+}
+
+/// As many objects as are looked through.
+pub(super) fn page() -> ListParams {
+    ListParams::default().limit(MOST)
+}
+
+/// What was listed, if that is all there is.
+pub(super) fn whole<K: Clone>(list: ObjectList<K>, what: impl Fn() -> String) -> Result<Vec<K>, ReadError> {
+    if list.metadata.continue_.is_some_and(|c| !c.is_empty()) {
+        return Err(ReadError::Failed { what: what(), why: format!("there are more than {MOST}") });
+    }
+    Ok(list.items)
 }
 
 fn counts_of_deployment(found: &Deployment) -> (u32, u32) {

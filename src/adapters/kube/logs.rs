@@ -91,14 +91,40 @@ pub(super) async fn worst(
         tail: LINES,
     };
     let (before, now) = (query(true), query(false));
-    if container.restarts == 0 {
-        return Ok(vec![tail(fetch, &now).await?]);
+    match (container.restarts, &container.state) {
+        // it has never run: there is no log, and that is no failure to read one
+        (0, ContainerState::Waiting { .. }) => return Ok(vec![]),
+        (0, _) => return Ok(vec![tail(fetch, &now).await?]),
+        _ => {}
     }
     match futures::join!(tail(fetch, &before), tail(fetch, &now)) {
         (Ok(before), Ok(now)) => Ok(vec![before, now]),
         (Ok(one), Err(_)) | (Err(_), Ok(one)) => Ok(vec![one]),
         (Err(error), Err(_)) => Err(error),
     }
+}
+
+/// The logs of every container of this pod, of its previous instance where it has one, and of its present
+/// one where it runs. One that cannot be read fails all of it: what is missing is not known.
+pub(super) async fn all(fetch: &Fetch, pod: &Pod) -> Result<Vec<LogTail>, ReadError> {
+    let query = |container: &Container, previous| LogQuery {
+        namespace: pod.object.named.namespace.clone(),
+        pod: pod.object.named.name.clone(),
+        container: Some(container.name.clone()),
+        previous,
+        tail: LINES,
+    };
+    let mut queries = Vec::new();
+    for container in &pod.containers {
+        if container.restarts > 0 {
+            queries.push(query(container, true));
+        }
+        // one that waits after a restart has said all it had to say in its previous instance
+        if !matches!(container.state, ContainerState::Waiting { .. }) {
+            queries.push(query(container, false));
+        }
+    }
+    futures::future::try_join_all(queries.iter().map(|query| tail(fetch, query))).await
 }
 
 fn badness_of_pod(pod: &Pod) -> (bool, u32) {

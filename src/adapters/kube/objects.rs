@@ -1,12 +1,12 @@
 //! Live, uncached reads of objects whose fields an action changes: the object as JSON, who answers for it,
 //! its pods in figures, and what only this kind of action depends on.
 
-use k8s_openapi::api::apps::v1::{ControllerRevision, ReplicaSet};
+use k8s_openapi::api::apps::v1::ControllerRevision;
 use kube::core::{ApiResource, DynamicObject, ObjectMeta};
 use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
-use super::live::{Live, failed, marking, plain};
+use super::live::{Live, failed, marking, page, plain, whole};
 use super::locate::resource;
 use crate::domain::action::live::{Around, LiveObject, Pods};
 use crate::domain::action::managers::Managers;
@@ -178,17 +178,17 @@ impl Live {
             meta.owner_references.iter().flatten().any(|r| r.controller == Some(true) && r.uid == object.uid)
         };
         if object.named.kind == Kind::Deployment {
-            let sets: Vec<ReplicaSet> = self.all(namespace).await?;
-            let sets: Vec<ReplicaSet> = sets.into_iter().filter(|set| owned(&set.metadata)).collect();
-            let hash = |set: &ReplicaSet| set.labels().get("pod-template-hash").cloned();
+            // as they are, not as this program knows them: a field that it does not know must not get lost
+            let sets: Vec<DynamicObject> = self.replica_sets(namespace).await?;
+            let sets: Vec<DynamicObject> = sets.into_iter().filter(|set| owned(&set.metadata)).collect();
+            let hash = |set: &DynamicObject| set.labels().get("pod-template-hash").cloned();
             let revision = meta.annotations.as_ref().and_then(|a| a.get(REVISION));
             let running =
                 sets.iter().find(|set| revision.is_some() && set.annotations().get(REVISION) == revision);
             let found = sets.iter().find(|set| hash(set).as_deref() == Some(wanted.as_str()));
             let template = found.and_then(|set| {
-                let ready = set.status.as_ref().and_then(|status| status.ready_replicas).unwrap_or(0);
-                let template = set.spec.as_ref()?.template.as_ref()?;
-                Some((serde_json::to_value(template).ok()?, ready > 0))
+                let ready = set.data.pointer("/status/readyReplicas").and_then(Value::as_u64).unwrap_or(0);
+                Some((set.data.pointer("/spec/template")?.clone(), ready > 0))
             });
             let running = running.and_then(hash).and_then(|hash| TemplateHash::try_from(hash).ok());
             return Ok(Around::Template { wanted: template, running });
@@ -210,6 +210,14 @@ impl Live {
         });
         let running = running.and_then(|name| TemplateHash::try_from(name).ok());
         Ok(Around::Template { wanted: template, running })
+    }
+}
+
+impl Live {
+    async fn replica_sets(&self, namespace: &str) -> Result<Vec<DynamicObject>, ReadError> {
+        let Some(resource) = resource(Kind::ReplicaSet) else { return Ok(Vec::new()) };
+        let what = || format!("the ReplicaSets of namespace `{namespace}`");
+        whole(self.api(&resource, namespace).list(&page()).await.map_err(|e| failed(what(), e))?, what)
     }
 }
 

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use super::listing::{Fetch, newest_first};
 use super::{client, locate, logs, views};
 use crate::domain::cluster::{
-    Autoscaler, Budget, Event, Fleet, Part, Pod, Revision, Snapshot, Usage, Workload,
+    Autoscaler, Budget, Event, Fleet, LogTail, Part, Pod, Revision, Snapshot, Usage, Workload,
 };
 use crate::domain::ids::Cluster;
 use crate::domain::target::{Kind, Named, Object};
@@ -92,6 +92,16 @@ impl KubeReads {
 impl Reads for KubeReads {
     async fn locate(&self, named: &Named) -> Result<Located, ReadError> {
         self.in_time("the owner", locate::locate(&self.fetch, named)).await
+    }
+
+    async fn last_words(&self, pod: &Object) -> Result<Vec<LogTail>, ReadError> {
+        let read = async {
+            let found = self.named_pod(pod).await?;
+            let found = found.filter(|found| found.object.uid == pod.uid);
+            let found = found.ok_or_else(|| ReadError::NotFound { what: pod.to_string() })?;
+            logs::all(&self.fetch, &found).await
+        };
+        self.in_time("its logs", read).await
     }
 
     async fn snapshot(&self, located: &Located) -> Result<Snapshot, ReadError> {

@@ -142,6 +142,9 @@ impl Hand for KubeHand {
                 |version| json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version }),
             ),
         );
+        if order.generation().is_none() {
+            ops.extend(unmarked_since(order.marking()));
+        }
         let fields = order.fields(intent_of(mode));
         ops.extend(fields.iter().flat_map(operations));
         ops.extend(mark(order.marking(), mode));
@@ -152,8 +155,9 @@ impl Hand for KubeHand {
 
     async fn rehearse_template(&self, order: &Edit) -> Answer {
         let Some(template) = order.template() else { return Answer::Done };
+        let pod = format!("{}-0", order.object().named.name);
         let template = match serde_json::from_value(template.clone()) {
-            Ok(template) => template,
+            Ok(template) => with_claims(template, order.claims().iter().cloned(), &pod),
             Err(error) => return unsent(&format!("the pod template cannot be read: {error}")),
         };
         self.rehearse_pod(order.object(), template).await
@@ -262,14 +266,28 @@ fn user_agent(mode: Mode<'_>) -> String {
     }
 }
 
+/// What else must hold of an object that counts no generations: that no other act came upon it. Without it a
+/// write that arrives late, after the act was done again and put back, would find the old values and do it
+/// once more. To the API server what is missing equals `null`.
+fn unmarked_since(marking: &Marking) -> Option<Value> {
+    match marking {
+        Marking::Annotated { intent } => Some(json!({ "op": "test", "path": marked(), "value": intent })),
+        // marking it tests the version
+        Marking::Bare { .. } => None,
+    }
+}
+
+/// Where the intent stands.
+fn marked() -> String {
+    format!("/metadata/annotations/{}", INTENT_ANNOTATION.replace('~', "~0").replace('/', "~1"))
+}
+
 /// The operations that put the intent on the object's own metadata.
 fn mark(marking: &Marking, mode: Mode<'_>) -> Vec<Value> {
     let intent = intent_of(mode);
     match marking {
         Marking::Annotated { .. } => {
-            let pointer =
-                format!("/metadata/annotations/{}", INTENT_ANNOTATION.replace('~', "~0").replace('/', "~1"));
-            vec![json!({ "op": "add", "path": pointer, "value": intent })]
+            vec![json!({ "op": "add", "path": marked(), "value": intent })]
         }
         Marking::Bare { resource_version } => vec![
             json!({ "op": "test", "path": "/metadata/resourceVersion", "value": resource_version }),

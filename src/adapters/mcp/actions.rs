@@ -83,8 +83,13 @@ impl Actions for McpActions {
         self.planned("plan", json!({ "action": action, "owner": owner })).await
     }
 
-    async fn plan_revert(&self, done: &Plan, intent: &IntentId) -> Result<Result<Plan, Refusal>, NoAnswer> {
-        self.planned("plan_revert", json!({ "done": done, "intent": intent })).await
+    async fn plan_revert_after(
+        &self,
+        done: &Plan,
+        intent: &IntentId,
+        undos: &[IntentId],
+    ) -> Result<Result<Plan, Refusal>, NoAnswer> {
+        self.planned("plan_revert", json!({ "done": done, "intent": intent, "undos": undos })).await
     }
 
     async fn apply(&self, plan: &Plan, warrant: &SignedWarrant) -> Result<Applied, NoAnswer> {

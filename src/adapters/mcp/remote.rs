@@ -101,8 +101,13 @@ impl Actions for RemoteActions {
         self.heard(answer).await
     }
 
-    async fn plan_revert(&self, done: &Plan, intent: &IntentId) -> Result<Result<Plan, Refusal>, NoAnswer> {
-        let answer = self.connected().await?.plan_revert(done, intent).await;
+    async fn plan_revert_after(
+        &self,
+        done: &Plan,
+        intent: &IntentId,
+        undos: &[IntentId],
+    ) -> Result<Result<Plan, Refusal>, NoAnswer> {
+        let answer = self.connected().await?.plan_revert_after(done, intent, undos).await;
         self.heard(answer).await
     }
 

@@ -9,7 +9,6 @@ mod mutate;
 mod replay;
 mod schema;
 mod shadow;
-mod since;
 mod test;
 
 use std::io::Write as _;

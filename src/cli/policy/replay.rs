@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::since::Since;
+use super::super::since::Since;
 use crate::cli::StateDir;
 use crate::cli::terminal::plain;
 use crate::domain::decision::Reason;

@@ -40,5 +40,5 @@ pub const SUSPENDED: &str = "/spec/suspend";
 /// What suspending or resuming changes.
 pub fn draw(live: &LiveObject, suspended: bool) -> Result<Drawn, Refusal> {
     live.is(&[Kind::CronJob])?;
-    Ok(Drawn::quiet(live, Risk::Low, diff::switched(&live.content, SUSPENDED, suspended)))
+    Ok(Drawn::quiet(live, Risk::Low, diff::switched(&live.content, SUSPENDED, suspended, diff::Off::False)))
 }

@@ -37,13 +37,27 @@ pub fn change(path: &str, before: Option<&Value>, after: Option<&Value>) -> Fiel
     FieldChange { path: path.to_owned(), from: text(before), to: text(after) }
 }
 
-/// The change that makes a switch which is off where it is missing be so.
-pub fn switched(content: &Value, path: &str, on: bool) -> Vec<FieldChange> {
+/// How a switch that is off is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Off {
+    /// As `false`; the API server adds it where it is missing.
+    False,
+    /// Not at all: the API server drops a `false`.
+    Missing,
+}
+
+/// The change that makes a switch which is off where it is missing be so, written as it will be stored: what
+/// was written must be found again.
+pub fn switched(content: &Value, path: &str, on: bool, off: Off) -> Vec<FieldChange> {
     let held = content.pointer(path);
     if held.and_then(Value::as_bool).unwrap_or(false) == on {
         return Vec::new();
     }
-    vec![change(path, held, Some(&Value::from(on)))]
+    let wanted = match (on, off) {
+        (false, Off::Missing) => None,
+        (on, Off::False | Off::Missing) => Some(Value::from(on)),
+    };
+    vec![change(path, held, wanted.as_ref())]
 }
 
 /// The same changes, the other way round.

@@ -73,6 +73,7 @@ pub struct Edit {
     fields: Vec<Field>,
     marking: Marking,
     template: Option<Value>,
+    claims: Vec<String>,
 }
 
 /// One field of an edit.
@@ -118,6 +119,11 @@ impl Edit {
     pub const fn template(&self) -> Option<&Value> {
         self.template.as_ref()
     }
+
+    /// The volumes that its controller adds to each pod by itself, by name.
+    pub fn claims(&self) -> &[String] {
+        &self.claims
+    }
 }
 
 /// The value with the intent's id in the place that is kept for it.
@@ -147,11 +153,12 @@ pub fn plan(live: Option<&LiveObject>, action: &Action, now: Timestamp) -> Resul
     draw_up(live, action.clone(), Direction::Forward, drawn, undo, now)
 }
 
-/// The plan to put `done`, carried out as `intent`, back: only while it is still ours.
+/// The plan to put `done` back: only while it is still ours. `ours` is the intent that carried it out, and
+/// the undos of what was done to the object after it.
 pub fn plan_revert(
     live: Option<&LiveObject>,
     done: &Plan,
-    intent: &IntentId,
+    ours: &[IntentId],
     now: Timestamp,
 ) -> Result<Plan, Refusal> {
     let object = done.action.target();
@@ -164,9 +171,10 @@ pub fn plan_revert(
         Undo::Nothing { why } => return Err(Refusal::NothingToDo(format!("there is no undo: {why}"))),
     };
     still(live, fields, |before| format!("we wrote {before}"))?;
-    if !live.marking.carries(intent) {
+    if !ours.iter().any(|intent| live.marking.carries(intent)) {
         let now_on_it = live.marking.intent().map_or("none".to_owned(), |other| format!("`{other}`"));
-        let detail = format!("it carries the intent {now_on_it} now, and not ours, `{intent}`");
+        let wanted = ours.first().map_or("", IntentId::as_str);
+        let detail = format!("it carries the intent {now_on_it} now, and not ours, `{wanted}`");
         return Err(changed(object, detail));
     }
     let action = done.action.inverse(&done.changes);
@@ -210,6 +218,7 @@ pub fn order(plan: &Plan, live: Option<&LiveObject>) -> Result<Edit, Refusal> {
         generation: live.generation,
         resource_version: bare.then(|| live.resource_version.clone()),
         template: template(live, &fields),
+        claims: live.claims(),
         fields,
         marking: live.marking.clone(),
     })
@@ -223,7 +232,12 @@ pub fn status(live: Option<&LiveObject>, plan: &Plan, intent: &IntentId) -> Appl
         Err(refusal) => return Applied::Refused { refusal },
     };
     if live.marking.carries(intent) {
-        return Applied::Done { detail: format!("`{object}` carries the intent; {}", holds(live, plan)) };
+        let wrote = diff::reversed(&plan.changes);
+        let changed = still(live, &wrote, |wrote| format!("we wrote {wrote}")).err();
+        return Applied::Done {
+            detail: format!("`{object}` carries the intent; {}", holds(live, plan)),
+            changed: changed.map(|refusal| refusal.to_string()),
+        };
     }
     let untouched = match plan.preconditions.generation {
         Some(_) => live.generation == plan.preconditions.generation,
@@ -300,17 +314,25 @@ fn draw_up(
         direction,
         owner: live.owner.clone(),
         preconditions: Preconditions { uid: live.object.uid.clone(), generation: live.generation },
-        changes,
         blast: BlastRadius { desired, ready, unavailable_after, replica_delta, budget_allows },
         class,
         undo,
-        note: live.managers.note(),
+        note: note(live, &changes),
+        changes,
         made_at: now,
         expires_at: expiry(now),
         action,
     };
     fields(&plan)?;
     Ok(plan)
+}
+
+/// What the person who reads the plan has to know besides.
+fn note(live: &LiveObject, changes: &[FieldChange]) -> Option<String> {
+    let waits =
+        changes.iter().any(|change| change.path.starts_with(TEMPLATE)).then(|| live.waits()).flatten();
+    let notes: Vec<String> = live.managers.note().into_iter().chain(waits.map(str::to_owned)).collect();
+    (!notes.is_empty()).then(|| notes.join("; "))
 }
 
 /// Where pod templates stand.

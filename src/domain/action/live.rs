@@ -93,6 +93,26 @@ impl LiveObject {
     }
 }
 
+impl LiveObject {
+    /// The volumes that a StatefulSet adds to each of its pods, by name.
+    pub fn claims(&self) -> Vec<String> {
+        let claims = self.content.pointer("/spec/volumeClaimTemplates").and_then(Value::as_array);
+        let name = |claim: &Value| claim.pointer("/metadata/name").and_then(Value::as_str).map(str::to_owned);
+        claims.into_iter().flatten().filter_map(name).collect()
+    }
+
+    /// What has to happen before its controller follows a new template. A StatefulSet that makes its pods in
+    /// order touches none while one is not ready, not even to give that one a better template.
+    pub fn waits(&self) -> Option<&'static str> {
+        let pods = self.pods.unwrap_or_default();
+        let policy = self.content.pointer("/spec/podManagementPolicy").and_then(Value::as_str);
+        let ordered = self.object.named.kind == Kind::StatefulSet && policy != Some("Parallel");
+        let why = "it makes its pods in order, and one is not ready: none is replaced until that one is ready, \
+                   or is restarted by itself";
+        (ordered && pods.ready < pods.desired).then_some(why)
+    }
+}
+
 /// The pods of a workload in figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pods {

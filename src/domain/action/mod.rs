@@ -195,6 +195,27 @@ impl Action {
         }
     }
 
+    /// Whether pods go because of it: those that run now, with all that they hold.
+    pub const fn removes_pods(&self) -> bool {
+        match self.kind() {
+            ActionKind::RestartPod
+            | ActionKind::RestartWorkload
+            | ActionKind::RollbackWorkload
+            | ActionKind::SetResources => true,
+            ActionKind::ScaleWorkload
+            | ActionKind::PauseRollout
+            | ActionKind::ResumeRollout
+            | ActionKind::SuspendCronjob
+            | ActionKind::ResumeCronjob
+            | ActionKind::SetHpaBounds
+            | ActionKind::CordonNode
+            | ActionKind::UncordonNode
+            | ActionKind::RestoreConfig
+            | ActionKind::OpenPullRequest
+            | ActionKind::RunJob => false,
+        }
+    }
+
     /// The object it changes, or would change.
     pub fn target(&self) -> &Object {
         match self {

@@ -47,5 +47,5 @@ pub fn draw(live: &LiveObject, cordoned: bool) -> Result<Drawn, Refusal> {
     let ours = live.managers.owners(UNSCHEDULABLE).any(|manager| manager == FIELD_MANAGER);
     let risky = if cordoned { others > 0 } else { !ours };
     let risk = if risky { Risk::High } else { Risk::Low };
-    Ok(Drawn::quiet(live, risk, diff::switched(&live.content, UNSCHEDULABLE, cordoned)))
+    Ok(Drawn::quiet(live, risk, diff::switched(&live.content, UNSCHEDULABLE, cordoned, diff::Off::Missing)))
 }

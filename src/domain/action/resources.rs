@@ -55,7 +55,18 @@ impl Resource {
         }
     }
 
-    /// The unit, as Kubernetes writes it.
+    /// A number of steps as the API server stores it, in the largest unit that it is a whole number of:
+    /// what was written must be found again.
+    fn stored(self, steps: u64) -> String {
+        let larger: &[(u64, &str)] = match self {
+            Self::Cpu => &[(1000, "")],
+            Self::Memory => &[(1024 * 1024, "Ti"), (1024, "Gi")],
+        };
+        let whole = larger.iter().find(|(size, _)| steps % size == 0);
+        whole.map_or(format!("{steps}{}", self.unit()), |(size, unit)| format!("{}{unit}", steps / size))
+    }
+
+    /// The unit of steps, as Kubernetes writes it.
     const fn unit(self) -> &'static str {
         match self {
             Self::Cpu => "m",
@@ -150,7 +161,7 @@ pub fn draw(live: &LiveObject, container: &str, step: ResourceStep) -> Result<Dr
         let detail = format!("its {} limit is `{text}` now, not {from}{}", resource.name(), resource.unit());
         return Err(changed(&live.object, detail));
     }
-    let wanted = Value::from(format!("{to}{}", resource.unit()));
+    let wanted = Value::from(resource.stored(to));
     Ok(Drawn::rolling(live, Risk::Medium, vec![diff::change(&path, held, Some(&wanted))]))
 }
 
@@ -167,5 +178,20 @@ mod tests {
         }
         let text = r#"{"resource":"memory","from":256,"to":1024}"#;
         assert!(serde_json::from_str::<ResourceStep>(text).is_err());
+    }
+
+    #[test]
+    fn a_quantity_is_written_as_it_will_be_stored() {
+        for (resource, steps, expected) in [
+            (Resource::Memory, 384, "384Mi"),
+            (Resource::Memory, 1024, "1Gi"),
+            (Resource::Memory, 1536, "1536Mi"),
+            (Resource::Memory, 3 * 1024 * 1024, "3Ti"),
+            (Resource::Cpu, 1500, "1500m"),
+            (Resource::Cpu, 2000, "2"),
+        ] {
+            assert_eq!(resource.stored(steps), expected);
+            assert_eq!(resource.read(expected), Some(steps));
+        }
     }
 }

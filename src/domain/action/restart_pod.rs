@@ -87,7 +87,7 @@ pub fn order(plan: &Plan, live: Option<&LivePod>) -> Result<Evict, Refusal> {
 /// What became of the intent, as the object shows it.
 pub fn status(live: Option<&LivePod>, plan: &Plan, intent: &IntentId) -> Applied {
     let pod = plan.action.target();
-    let done = |detail: &str| Applied::Done { detail: format!("pod `{}` {detail}", pod.named.name) };
+    let done = |detail: &str| Applied::done(format!("pod `{}` {detail}", pod.named.name));
     let Some(live) = live.filter(|l| l.object.uid == pod.uid) else {
         return done("is gone");
     };

@@ -112,7 +112,8 @@ pub fn draw(live: &LiveObject, template: &TemplateHash) -> Result<Drawn, Refusal
     let risk = risk(Between { old_serves: *old_serves, migration: migration(&live.annotations) })?;
     let changes =
         diff::between(TEMPLATE, plain(live.content.pointer(TEMPLATE)).as_ref(), plain(Some(wanted)).as_ref());
-    Ok(Drawn::rolling(live, risk, changes))
+    // a template that still serves keeps its pods: what goes are those that do not come up
+    Ok(Drawn { risk, ..Drawn::rolling(live, risk, changes) })
 }
 
 const TEMPLATE: &str = "/spec/template";

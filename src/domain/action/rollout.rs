@@ -39,7 +39,7 @@ pub const PAUSED: &str = "/spec/paused";
 /// What pausing or resuming changes. Only a Deployment's rollout can be paused.
 pub fn draw(live: &LiveObject, paused: bool) -> Result<Drawn, Refusal> {
     live.is(&[Kind::Deployment])?;
-    let changes = diff::switched(&live.content, PAUSED, paused);
+    let changes = diff::switched(&live.content, PAUSED, paused, diff::Off::Missing);
     // a rollout that goes on replaces pods, as the workload's own strategy has it
     Ok(if paused { Drawn::quiet(live, Risk::Low, changes) } else { Drawn::rolling(live, Risk::Low, changes) })
 }

@@ -66,6 +66,9 @@ impl Writer<'_> {
         let intent = &act.intent;
         self.clear(TimerName::Deadline);
         self.set(TimerName::Check, LOOK_EVERY.min(intent.terms.verify.stabilise));
+        if let Some(expires) = intent.terms.expires.filter(|_| intent.reverts.is_none()) {
+            self.set(TimerName::Expires, expires);
+        }
         let Some(confirm) = &intent.terms.confirm else { return };
         let ask = if intent.plan.revertible() { Ask::ConfirmOrRevert } else { Ask::ConfirmOrHandOver };
         self.record(Record::Asked(Question {
@@ -233,7 +236,9 @@ impl Writer<'_> {
                 let mut terms = act.intent.terms.clone();
                 terms.confirm = None;
                 terms.verify.on_failure = OnFailure::Escalate;
-                terms.verify.expect.retain(|e| *e == Expectation::WorkloadReady);
+                let pods = act.intent.plan.owner.0.named.kind.has_pods();
+                terms.verify.expect.retain(|e| *e == Expectation::WorkloadReady && pods);
+                terms.expires = None;
                 // the original drew upon the limits; putting it back must never be refused by them
                 terms.draws.retain(|draw| draw.code == "lock");
                 let approved_by = by.map_or("policy", Person::name).to_owned();

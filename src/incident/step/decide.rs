@@ -2,6 +2,7 @@
 
 use crate::domain::canonical::Hash;
 use crate::domain::decision::{Asked, Decided, Decision, Outcome as Says, Person, Terms};
+use crate::domain::evidence::Preserved;
 use crate::domain::finding::Cause;
 use crate::domain::ids::{CandidateId, IntentId, QuestionId};
 use crate::domain::plan::{Plan, Refusal};
@@ -105,13 +106,14 @@ impl Writer<'_> {
         &mut self,
         candidate: CandidateId,
         result: Result<Box<Plan>, Refusal>,
+        kept: Option<Preserved>,
     ) -> Result<(), Ignored> {
         if *self.phase() != Phase::Deciding(candidate.clone()) {
             return Err(self.wrong_phase());
         }
         match result {
             Ok(plan) => {
-                self.record(Record::Planned { candidate, plan });
+                self.record(Record::Planned { candidate, plan, kept });
                 self.effect(Effect::Judge);
             }
             Err(refusal) => {

@@ -88,7 +88,7 @@ pub fn step(state: &State, input: Input, moment: Moment) -> Result<Step, Ignored
         Input::Advised(decision) => w.advised(&decision)?,
         Input::Chosen(choice) => w.chosen(choice)?,
         Input::Decided { decided, cleared } => w.decided(*decided, cleared)?,
-        Input::Planned { candidate, result } => w.planned(candidate, result)?,
+        Input::Planned { candidate, result, kept } => w.planned(candidate, result, kept)?,
         Input::RevertPlanned { intent, by, result } => w.revert_planned(&intent, by.as_ref(), result)?,
         Input::Applied { intent, applied } => w.applied(&intent, applied)?,
         Input::NotSent { intent, decided } => w.not_sent(&intent, *decided)?,
@@ -178,6 +178,13 @@ impl Writer<'_> {
         self.step.timers.extend(TimerName::ALL.map(|timer| (timer, None)));
         if outcome == Outcome::Remedied {
             self.set(TimerName::Check, act::WATCH_EVERY);
+        }
+        // a temporary measure outlives its incident
+        if let Some(act) = self.state.temporary()
+            && let (Some(expires), Some(done)) = (act.intent.terms.expires, act.done_at)
+        {
+            let ends = done.saturating_add(expires).unwrap_or(done);
+            self.step.timers.push((TimerName::Expires, Some(ends.max(self.moment.at))));
         }
         self.step.release.extend(self.state.acts.iter().map(|act| act.intent.id.clone()));
         self.step.open = Some(false);

@@ -1,10 +1,16 @@
-//! Timers and failures: nothing that was begun is left without an end. No timer ever starts an act.
+//! Timers and failures: nothing that was begun is left without an end. No timer ever starts an act; the
+//! end of a temporary measure puts one back.
+
+use jiff::SignedDuration;
 
 use crate::domain::record::{Ask, Record, Verdict};
 
 use super::super::effect::{Effect, TimerName};
 use super::super::state::Phase;
 use super::{Ignored, Writer};
+
+/// How long the end of a measure waits while something else is being changed.
+const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 impl Writer<'_> {
     pub(super) fn timer(&mut self, name: TimerName) {
@@ -23,6 +29,41 @@ impl Writer<'_> {
             TimerName::Confirm => self.window_ended(),
             TimerName::Delivery => self.not_delivered(),
             TimerName::Deadline => self.overdue(),
+            TimerName::Expires => self.measure_ended(),
+        }
+    }
+
+    /// A temporary measure is put back, whether or not the incident is over. Where a person has the
+    /// incident, they are told instead.
+    fn measure_ended(&mut self) {
+        let Some(act) = self.state.temporary() else { return };
+        let (intent, words) = (act.intent.id.clone(), act.intent.plan.action.done_words());
+        let newest = self.state.revertible().is_some_and(|act| act.intent.id == intent);
+        match self.phase() {
+            Phase::Acting(_) | Phase::PlanningRevert(_) => self.set(TimerName::Expires, AGAIN),
+            _ if !newest => {
+                self.escalate(format!(
+                    "a temporary measure has ended, and what was done since stands on it: {words}"
+                ));
+            }
+            Phase::Escalated => {
+                let why = format!("a temporary measure has ended and is still in force: {words}");
+                self.record(Record::Escalated { why: why.clone(), hands_off: false });
+                self.effect(Effect::Page { why });
+            }
+            Phase::Looking
+            | Phase::Choosing
+            | Phase::Deciding(_)
+            | Phase::Judging
+            | Phase::Approving
+            | Phase::Verifying(_)
+            | Phase::Confirming(_)
+            | Phase::Closed => {
+                self.step.open = Some(true);
+                self.withdraw("the measure was temporary and is put back");
+                self.clear(TimerName::Check);
+                self.effect(Effect::PlanRevert { intent, by: None });
+            }
         }
     }
 

@@ -158,6 +158,7 @@ impl<'f> Golden<'_, 'f> {
             .unwrap_or_else(|| format!("uid-{name}"));
         let named = Named { cluster: Cluster::new(cluster), kind: Kind::from_name(&kind), namespace, name };
         Some(TargetFacts {
+            kept: Fact::NotApplicable,
             object: Object { named, uid },
             labels: self.fact(fields.get("labels"), labels),
             annotations: self.fact(fields.get("annotations"), labels),

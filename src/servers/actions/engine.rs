@@ -63,10 +63,10 @@ impl Engine {
         Ok(plan)
     }
 
-    /// The plan to put `done` back.
-    pub async fn plan_revert(&self, done: &Plan, intent: &IntentId) -> Result<Plan, Refusal> {
+    /// The plan to put `done` back, which one of these intents of ours stands for on the object.
+    pub async fn plan_revert(&self, done: &Plan, ours: &[IntentId]) -> Result<Plan, Refusal> {
         self.limits.admit_object(done.action.target())?;
-        let plan = steps::plan_revert(&*self.hand, done, intent, self.clock.now()).await?;
+        let plan = steps::plan_revert(&*self.hand, done, ours, self.clock.now()).await?;
         self.limits.admit_plan(&plan)?;
         Ok(plan)
     }
@@ -93,7 +93,7 @@ impl Engine {
         let begun = ledger.of_intent(intent).next().is_some();
         match (self.told(plan, intent, recorded).await, plan.action.doable()) {
             // that a pod is gone says nothing of who removed it: what was never begun was not our doing
-            (Applied::Done { detail }, Ok(Doable::Evict(pod))) if !begun => {
+            (Applied::Done { detail, .. }, Ok(Doable::Evict(pod))) if !begun => {
                 Applied::Refused { refusal: Refusal::Gone { object: pod.to_string(), detail } }
             }
             (told, Ok(Doable::Evict(_) | Doable::Edit(_))) => told,

@@ -53,6 +53,9 @@ pub struct PlanRevertArgs {
     done: Wire<Plan>,
     /// The intent it was carried out as.
     intent: Wire<IntentId>,
+    /// Undos of what was done to the object after it: their mark may stand there instead.
+    #[serde(default)]
+    undos: Vec<Wire<IntentId>>,
 }
 
 /// What `apply` takes.
@@ -134,7 +137,9 @@ impl ActionServer {
         )
     )]
     async fn plan_revert(&self, Parameters(args): Parameters<PlanRevertArgs>) -> Json<PlanReply> {
-        reply(self.engine.plan_revert(&args.done.0, &args.intent.0).await)
+        let ours: Vec<IntentId> =
+            std::iter::once(args.intent).chain(args.undos).map(|intent| intent.0).collect();
+        reply(self.engine.plan_revert(&args.done.0, &ours).await)
     }
 
     /// Carry out exactly this plan under a warrant signed for it. Asked again, it tells what became of it.

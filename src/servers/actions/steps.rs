@@ -41,7 +41,7 @@ pub async fn plan(hand: &dyn Hand, action: &Action, now: Timestamp) -> Result<Pl
 pub async fn plan_revert(
     hand: &dyn Hand,
     done: &Plan,
-    intent: &IntentId,
+    ours: &[IntentId],
     now: Timestamp,
 ) -> Result<Plan, Refusal> {
     match done.action.doable()? {
@@ -50,7 +50,7 @@ pub async fn plan_revert(
         }
         Doable::Edit(_) => {
             let live = hand.object(&done.action).await.map_err(unreadable)?;
-            let plan = edit::plan_revert(live.as_ref(), done, intent, now)?;
+            let plan = edit::plan_revert(live.as_ref(), done, ours, now)?;
             rehearse(hand, &edit::order(&plan, live.as_ref())?).await?;
             Ok(plan)
         }
@@ -143,7 +143,7 @@ async fn mark(hand: &dyn Hand, order: &Evict, intent: &IntentId) -> Result<Answe
 /// object, since a failed `test` says nothing useful.
 async fn conclude(hand: &dyn Hand, plan: &Plan, intent: &IntentId, answer: Answer) -> Applied {
     match answer {
-        Answer::Done => Applied::Done { detail: done_words(plan) },
+        Answer::Done => Applied::done(done_words(plan)),
         Answer::Unknown(detail) => match look(hand, plan, intent).await {
             Applied::Unknown { detail: also } => {
                 Applied::Unknown { detail: format!("{detail}; then {also}") }

@@ -83,24 +83,6 @@ impl Builder {
         self
     }
 
-    /// Adds a StatefulSet of healthy pods.
-    #[must_use]
-    pub fn stateful_set(self, name: &str, replicas: i64) -> Self {
-        let template = DeploymentSpec::new(name, replicas).template();
-        let spec = json!({
-            "replicas": replicas,
-            "serviceName": name,
-            "selector": { "matchLabels": { "app": name } },
-            "template": template,
-            "updateStrategy": { "type": "RollingUpdate" },
-        });
-        let labels = json!({ "app": name });
-        self.object(
-            Kind::StatefulSet,
-            json!({ "metadata": { "name": name, "labels": labels }, "spec": spec }),
-        )
-    }
-
     /// Adds a disruption budget over the pods labelled `app=<app>`.
     #[must_use]
     pub fn pdb(self, app: &str, budget: Budget) -> Self {

@@ -21,13 +21,15 @@ pub enum Kind {
     ReplicaSet,
     /// `apps/v1` StatefulSet.
     StatefulSet,
-    /// `apps/v1` DaemonSet (never has a controller here).
+    /// `apps/v1` DaemonSet.
     DaemonSet,
+    /// `apps/v1` ControllerRevision.
+    ControllerRevision,
     /// `batch/v1` Job (never has a controller here).
     Job,
     /// `batch/v1` CronJob (never has a controller here).
     CronJob,
-    /// `autoscaling/v2` HorizontalPodAutoscaler (never has a controller here).
+    /// `autoscaling/v2` HorizontalPodAutoscaler (keeps replicas within its bounds; there are no metrics).
     HorizontalPodAutoscaler,
     /// `policy/v1` PodDisruptionBudget.
     PodDisruptionBudget,
@@ -62,7 +64,7 @@ const fn row(
 
 impl Kind {
     /// Every kind, in the order in which discovery lists them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Namespace,
         Self::Node,
         Self::Pod,
@@ -73,6 +75,7 @@ impl Kind {
         Self::ReplicaSet,
         Self::StatefulSet,
         Self::DaemonSet,
+        Self::ControllerRevision,
         Self::Job,
         Self::CronJob,
         Self::HorizontalPodAutoscaler,
@@ -93,6 +96,7 @@ impl Kind {
             Self::ReplicaSet => row("apps", "v1", "replicasets", "ReplicaSet", true),
             Self::StatefulSet => row("apps", "v1", "statefulsets", "StatefulSet", true),
             Self::DaemonSet => row("apps", "v1", "daemonsets", "DaemonSet", true),
+            Self::ControllerRevision => row("apps", "v1", "controllerrevisions", "ControllerRevision", true),
             Self::Job => row("batch", "v1", "jobs", "Job", true),
             Self::CronJob => row("batch", "v1", "cronjobs", "CronJob", true),
             Self::HorizontalPodAutoscaler => {
@@ -147,6 +151,7 @@ impl Kind {
             | Self::Event
             | Self::Service
             | Self::ConfigMap
+            | Self::ControllerRevision
             | Self::HorizontalPodAutoscaler
             | Self::PodMetrics => false,
         }

@@ -50,6 +50,7 @@ pub(crate) fn begin(state: &mut State, stored: &Value, workload: Option<String>)
         ready_changed: now,
         born: now,
         node: None,
+        unplaced: None,
         ip: format!("10.88.{}.{}", (number / 250) % 250, number % 250 + 2),
         said: Vec::new(),
     };
@@ -65,15 +66,17 @@ pub(crate) fn schedule(state: &mut State, id: &str) {
     if life.step != Step::Unscheduled || life.stopping {
         return;
     }
-    let load = |node: &str| state.lives.values().filter(|peer| peer.node.as_deref() == Some(node)).count();
-    let free =
-        state.objects.list(Kind::Node, "").filter(|node| !super::json::flag(node, "/spec/unschedulable"));
-    let chosen = free.min_by_key(|node| load(name(node))).map(|node| name(node).to_owned());
     let due = state.now().checked_add(BEAT).ok();
     let (space, pod) = (life.namespace.clone(), life.name.clone());
-    let Some(node) = chosen else {
+    let Some(node) = place(state, life) else {
         let total = state.objects.list(Kind::Node, "").count();
         let message = format!("0/{total} nodes are available: {total} node(s) were unschedulable.");
+        if life.unplaced.as_ref() == Some(&message) {
+            return;
+        }
+        if let Some(life) = state.lives.get_mut(id) {
+            life.unplaced = Some(message.clone());
+        }
         tell(
             state,
             id,
@@ -96,6 +99,18 @@ pub(crate) fn schedule(state: &mut State, id: &str) {
         id,
         Note { source: Source::Scheduler, warning: false, reason: "Scheduled", message: &message },
     );
+}
+
+/// The node for a pod: its own where it is bound to one, as those of a DaemonSet are, which also take a
+/// cordoned one; otherwise the one with the fewest pods among those that are not cordoned.
+fn place(state: &State, life: &Life) -> Option<String> {
+    if let Some(node) = state.objects.get(Kind::Pod, &life.namespace, &life.name).and_then(pod::bound) {
+        return state.objects.get(Kind::Node, "", node).map(|_| node.to_owned());
+    }
+    let load = |node: &str| state.lives.values().filter(|peer| peer.node.as_deref() == Some(node)).count();
+    let free =
+        state.objects.list(Kind::Node, "").filter(|node| !super::json::flag(node, "/spec/unschedulable"));
+    free.min_by_key(|node| load(name(node))).map(|node| name(node).to_owned())
 }
 
 /// Carries a pod over its due moment.

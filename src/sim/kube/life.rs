@@ -76,6 +76,8 @@ pub(crate) struct Life {
     pub ready_changed: Timestamp,
     pub born: Timestamp,
     pub node: Option<String>,
+    /// Why no node would have it, as it was last told.
+    pub unplaced: Option<String>,
     pub ip: String,
     /// Lines that a test made it say.
     pub said: Vec<(Timestamp, String)>,

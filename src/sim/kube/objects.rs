@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
+use super::defaults;
 use super::json::{cut, put, text, time};
 use super::kinds::Kind;
+use crate::domain::canonical::Hash;
 
 /// Changes kept for watches: at about 40 changes per pod life, some hundred lives; a watch that is further
 /// behind is told `410 Gone`, as by the real server after its compaction.
@@ -80,6 +81,8 @@ impl Objects {
 
     /// What creation fills in; also used by a dry run, which stores nothing.
     pub(super) fn complete(&mut self, kind: Kind, object: &mut Value) {
+        defaults::settle(kind, object);
+        defaults::number_template(kind, None, object);
         put(object, &["apiVersion"], kind.api_version());
         put(object, &["kind"], kind.spelling().kind);
         let uid = self.uid();
@@ -107,8 +110,13 @@ impl Objects {
         if *old == object {
             return false;
         }
-        let respecified = moves && kind.has_generation() && old.get("spec") != object.get("spec");
-        if respecified && generation(old) == generation(&object) {
+        let respecified = old.get("spec") != object.get("spec");
+        if respecified {
+            defaults::settle(kind, &mut object);
+            defaults::number_template(kind, Some(old), &mut object);
+        }
+        let moves = moves && respecified && kind.has_generation() && old.get("spec") != object.get("spec");
+        if moves && generation(old) == generation(&object) {
             put(&mut object, &["metadata", "generation"], generation(old).saturating_add(1));
         }
         let version = self.next_version();
@@ -205,12 +213,7 @@ impl Objects {
 
 /// SHA-256 as hexadecimal digits.
 pub(crate) fn hex(data: &[u8]) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(data).iter().fold(String::with_capacity(64), |mut out, byte| {
-        // writing to a String cannot fail
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
+    Hash::of(data).to_string()
 }
 
 /// The alphabet of generated names: no vowels and no digits that look like letters.

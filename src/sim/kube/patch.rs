@@ -3,8 +3,7 @@
 
 use serde_json::Value;
 
-use super::json::{put, text, time};
-use super::kinds::Kind;
+use super::json::text;
 use super::route::Request;
 use super::status::Refusal;
 
@@ -14,13 +13,26 @@ pub(crate) fn apply(request: &Request, object: &Value) -> Result<Value, Refusal>
     match request.content_type.split(';').next().unwrap_or_default().trim() {
         "application/json-patch+json" => {
             let patch: json_patch::Patch = parse(&request.body)?;
-            json_patch::patch(&mut changed, &patch).map_err(|_| Refusal::unprocessable())?;
+            for operation in patch.0 {
+                step(&mut changed, operation).map_err(|_| Refusal::unprocessable())?;
+            }
         }
         "application/merge-patch+json" => json_patch::merge(&mut changed, &parse(&request.body)?),
         "application/strategic-merge-patch+json" => strategic(&mut changed, &parse(&request.body)?),
         other => return Err(Refusal::unsupported_media(other)),
     }
     Ok(changed)
+}
+
+/// One operation. The real server goes beyond the standard in one thing: what is missing equals `null`.
+fn step(object: &mut Value, operation: json_patch::PatchOperation) -> Result<(), json_patch::PatchError> {
+    if let json_patch::PatchOperation::Test(test) = &operation
+        && test.value.is_null()
+        && object.pointer(&test.path.to_string()).is_none()
+    {
+        return Ok(());
+    }
+    json_patch::patch(object, &[operation])
 }
 
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
@@ -57,37 +69,4 @@ fn strategic(target: &mut Value, patch: &Value) {
 
 fn named(list: &[Value]) -> bool {
     !list.is_empty() && list.iter().all(|one| one.get("name").is_some())
-}
-
-/// Notes in `managedFields` who wrote which fields, and when.
-pub(crate) fn manage(kind: Kind, request: &Request, before: &Value, after: &mut Value, now: jiff::Timestamp) {
-    let agent = request.user_agent.split('/').next().unwrap_or_default();
-    let manager = request.param("fieldManager").unwrap_or(agent).to_owned();
-    let mut entries =
-        after.pointer("/metadata/managedFields").and_then(Value::as_array).cloned().unwrap_or_default();
-    let known = entries.iter_mut().find(|entry| text(entry, "/manager") == manager);
-    let mut fields = known.as_ref().and_then(|entry| entry.get("fieldsV1")).cloned().unwrap_or_default();
-    for operation in json_patch::diff(before, after).0 {
-        let path = format!("{}", operation.path());
-        let keys: Vec<String> = path
-            .split('/')
-            .skip(1)
-            .map(|part| format!("f:{}", part.replace("~1", "/").replace("~0", "~")))
-            .collect();
-        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        put(&mut fields, &keys, serde_json::json!({}));
-    }
-    let entry = serde_json::json!({
-        "manager": manager,
-        "operation": "Update",
-        "apiVersion": kind.api_version(),
-        "time": time(now),
-        "fieldsType": "FieldsV1",
-        "fieldsV1": fields,
-    });
-    match known {
-        Some(known) => *known = entry,
-        None => entries.push(entry),
-    }
-    put(after, &["metadata", "managedFields"], entries);
 }

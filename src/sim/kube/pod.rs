@@ -9,14 +9,14 @@ use super::life::{Ended, Life, Step};
 use super::objects::{controller, name, namespace, suffix};
 use super::state::State;
 
-/// Makes a pod from a controller's template and begins its life; gives its name.
-pub(crate) fn create(state: &mut State, owner: &Value, ordinal: Option<i64>) -> String {
-    let template = owner.pointer("/spec/template").cloned().unwrap_or_default();
-    let pod_name = match ordinal {
-        Some(ordinal) => format!("{}-{ordinal}", name(owner)),
-        None => format!("{}-{}", name(owner), suffix(&state.objects.fresh_hex(), 5)),
-    };
+/// Makes a pod from a controller's template, named by the controller or else anew, and begins its life;
+/// gives its name.
+pub(crate) fn create(state: &mut State, owner: &Value, template: Value) -> String {
     let mut pod = template;
+    let pod_name = match name(&pod) {
+        "" => format!("{}-{}", name(owner), suffix(&state.objects.fresh_hex(), 5)),
+        given => given.to_owned(),
+    };
     put(&mut pod, &["metadata", "name"], pod_name.as_str());
     put(&mut pod, &["metadata", "generateName"], format!("{}-", name(owner)));
     put(&mut pod, &["metadata", "namespace"], namespace(owner));
@@ -29,6 +29,28 @@ pub(crate) fn create(state: &mut State, owner: &Value, ordinal: Option<i64>) -> 
     let root = root_of(state, owner);
     kubelet::begin(state, &stored, Some(root));
     pod_name
+}
+
+/// Where a pod keeps the one node that it may run on.
+const BOUND: &str = "/spec/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchFields/0/values/0";
+
+/// The one node that a pod may run on, as a DaemonSet's pods have it.
+pub(crate) fn bound(pod: &Value) -> Option<&str> {
+    pod.pointer(BOUND).and_then(Value::as_str)
+}
+
+/// Binds a pod to a node as the DaemonSet controller does.
+pub(crate) fn bind(pod: &mut Value, node: &str) {
+    let own = json!({ "key": "metadata.name", "operator": "In", "values": [node] });
+    let terms = json!({ "nodeSelectorTerms": [{ "matchFields": [own] }] });
+    let affinity = json!({ "nodeAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": terms } });
+    put(pod, &["spec", "affinity"], affinity);
+    let always = ["not-ready", "unreachable"].map(|key| (key, "NoExecute"));
+    let pressure = ["disk-pressure", "memory-pressure", "pid-pressure", "unschedulable"];
+    let all = always.into_iter().chain(pressure.map(|key| (key, "NoSchedule"))).map(|(key, effect)| {
+        json!({ "key": format!("node.kubernetes.io/{key}"), "operator": "Exists", "effect": effect })
+    });
+    put(pod, &["spec", "tolerations"], all.collect::<Vec<_>>());
 }
 
 /// The name of the top controller above `owner`.

@@ -67,18 +67,7 @@ impl World {
             .object(Kind::Service, service("cart"))
             .object(Kind::Service, service("payments"))
             .object(Kind::Service, service("search"))
-            .object(
-                Kind::HorizontalPodAutoscaler,
-                json!({
-                    "metadata": { "name": "search" },
-                    "spec": {
-                        "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": "search" },
-                        "minReplicas": 2,
-                        "maxReplicas": 6,
-                    },
-                    "status": { "currentReplicas": 2, "desiredReplicas": 2 },
-                }),
-            )
+            .autoscaler("search", (2, 6))
             .build()
     }
 

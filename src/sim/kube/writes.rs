@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use super::api::stored;
+use super::defaults;
 use super::json::{cut, int, items, put, text};
 use super::kinds::Kind;
 use super::kubelet;
+use super::managed;
 use super::objects::{generation, name};
 use super::patch;
 use super::pod;
@@ -49,8 +51,9 @@ pub(crate) fn create(state: &mut State, request: &Request, target: &Target) -> R
         pod::defaults(&mut object);
         put(&mut object, &["status"], json!({ "phase": "Pending" }));
     }
+    defaults::settle(target.kind, &mut object);
     validate(target.kind, &object)?;
-    patch::manage(target.kind, request, &json!({}), &mut object, state.now());
+    managed::note(target.kind, request, &json!({}), &mut object, state.now());
     if request.dry_run() {
         // the server makes up the rest and forgets it
         state.objects.complete(target.kind, &mut object);
@@ -86,6 +89,7 @@ pub(crate) fn patch(state: &mut State, request: &Request, target: &Target) -> Re
     let mut new = patch::apply(request, &old)?;
     check_identity(target, &old, &new)?;
     keep_servers_own(&old, &mut new);
+    defaults::settle(target.kind, &mut new);
     validate(target.kind, &new)?;
     if target.kind == Kind::Pod && old.get("spec") != new.get("spec") {
         let why = "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
@@ -111,7 +115,7 @@ pub(crate) fn store(
     if target.kind.has_generation() && (respecified || (annotated && target.kind == Kind::Deployment)) {
         put(&mut new, &["metadata", "generation"], generation(old).saturating_add(1));
     }
-    patch::manage(target.kind, request, old, &mut new, state.now());
+    managed::note(target.kind, request, old, &mut new, state.now());
     if request.dry_run() {
         return new;
     }
@@ -171,6 +175,11 @@ fn validate(kind: Kind, object: &Value) -> Result<(), Refusal> {
     let invalid = |field: &str, reason: &str, why: &str| {
         Err(Refusal::invalid(spelling.group, spelling.kind, name(object), (field, reason, why)))
     };
+    if kind == Kind::HorizontalPodAutoscaler {
+        let (min, max) = (int(object, "/spec/minReplicas"), int(object, "/spec/maxReplicas"));
+        let why = format!("Invalid value: {max}: must be greater than or equal to `minReplicas`");
+        return if max < min { invalid("spec.maxReplicas", "FieldValueInvalid", &why) } else { Ok(()) };
+    }
     let scalable = matches!(kind, Kind::Deployment | Kind::ReplicaSet | Kind::StatefulSet);
     let replicas = int(object, "/spec/replicas");
     if scalable && replicas < 0 {
@@ -179,7 +188,7 @@ fn validate(kind: Kind, object: &Value) -> Result<(), Refusal> {
     }
     let pod_spec = match kind {
         Kind::Pod => "spec",
-        _ if scalable => "spec/template/spec",
+        _ if scalable || kind == Kind::DaemonSet => "spec/template/spec",
         _ => return Ok(()),
     };
     let containers = items(object, &format!("/{pod_spec}/containers"));
@@ -189,6 +198,18 @@ fn validate(kind: Kind, object: &Value) -> Result<(), Refusal> {
     }
     if containers.iter().any(|container| text(container, "/image").is_empty()) {
         return invalid(&format!("{field}[0].image"), "FieldValueRequired", "Required value");
+    }
+    // only the pod itself tells: a StatefulSet adds volumes to what its template has
+    if kind == Kind::Pod {
+        let volumes = items(object, "/spec/volumes");
+        let there = |name: &str| volumes.iter().any(|volume| text(volume, "/name") == name);
+        let mounts = items(object, "/spec/containers/0/volumeMounts");
+        let missing =
+            mounts.iter().map(|mount| text(mount, "/name")).enumerate().find(|(_, name)| !there(name));
+        if let Some((i, name)) = missing {
+            let field = format!("{field}[0].volumeMounts[{i}].name");
+            return invalid(&field, "FieldValueNotFound", &format!("Not found: \"{name}\""));
+        }
     }
     Ok(())
 }

@@ -1,9 +1,8 @@
 //! Somebody presses a button: the interaction request as Slack sends it, or as a forger would.
 
-use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
+use ring::hmac;
 use serde_json::{Value, json};
-use sha2::Sha256;
 
 use super::{FakeSlack, Message, Workspace, lock};
 use crate::domain::message::Button;
@@ -181,16 +180,14 @@ fn sign(workspace: &Workspace, press: &Press, payload: &Value) -> Request {
     let timestamp = stamped.as_second().to_string();
     let secret = if press.is(&Forge::Secret) { "another secret" } else { &workspace.signing_secret };
     let signed = if press.is(&Forge::Body) { "payload=%7B%7D" } else { &body };
-    let signature =
-        (!press.is(&Forge::Unsigned)).then(|| v0(secret, &timestamp, signed.as_bytes())).flatten();
+    let signature = (!press.is(&Forge::Unsigned)).then(|| v0(secret, &timestamp, signed.as_bytes()));
     Request { timestamp, signature, body }
 }
 
 /// Slack's signature: version 0, HMAC-SHA256 over version, time and body.
-fn v0(secret: &str, timestamp: &str, body: &[u8]) -> Option<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
-    mac.update(format!("v0:{timestamp}:").as_bytes());
-    mac.update(body);
-    let digest = mac.finalize().into_bytes();
-    Some(digest.iter().fold("v0=".to_owned(), |text, byte| format!("{text}{byte:02x}")))
+fn v0(secret: &str, timestamp: &str, body: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let signed = [b"v0:", timestamp.as_bytes(), b":", body].concat();
+    let tag = hmac::sign(&key, &signed);
+    tag.as_ref().iter().fold("v0=".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }

@@ -94,7 +94,14 @@ fn rollout(stuck: bool) -> Snapshot {
 #[test]
 fn a_rollout_that_fails() {
     assert_eq!(causes(&rollout(true)), [("OOMKilled", Certain), ("FailedRollout", Likely)]);
-    assert!(acts(&rollout(true)).is_empty(), "a restart starts the same failing template");
+    // a restart would start the same failing template
+    assert_eq!(
+        acts(&rollout(true)),
+        ["roll back Deployment `web` to template `web-old`", "pause the rollout of Deployment `web`"]
+    );
+    let mut gone = rollout(true);
+    gone.revisions = Ok(vec![revision("web-new", 2, 1, 0), revision("web-old", 1, 3, 0)]);
+    assert!(acts(&gone).is_empty(), "of a template that nothing serves from nobody knows that it works");
     assert!(causes(&rollout(false)).is_empty(), "a rollout under way is no failure");
     let mut late = rollout(false);
     let condition = &mut late.workload.as_mut().unwrap().as_mut().unwrap().conditions[0];

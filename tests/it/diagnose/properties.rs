@@ -185,7 +185,9 @@ proptest! {
             prop_assert_eq!(&candidate.owner, &snapshot.owner);
             match &candidate.action {
                 Action::RestartPod { pod } => prop_assert!(pods.iter().any(|p| p.object == *pod)),
-                Action::ScaleWorkload { workload, .. } => prop_assert_eq!(workload, &snapshot.owner.0),
+                Action::ScaleWorkload { workload, .. }
+                | Action::RollbackWorkload { workload, .. }
+                | Action::PauseRollout { workload } => prop_assert_eq!(workload, &snapshot.owner.0),
                 other => prop_assert!(false, "belay's hands cannot do {other:?}"),
             }
             let again = diagnosis.candidates[..n].iter().any(|c| c.action == candidate.action);

@@ -52,7 +52,7 @@ fn the_recorded_clusters_are_diagnosed() {
     for (deployment, pods, expected, acts) in [
         ("hog", "pods-oomkilled", vec![("OOMKilled", Certain)], 1),
         ("crash", "pods-crashloop", vec![("CrashLoop", Certain)], 1),
-        ("web", "pods-web-errimageneverpull", vec![("ImagePull", Certain), ("FailedRollout", Likely)], 0),
+        ("web", "pods-web-errimageneverpull", vec![("ImagePull", Certain), ("FailedRollout", Likely)], 2),
     ] {
         let diagnosis = of(deployment, pods);
         let found: Vec<_> = diagnosis.findings.iter().map(|f| (f.cause.name(), f.certainty)).collect();

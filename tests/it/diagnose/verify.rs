@@ -5,10 +5,12 @@
 use belay::domain::action::Action;
 use belay::domain::canonical::Hash;
 use belay::domain::cluster::{ActiveAlert, Part, Snapshot};
-use belay::domain::decision::Expectation::{self, AlertGone, NoNewRestarts, WorkloadReady};
+use belay::domain::decision::Expectation::{self, AlertGone, NoNewRestarts, StillOurs, WorkloadReady};
 use belay::domain::ids::{Fingerprint, IntentId};
+use belay::domain::plan::Refusal;
 use belay::domain::record::Intent;
 use belay::domain::target::Kind;
+use belay::domain::warrant::Applied;
 use belay::execute::verify::{Look, Seen, verify};
 use jiff::Timestamp;
 
@@ -43,15 +45,23 @@ struct Case {
     before: Snapshot,
     after: Snapshot,
     active: Part<Vec<ActiveAlert>>,
+    applied: Part<Applied>,
 }
 
 impl Case {
     fn new(action: Action) -> Self {
-        Self { action, before: healthy(), after: healthy(), active: Ok(vec![]) }
+        Self {
+            action,
+            before: healthy(),
+            after: healthy(),
+            active: Ok(vec![]),
+            applied: Ok(Applied::done("")),
+        }
     }
 
     fn see(&self, expectation: Expectation) -> Seen {
-        let (intent, alert) = (intent(self.action.clone()), labels("KubePodCrashLooping"));
+        let (mut intent, alert) = (intent(self.action.clone()), labels("KubePodCrashLooping"));
+        intent.terms.verify.expect.push(StillOurs);
         let look = Look {
             intent: &intent,
             acted: acted(),
@@ -59,6 +69,7 @@ impl Case {
             before: &self.before,
             after: &self.after,
             active: &self.active,
+            applied: &self.applied,
         };
         let seen = verify(&look);
         let order: Vec<Expectation> = seen.iter().map(|(e, _)| *e).collect();
@@ -225,4 +236,23 @@ fn the_alert_is_gone() {
     case.active = Ok(vec![]);
     case.after.pods = Err("forbidden".into());
     assert!(untold(&case.see(AlertGone)));
+}
+
+/// Once somebody changes what was changed, nobody can tell any more what the act has done.
+#[test]
+fn what_was_changed_is_still_what_was_written() {
+    let changed = Applied::Done { detail: String::new(), changed: Some("it holds 7 now".into()) };
+    let refused = Applied::Refused { refusal: Refusal::NotApplied("it is as it was".into()) };
+    let cases: [(Part<Applied>, fn(&Seen) -> bool); 5] = [
+        (Ok(Applied::done("")), held),
+        (Ok(changed), untold),
+        (Ok(refused), untold),
+        (Ok(Applied::Unknown { detail: "no answer".into() }), untold),
+        (Err("the action server is down".into()), untold),
+    ];
+    for (applied, expected) in cases {
+        let case = Case { applied, ..Case::new(scale(5)) };
+        let seen = case.see(StillOurs);
+        assert!(expected(&seen), "{:?}: {seen:?}", case.applied);
+    }
 }

@@ -61,6 +61,8 @@ pub struct Wish {
     pub model: Option<Script>,
     /// A model that does not answer at all.
     pub dead_model: bool,
+    /// Golden inputs besides the demo's own.
+    pub examples: Vec<(String, String)>,
     /// The action server has a process of its own, as far as the daemon can tell.
     pub remote: bool,
 }
@@ -75,6 +77,7 @@ impl Default for Wish {
             slack: false,
             model: None,
             dead_model: false,
+            examples: Vec::new(),
             remote: false,
         }
     }
@@ -219,7 +222,8 @@ impl House {
         }
         let config = config::parse("the test's configuration", &text).unwrap();
         let people = Arc::new(People::default());
-        let policies = folder(&wish.policy);
+        let mut policies = folder(&wish.policy);
+        policies.extend(wish.examples);
         let webhook = Arc::new(wish.webhook);
         let given = given(&clock, &people, &policies);
         let running = run(&config, given, listener, &webhook, slack.is_some()).await.unwrap();

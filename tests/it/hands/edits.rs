@@ -144,7 +144,7 @@ fn putting_back_restores_exactly_what_was_touched() {
         assert!(done(&edit::status(Some(&after), &plan, &act)));
         assert_ne!(after.content, case.live.content);
         assert!(!after.content.to_string().contains(THE_INTENT), "{}", after.content);
-        let back = edit::plan_revert(Some(&after), &plan, &act, start());
+        let back = edit::plan_revert(Some(&after), &plan, std::slice::from_ref(&act), start());
         if let Undo::Nothing { .. } = plan.undo {
             assert!(matches!(back, Err(Refusal::NothingToDo(_))), "{back:?}");
             continue;
@@ -185,7 +185,7 @@ fn nothing_is_changed_twice_nor_once_anything_moved() {
             let mut theirs = after.clone();
             theirs.marking = Marking::Annotated { intent: Some("other-1".into()) };
             assert!(matches!(
-                edit::plan_revert(Some(&theirs), &plan, &act, start()),
+                edit::plan_revert(Some(&theirs), &plan, std::slice::from_ref(&act), start()),
                 Err(Refusal::Changed { .. })
             ));
             for change in &plan.changes {
@@ -199,7 +199,7 @@ fn nothing_is_changed_twice_nor_once_anything_moved() {
                 }
                 assert!(
                     matches!(
-                        edit::plan_revert(Some(&theirs), &plan, &act, start()),
+                        edit::plan_revert(Some(&theirs), &plan, std::slice::from_ref(&act), start()),
                         Err(Refusal::Changed { .. })
                     ),
                     "{}",
@@ -399,7 +399,7 @@ proptest! {
         prop_assert_eq!(order.template(), Some(&old));
         let after = write(&live, &plan, &act);
         prop_assert_eq!(after.content.pointer("/spec/template"), Some(&old));
-        let back = edit::plan_revert(Some(&after), &plan, &act, start()).unwrap();
+        let back = edit::plan_revert(Some(&after), &plan, std::slice::from_ref(&act), start()).unwrap();
         prop_assert_eq!(write(&after, &back, &IntentId::new("inc-1")).content, live.content);
     }
 }
@@ -481,4 +481,30 @@ async fn new_pods_are_rehearsed_before_the_old_ones_go() {
         let refused = bench.actions().plan(&case.action, &case.live.owner).await.unwrap().unwrap_err();
         assert!(template || matches!(refused, Refusal::Api(_) | Refusal::NothingToDo(_)), "{refused:?}");
     }
+}
+
+/// Two acts on one object are put back one after the other: the mark of the first undo stands there then.
+#[tokio::test]
+async fn acts_on_one_object_are_put_back_in_turn() {
+    let bench = Bench::new().await;
+    let (first, second) = (IntentId::new("inc-0"), IntentId::new("inc-1"));
+    let scale = |replicas| Action::ScaleWorkload { workload: deployment().object, replicas };
+    let mut plans = Vec::new();
+    for (replicas, intent) in [(4, &first), (6, &second)] {
+        let plan = bench.actions().plan(&scale(replicas), &deployment().owner).await.unwrap().unwrap();
+        let warrant = bench.warrant(&plan, intent.as_str(), intent.as_str());
+        assert!(done(&bench.actions().apply(&plan, &warrant).await.unwrap()));
+        plans.push(plan);
+    }
+    // the older one first would overwrite the newer
+    let early = bench.actions().plan_revert(&plans[0], &first).await.unwrap();
+    assert!(matches!(early, Err(Refusal::Changed { .. })), "{early:?}");
+    let undo = IntentId::new("inc-2");
+    let back = bench.actions().plan_revert(&plans[1], &second).await.unwrap().unwrap();
+    assert!(done(&bench.actions().apply(&back, &bench.warrant(&back, "w2", undo.as_str())).await.unwrap()));
+    let alone = bench.actions().plan_revert(&plans[0], &first).await.unwrap();
+    assert!(matches!(alone, Err(Refusal::Changed { .. })), "{alone:?}");
+    let back = bench.actions().plan_revert_after(&plans[0], &first, &[undo]).await.unwrap().unwrap();
+    assert!(done(&bench.actions().apply(&back, &bench.warrant(&back, "w3", "inc-3")).await.unwrap()));
+    assert_eq!(content(&bench), deployment().content);
 }

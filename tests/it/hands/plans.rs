@@ -71,7 +71,7 @@ proptest! {
         let (plan, act, undo) = (planned.unwrap(), IntentId::new("inc-0"), IntentId::new("inc-1"));
         let changed = write(&live, &plan, &act);
         prop_assert!(done(&edit::status(Some(&changed), &plan, &act)));
-        let back = edit::plan_revert(Some(&changed), &plan, &act, start()).unwrap();
+        let back = edit::plan_revert(Some(&changed), &plan, std::slice::from_ref(&act), start()).unwrap();
         let restored = write(&changed, &back, &undo);
         prop_assert_eq!(replicas(&restored), replicas(&live));
         prop_assert_eq!(LiveObject { generation: live.generation, marking: live.marking.clone(), ..restored }, live);
@@ -93,7 +93,7 @@ proptest! {
         for other in moved {
             prop_assert!(edit::order(&plan, Some(&other)).is_err());
             prop_assert!(!done(&edit::status(Some(&other), &plan, &act)));
-            prop_assert!(edit::plan_revert(Some(&other), &plan, &act, start()).is_err());
+            prop_assert!(edit::plan_revert(Some(&other), &plan, std::slice::from_ref(&act), start()).is_err());
         }
         prop_assert!(edit::order(&plan, None).is_err());
     }

@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 use belay::domain::alert::Alert;
+use belay::domain::decision::Outcome;
 use belay::domain::finding::Cause;
 use belay::domain::ids::Fingerprint;
 use belay::domain::plan::Refusal;
@@ -12,6 +13,8 @@ use belay::domain::track::Became;
 use belay::domain::warrant::Applied;
 use belay::incident::input::Held;
 use belay::incident::{Effect, Ignored, Input, Phase, TimerName};
+
+use jiff::SignedDuration;
 
 use super::{Life, given};
 
@@ -231,4 +234,70 @@ fn a_cause_that_comes_again_while_another_incident_is_open_is_noted() {
     // it is said once
     let again = noted(&life);
     assert!(matches!(life.give(again), Err(Ignored::Duplicate)));
+}
+
+/// A measure for two hours, 130 seconds into the story: it helped.
+fn temporary() -> Life {
+    let mut decision = given::decision(Outcome::Act);
+    decision.terms.as_mut().unwrap().expires = Some(SignedDuration::from_hours(2));
+    let mut life = Life::planned_by(given::scale(5), &decision);
+    life.give(life.applied()).unwrap();
+    assert!(life.set_timers().contains(&TimerName::Expires));
+    life.look(10, Held::Yes);
+    life.look(130, Held::Yes);
+    life
+}
+
+fn undoes(life: &Life) -> Effect {
+    Effect::PlanRevert { intent: life.state.acts[0].intent.id.clone(), by: None }
+}
+
+#[test]
+fn a_temporary_measure_is_put_back_when_its_time_is_up_also_once_the_incident_is_over() {
+    for confirmed in [false, true] {
+        let mut life = temporary();
+        if confirmed {
+            life.at(200);
+            life.give(life.answer(Answer::Confirm)).unwrap();
+            assert_eq!(life.state.phase, Phase::Closed);
+            let ends = life.last.timers.iter().rev().find(|(name, _)| *name == TimerName::Expires).unwrap().1;
+            assert_eq!(ends, Some(given::after(2 * 3_600)), "two hours from the act");
+        }
+        life.at(2 * 3_600).give(Input::Timer(TimerName::Expires)).unwrap();
+        assert!(life.effects().contains(&&undoes(&life)));
+        assert_eq!(life.last.open, Some(true));
+        let plan = Box::new(given::plan(given::scale(5), life.now));
+        let planned = Input::RevertPlanned { intent: life.intent(), by: None, result: Ok(plan) };
+        life.give(planned).unwrap();
+        assert!(matches!(life.state.phase, Phase::Acting(_)));
+        assert_eq!(life.state.closed, None);
+        life.give(life.applied()).unwrap();
+        assert!(life.state.temporary().is_none());
+        // the undo has no end of its own
+        assert!(!life.set_timers().contains(&TimerName::Expires));
+        life.look(2 * 3_600 + 10, Held::Yes);
+        life.look(2 * 3_600 + 130, Held::Yes);
+        assert!(matches!(life.state.closed, Some((Ended::Reverted, _, _))));
+        life.at(4 * 3_600).give(Input::Timer(TimerName::Expires)).unwrap();
+        assert!(life.effects().is_empty());
+    }
+}
+
+#[test]
+fn where_a_person_has_the_incident_they_hear_that_the_measure_has_ended() {
+    let mut life = temporary();
+    life.give(life.answer(Answer::HandOver)).unwrap();
+    life.at(2 * 3_600).give(Input::Timer(TimerName::Expires)).unwrap();
+    assert!(!life.effects().contains(&&undoes(&life)));
+    assert!(
+        life.effects().iter().any(|e| matches!(e, Effect::Page { why } if why.contains("still in force")))
+    );
+}
+
+#[test]
+fn an_end_that_comes_while_something_is_changed_waits() {
+    let mut life = temporary();
+    life.give(life.answer(Answer::Revert)).unwrap();
+    life.at(2 * 3_600).give(Input::Timer(TimerName::Expires)).unwrap();
+    assert!(life.effects().is_empty() && life.set_timers() == [TimerName::Expires]);
 }

@@ -7,7 +7,7 @@ mod paths;
 mod props;
 
 use belay::domain::canonical::Hash;
-use belay::domain::decision::{Asked, Decided, Outcome};
+use belay::domain::decision::{Asked, Decided, Decision, Outcome};
 use belay::domain::ids::{CandidateId, IntentId, QuestionId};
 use belay::domain::record::{Answer, Entry, Record};
 use belay::domain::warrant::Applied;
@@ -57,6 +57,11 @@ impl Life {
 
     /// From the opening to a plan that policy was asked about, with this outcome.
     pub fn planned(action: belay::domain::action::Action, outcome: Outcome) -> Self {
+        Self::planned_by(action, &given::decision(outcome))
+    }
+
+    /// The same with this decision.
+    pub fn planned_by(action: belay::domain::action::Action, decision: &Decision) -> Self {
         let mut life = Self::opened();
         let plan = given::plan(action.clone(), life.now);
         life.give(Input::Diagnosed(Box::new(given::diagnosis(action.clone())))).unwrap();
@@ -64,13 +69,13 @@ impl Life {
         let decided = |asked, plan| Input::Decided {
             decided: Box::new(Decided {
                 question: given::question(asked, action.clone(), plan, given::t0()),
-                decision: given::decision(outcome),
+                decision: decision.clone(),
             }),
-            cleared: outcome == Outcome::Act,
+            cleared: decision.outcome == Outcome::Act,
         };
         life.give(decided(Asked::Candidate, None)).unwrap();
         let candidate = CandidateId::new("c1");
-        life.give(Input::Planned { candidate, result: Ok(Box::new(plan.clone())) }).unwrap();
+        life.give(Input::Planned { candidate, result: Ok(Box::new(plan.clone())), kept: None }).unwrap();
         life.give(decided(Asked::Plan, Some(plan))).unwrap();
         life
     }
@@ -87,7 +92,7 @@ impl Life {
     }
 
     pub fn applied(&self) -> Input {
-        Input::Applied { intent: self.intent(), applied: Applied::Done { detail: "done".into() } }
+        Input::Applied { intent: self.intent(), applied: Applied::done("done") }
     }
 
     pub fn checked(&self, held: Held) -> Input {

@@ -157,7 +157,7 @@ fn a_target_that_moved_is_looked_at_anew_and_not_for_ever() {
         life.give(Input::Chosen(given::choice())).unwrap();
         let candidate = belay::domain::ids::CandidateId::new("c1");
         let gone = Refusal::Gone { object: "web-5d9f-abcde".into(), detail: "another uid".into() };
-        life.give(Input::Planned { candidate, result: Err(gone) }).unwrap();
+        life.give(Input::Planned { candidate, result: Err(gone), kept: None }).unwrap();
         let again = life.effects().contains(&&Effect::Look);
         assert_eq!(again, round < 3);
     }

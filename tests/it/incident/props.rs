@@ -96,6 +96,7 @@ fn input(life: &Life, event: &Event) -> Option<Input> {
             } else {
                 Err(Refusal::Api("no".into()))
             },
+            kept: None,
         },
         Event::RevertPlanned(fine) => Input::RevertPlanned {
             intent: intent()?,
@@ -109,7 +110,7 @@ fn input(life: &Life, event: &Event) -> Option<Input> {
         Event::Applied(n) => Input::Applied {
             intent: intent()?,
             applied: match n {
-                0 => Applied::Done { detail: String::new() },
+                0 => Applied::done(""),
                 1 => Applied::Refused { refusal: Refusal::Api("no".into()) },
                 _ => Applied::Unknown { detail: String::new() },
             },

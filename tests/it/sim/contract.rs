@@ -18,12 +18,12 @@ fn recorded(name: &str) -> (u16, Value) {
     (code, serde_json::from_str(body).unwrap())
 }
 
-fn data(name: &str) -> Value {
+pub fn data(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(format!("tests/data/kubernetes/{name}")).unwrap()).unwrap()
 }
 
 /// The paths of all fields, with list positions folded and keys that are data left out.
-fn shape(value: &Value) -> BTreeSet<String> {
+pub fn shape(value: &Value) -> BTreeSet<String> {
     fn walk(value: &Value, path: &str, out: &mut BTreeSet<String>) {
         match value {
             Value::Object(fields) => {

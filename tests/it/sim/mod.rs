@@ -8,6 +8,7 @@ mod contract;
 mod faults;
 mod life;
 mod rollout;
+mod workloads;
 
 use std::sync::Arc;
 use std::time::Duration;

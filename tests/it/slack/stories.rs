@@ -146,7 +146,7 @@ fn act(number: usize, plan: Plan, applied: Option<Applied>, verdict: Option<Verd
 }
 
 fn done() -> Applied {
-    Applied::Done { detail: "the object carries the intent".into() }
+    Applied::done("the object carries the intent")
 }
 
 fn helped() -> Verdict {

@@ -192,12 +192,33 @@ fn shrink(state: &mut State, deployment: &Value, current: &Value, old: &[&Value]
     }
 }
 
-/// A paused deployment keeps its templates; what it asks for goes to the newest ReplicaSet.
+/// A paused deployment keeps its templates. One ReplicaSet alone gets what is asked for; where several have
+/// pods, they and the pods of the surge stay, and what is added or taken is shared in proportion.
 fn scale_paused(state: &mut State, deployment: &Value, sets: &[Value]) {
-    let Some((newest, others)) = sets.split_last() else { return };
-    let held: i64 = others.iter().map(replicas).sum();
-    let wanted = (int(deployment, "/spec/replicas") - held).max(0);
-    scale(state, deployment, newest, wanted);
+    let desired = int(deployment, "/spec/replicas");
+    let active: Vec<&Value> = sets.iter().filter(|set| replicas(set) > 0).collect();
+    let Some(newest) = active.last().copied().or(sets.last()) else { return };
+    if active.len() < 2 {
+        scale(state, deployment, newest, desired);
+        return;
+    }
+    let allowed = if desired > 0 { desired + margins(deployment).1 } else { 0 };
+    let total: i64 = active.iter().map(|set| replicas(set)).sum();
+    let mut left = allowed - total;
+    let mut sizes: Vec<(&Value, i64)> = active.into_iter().map(|set| (set, replicas(set))).collect();
+    sizes.sort_by_key(|(_, size)| std::cmp::Reverse(*size));
+    for (_, size) in &mut sizes {
+        let share = (*size * (allowed - total) / total).clamp(-*size, i64::MAX);
+        let share = if left < 0 { share.max(left) } else { share.min(left) };
+        *size += share;
+        left -= share;
+    }
+    if let Some((_, largest)) = sizes.first_mut() {
+        *largest = (*largest + left).max(0);
+    }
+    for (set, size) in sizes {
+        scale(state, deployment, set, size);
+    }
 }
 
 /// Sets a ReplicaSet's size and records it; whether it changed.

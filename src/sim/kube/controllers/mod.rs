@@ -1,8 +1,12 @@
 //! The controllers: each looks at the whole world and moves it one step towards what its objects ask for.
 
+mod autoscaler;
 mod budget;
+mod daemonset;
 mod deployment;
+mod node;
 mod replicaset;
+mod revisions;
 mod rollout;
 mod statefulset;
 
@@ -22,6 +26,12 @@ pub(crate) fn reconcile(state: &mut State) {
         kubelet::schedule(state, &id);
         kubelet::show(state, &id);
     }
+    for object in all(state, Kind::Node) {
+        node::reconcile(state, &object);
+    }
+    for object in all(state, Kind::HorizontalPodAutoscaler) {
+        autoscaler::reconcile(state, &object);
+    }
     // replica sets first: a rollout must judge by the pods of this moment
     for object in all(state, Kind::ReplicaSet) {
         replicaset::reconcile(state, &object);
@@ -31,6 +41,9 @@ pub(crate) fn reconcile(state: &mut State) {
     }
     for object in all(state, Kind::StatefulSet) {
         statefulset::reconcile(state, &object);
+    }
+    for object in all(state, Kind::DaemonSet) {
+        daemonset::reconcile(state, &object);
     }
     state.deadline = None;
     for object in all(state, Kind::Deployment) {

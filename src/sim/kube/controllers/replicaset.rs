@@ -16,8 +16,9 @@ const CONTROLLER: Source<'static> = Source::Controller("replicaset-controller");
 pub(super) fn reconcile(state: &mut State, set: &Value) {
     let active: Vec<Value> = owned(state, Kind::Pod, set).filter(|pod| !terminating(pod)).cloned().collect();
     let wanted = usize::try_from(int(set, "/spec/replicas")).unwrap_or(0);
+    let template = set.pointer("/spec/template").cloned().unwrap_or_default();
     for _ in active.len()..wanted {
-        let pod = pod::create(state, set, None);
+        let pod = pod::create(state, set, template.clone());
         let message = format!("Created pod: {pod}");
         let note = Note { source: CONTROLLER, warning: false, reason: "SuccessfulCreate", message: &message };
         events::emit(&mut state.objects, set, note);

@@ -14,7 +14,8 @@ pub(super) fn begun(state: &mut State, deployment: &Value, set: &str) {
     let now = state.now();
     state.objects.modify(Kind::Deployment, namespace(deployment), name(deployment), |deployment| {
         let message = format!("Created new replica set \"{set}\"");
-        let progressing = condition(deployment, "Progressing", (true, "NewReplicaSetCreated", &message), now);
+        let says = ("True", "NewReplicaSetCreated", message.as_str());
+        let progressing = condition(deployment, "Progressing", says, now);
         let others = others(deployment, "Progressing");
         put(deployment, &["status", "conditions"], joined(others, progressing));
     });
@@ -101,9 +102,9 @@ impl Counts {
 fn availability(deployment: &Value, counts: &Counts, now: Timestamp) -> Value {
     let enough = counts.available >= counts.desired - margins(deployment).0;
     let says = if enough {
-        (true, "MinimumReplicasAvailable", "Deployment has minimum availability.")
+        ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
     } else {
-        (false, "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+        ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
     };
     condition(deployment, "Available", says, now)
 }
@@ -111,6 +112,19 @@ fn availability(deployment: &Value, counts: &Counts, now: Timestamp) -> Value {
 fn progress(deployment: &Value, counts: &Counts, set: &str, now: Timestamp) -> Value {
     let kept = find(deployment, "Progressing");
     let reason = text(&kept, "/reason").to_owned();
+    match (flag(deployment, "/spec/paused"), reason.as_str()) {
+        // a rollout that has failed says so also while it is paused
+        (true, "DeploymentPaused" | "ProgressDeadlineExceeded") => return kept,
+        (true, _) => {
+            let says = ("Unknown", "DeploymentPaused", "Deployment is paused");
+            return condition(deployment, "Progressing", says, now);
+        }
+        (false, "DeploymentPaused") => {
+            let says = ("Unknown", "DeploymentResumed", "Deployment is resumed");
+            return condition(deployment, "Progressing", says, now);
+        }
+        (false, _) => {}
+    }
     // a finished rollout stays finished, also when its pods fail later
     if reason == "NewReplicaSetAvailable" && counts.total == counts.updated {
         return kept;
@@ -120,17 +134,17 @@ fn progress(deployment: &Value, counts: &Counts, set: &str, now: Timestamp) -> V
         format!("ReplicaSet \"{set}\" is progressing."),
     );
     if counts.complete() {
-        return condition(deployment, "Progressing", (true, "NewReplicaSetAvailable", &done), now);
+        return condition(deployment, "Progressing", ("True", "NewReplicaSetAvailable", &done), now);
     }
     if counts.progressed(deployment) {
-        let mut fresh = condition(deployment, "Progressing", (true, "ReplicaSetUpdated", &moving), now);
+        let mut fresh = condition(deployment, "Progressing", ("True", "ReplicaSetUpdated", &moving), now);
         put(&mut fresh, &["lastUpdateTime"], time(now));
         return fresh;
     }
     let late = expiry(deployment, &kept).is_some_and(|deadline| deadline <= now);
     if late && reason != "ProgressDeadlineExceeded" {
         let message = format!("ReplicaSet \"{set}\" has timed out progressing.");
-        return condition(deployment, "Progressing", (false, "ProgressDeadlineExceeded", &message), now);
+        return condition(deployment, "Progressing", ("False", "ProgressDeadlineExceeded", &message), now);
     }
     kept
 }
@@ -172,9 +186,8 @@ fn joined(mut conditions: Vec<Value>, one: Value) -> Value {
 }
 
 /// A condition that keeps its times as long as it says the same.
-fn condition(deployment: &Value, kind: &str, says: (bool, &str, &str), now: Timestamp) -> Value {
-    let (holds, reason, message) = says;
-    let status = if holds { "True" } else { "False" };
+fn condition(deployment: &Value, kind: &str, says: (&str, &str, &str), now: Timestamp) -> Value {
+    let (status, reason, message) = says;
     let before = find(deployment, kind);
     let kept = |same: bool, pointer: &str| {
         if same { text(&before, pointer).to_owned() } else { time(now) }
