@@ -89,7 +89,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Incidents(args) => incidents::run(args),
-        Command::Revert(args) => revert::run(args),
+        Command::Revert(args) => revert::run(&args),
         Command::Pause(args) => pause::pause(args),
         Command::Resume(args) => pause::resume(args),
         Command::Policy(args) => policy::run(&args),

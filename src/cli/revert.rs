@@ -3,21 +3,23 @@
 
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::time::Duration;
+
+use jiff::SignedDuration;
 
 use crate::app::admin::{Request, Response};
 use crate::app::undo::{InForce, Progress, Wanted};
 use crate::domain::ids::IntentId;
 use crate::domain::plan::FieldChange;
 use crate::domain::record::Answer;
+use crate::ports::clock::{Clock as _, SystemClock};
 
-use super::StateDir;
 use super::incidents::{ask, user};
 use super::since::Since;
 use super::terminal::plain;
+use super::{StateDir, runtime};
 
 /// How often it is asked how far an undo has come.
-const EVERY: Duration = Duration::from_millis(250);
+const EVERY: SignedDuration = SignedDuration::from_millis(250);
 
 /// How long one undo is waited for: planning, one write with its time limits, and reading back.
 const PATIENCE: u32 = 4 * 180;
@@ -38,7 +40,7 @@ pub(super) struct Args {
     state: StateDir,
 }
 
-pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let since = args.since.moment();
     let wanted = Wanted { since, scope: args.scope.clone() };
     let acts = match ask(&args.state, &Request::InForce(wanted))? {
@@ -57,7 +59,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         let said = match waits {
             Some(after) if args.yes => Said::Stays(format!("what was done after it (`{after}`) stays")),
             Some(after) => Said::Would(vec![format!("to be told once `{after}` is put back")]),
-            None => undo(&args, act)?,
+            None => undo(args, act)?,
         };
         match said {
             Said::Would(lines) => lines.iter().try_for_each(|line| writeln!(out, "    {}", plain(line)))?,
@@ -82,6 +84,7 @@ enum Said {
 }
 
 fn undo(args: &Args, act: &InForce) -> anyhow::Result<Said> {
+    let waiting = runtime()?;
     let mut pressed = false;
     for _ in 0..PATIENCE {
         match ask(&args.state, &Request::Undo { intent: act.intent.clone() })? {
@@ -106,7 +109,8 @@ fn undo(args: &Args, act: &InForce) -> anyhow::Result<Said> {
             Response::Undo(Progress::Refused(why)) | Response::Refused(why) => return Ok(Said::Stays(why)),
             other => return Ok(Said::Stays(format!("the daemon answered something else: {other:?}"))),
         }
-        std::thread::sleep(EVERY);
+        let later = SystemClock.now().saturating_add(EVERY)?;
+        waiting.block_on(SystemClock.sleep_until(later));
     }
     Ok(Said::Stays("it takes too long; `belay incidents show` tells how it goes on".to_owned()))
 }
