@@ -39,10 +39,10 @@ impl Story {
         story.give(decided(Asked::Candidate, None));
         let plan = given::plan(action, given::t0());
         let candidate = CandidateId::new("c1");
-        story.give(Input::Planned { candidate, result: Ok(Box::new(plan.clone())) });
+        story.give(Input::Planned { candidate, result: Ok(Box::new(plan.clone())), kept: None });
         story.give(decided(Asked::Plan, Some(plan)));
         let intent = story.state().acts.last().unwrap().intent.id.clone();
-        let applied = Applied::Done { detail: "done".into() };
+        let applied = Applied::done("done");
         story.give(Input::Applied { intent, applied });
         let held = Held::NotYet;
         story.give(story.checked(held));

@@ -66,9 +66,14 @@ impl Problem {
     }
 }
 
+/// The lines of a text as YAML counts them: a carriage return alone ends one, too.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('\r'))
+}
+
 /// That line of a text (from 0) as it may be shown: secrets are blanked, also those of several lines.
 pub(super) fn fit_to_show(text: &str, line: usize) -> String {
-    let Some(found) = text.lines().nth(line) else { return String::new() };
+    let Some(found) = lines(text).nth(line) else { return String::new() };
     let shown = redact::redact(found);
     let within_a_secret = text.contains("-----BEGIN")
         && shown == found

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::cel::Rule;
 use super::matchers::Matchers;
-use super::problem::{Problem, Section, fit_to_show, meant};
+use super::problem::{Problem, Section, fit_to_show, lines, meant};
 use super::raw::{Key, Node, Pos, Yaml};
 use super::scope::Home;
 use crate::domain::decision::Level;
@@ -306,7 +306,7 @@ impl Reader<'_> {
     fn within(&self, scalar: Pos, text: &str, offset: usize, len: usize) -> Pos {
         let line = usize::try_from(scalar.line.saturating_sub(1)).unwrap_or_default();
         let before = usize::try_from(scalar.column.saturating_sub(1)).unwrap_or_default();
-        let line: String = self.text.lines().nth(line).unwrap_or_default().chars().skip(before).collect();
+        let line: String = lines(self.text).nth(line).unwrap_or_default().chars().skip(before).collect();
         let Some(byte) = line.find(text) else { return scalar };
         let start = line.get(..byte).map_or(0, |s| s.chars().count()) + offset.min(text.chars().count());
         let column = scalar.column.saturating_add(u32::try_from(start).unwrap_or_default());

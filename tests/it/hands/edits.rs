@@ -4,7 +4,9 @@
 use belay::domain::action::edit::{self, THE_INTENT, own_field};
 use belay::domain::action::live::{Around, LiveObject, Marking, Pods};
 use belay::domain::action::managers::Managers;
-use belay::domain::action::{Action, ActionKind, HpaBounds, Resource, ResourceStep, Risk, TemplateHash};
+use belay::domain::action::{
+    Action, ActionKind, ActionKind as A, HpaBounds, Resource, ResourceStep, Risk, TemplateHash,
+};
 use belay::domain::ids::IntentId;
 use belay::domain::plan::{Direction, INTENT_ANNOTATION, Plan, Refusal, Undo};
 use belay::domain::target::{Kind, RootOwner};
@@ -288,7 +290,6 @@ fn risks_and_refusals_are_those_of_the_catalogue() {
     let ours = |live: &mut LiveObject| {
         live.managers.fields = vec![("belay".into(), json!({ "f:spec": { "f:unschedulable": {} } }))];
     };
-    use ActionKind as A;
     assert_eq!(risk(A::RestartWorkload, &pods(3, 3, 1, None)), Risk::Low);
     assert_eq!(risk(A::RestartWorkload, &pods(3, 3, 3, None)), Risk::Medium, "all at once");
     assert_eq!(risk(A::RestartWorkload, &pods(1, 1, 1, None)), Risk::Medium, "the last ready one");

@@ -52,6 +52,8 @@ fn each_wrong_file_is_told_what_is_beside_it() {
 /// Every problem stands within its file.
 fn check_places(text: &str, Errors(problems): &Errors) {
     assert!(!problems.is_empty());
+    // YAML ends a line at a carriage return alone, too
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let lines: Vec<&str> = text.lines().collect();
     for Problem { file, at, excerpt, message, .. } in problems {
         if file.ends_with("oom.yaml") || file.ends_with("saturation.yaml") {
@@ -77,6 +79,13 @@ fn survives(text: &str) {
         check_places(text, &errors);
         let _ = errors.to_string();
     }
+}
+
+#[test]
+fn a_carriage_return_alone_ends_a_line() {
+    survives(" \r \u{b}\0");
+    let Err(errors) = loaded("any.yaml", "kind: Policy\rmetadata: [\r") else { panic!() };
+    assert!(errors.0[0].at.line > 1, "{errors}");
 }
 
 proptest! {
