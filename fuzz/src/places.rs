@@ -20,8 +20,10 @@ fn place(problem: &Problem, files: &[(String, String)]) {
     };
     let line = usize::try_from(problem.at.line).unwrap();
     let column = usize::try_from(problem.at.column).unwrap();
+    // YAML ends a line at a carriage return alone, too
+    let lines: Vec<&str> = text.lines().flat_map(|line| line.split('\r')).collect();
     // an error at the end of a file stands in the line after the last
-    assert!(line >= 1 && line <= text.lines().count() + 1, "line {line}: {shown}");
-    let there = text.lines().nth(line - 1).unwrap_or_default();
+    assert!(line >= 1 && line <= lines.len() + 1, "line {line}: {shown}");
+    let there = lines.get(line - 1).copied().unwrap_or_default();
     assert!(column >= 1 && column <= there.chars().count() + 1, "column {column} of {there:?}: {shown}");
 }

@@ -37,6 +37,7 @@ pub fn run(data: &[u8]) {
         identity: "system:serviceaccount:belay:belay-actions".to_owned(),
         cluster: Some("demo".to_owned()),
         namespaces: Vec::new(),
+        nodes: true,
         max_replicas: 50,
         max_replica_delta: 5,
     };
