@@ -134,11 +134,9 @@ impl Daemon {
     pub(super) async fn undos_since(&self, intent: &Intent, at: Timestamp) -> Result<Vec<IntentId>, NotNow> {
         let owner = &intent.plan.owner;
         let past = self.book().await?.on(owner);
-        let mut incidents: Vec<IncidentId> = past
-            .iter()
-            .filter(|act| act.at >= at && act.reverted)
-            .filter_map(|act| act.intent.incident())
-            .collect();
+        // that they were put back may not be noted yet: their own records say
+        let later = past.iter().filter(|act| act.at >= at);
+        let mut incidents: Vec<IncidentId> = later.filter_map(|act| act.intent.incident()).collect();
         incidents.push(intent.incident.clone());
         incidents.sort();
         incidents.dedup();

@@ -535,3 +535,21 @@ async fn what_belay_stands_on_is_never_acted_on() {
         assert!(why.contains("`shop/postgres` is protected: belay keeps its journal there"), "{why}");
     }
 }
+
+/// What got riskier since it was planned is planned anew; putting back is not held to that.
+#[test]
+fn more_risk_than_planned_refuses_an_act_and_no_undo() {
+    let lone = |mut live: LiveObject| {
+        live.pods = Some(Pods { desired: 1, ready: 1, max_unavailable: 1, budget_allows: None });
+        live
+    };
+    let restart = cases().into_iter().find(|c| c.action.kind() == A::RestartWorkload).unwrap();
+    let plan = planned(&restart);
+    let why = edit::order(&plan, Some(&lone(restart.live.clone()))).unwrap_err().to_string();
+    assert!(why.contains("its risk is medium now, and was low"), "{why}");
+    let rollback = cases().into_iter().find(|c| c.action.kind() == A::RollbackWorkload).unwrap();
+    let (plan, act) = (planned(&rollback), IntentId::new("inc-0"));
+    let after = write(&rollback.live, &plan, &act);
+    let back = edit::plan_revert(Some(&after), &plan, std::slice::from_ref(&act), start()).unwrap();
+    assert!(edit::order(&back, Some(&lone(after))).is_ok());
+}
