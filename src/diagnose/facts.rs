@@ -3,7 +3,8 @@
 
 use jiff::Timestamp;
 
-use crate::domain::action::Action;
+use crate::domain::action::rollback_workload::{self, MIGRATION};
+use crate::domain::action::{Action, managers};
 use crate::domain::alert::Labels;
 use crate::domain::cluster::{Pod, Snapshot, Workload, Writer};
 use crate::domain::decision::{Fact, OwnerFacts, TargetFacts};
@@ -13,17 +14,6 @@ use crate::domain::target::{Kind, Object};
 pub const NOBODY_MINUTES: i64 = 10 * 365 * 24 * 60;
 /// Work that must not be interrupted says so with this.
 const DO_NOT_DISTURB: &str = "belay.dev/do-not-disturb";
-/// Whether the revision that runs has migrated its data: `true` or `false`.
-const MIGRATION: &str = "belay.dev/migration";
-/// Controllers of GitOps tools mark what they own and would put back.
-const GITOPS: [&str; 4] = [
-    "argocd.argoproj.io/instance",
-    "argocd.argoproj.io/tracking-id",
-    "kustomize.toolkit.fluxcd.io/name",
-    "helm.toolkit.fluxcd.io/name",
-];
-/// Flux leaves an object alone that carries this with `disabled`.
-const FLUX_RECONCILE: &str = "kustomize.toolkit.fluxcd.io/reconcile";
 /// Field managers that are no person, by the whole name. Anything else counts as one: `kubectl` and its
 /// like, browsers (`Mozilla`), and whatever is not known.
 const AUTOMATION: [&str; 17] = [
@@ -147,7 +137,7 @@ fn owner(snapshot: &Snapshot) -> OwnerFacts {
         ready: map(&workload, |w| w.ready),
         stateful: stateful(snapshot),
         busy: busy(snapshot, &workload),
-        gitops_self_heal: map(&workload, self_heals),
+        gitops_self_heal: map(&workload, |w| managers::gitops(&w.labels, &w.annotations).is_some()),
         hpa: snapshot
             .autoscalers
             .as_ref()
@@ -169,11 +159,8 @@ fn budget(snapshot: &Snapshot) -> Fact<u32> {
 
 /// Nothing in the cluster shows a migration of data: the workload says so itself, or it is not known.
 fn migration(workload: &Workload) -> Fact<bool> {
-    match workload.annotations.get(MIGRATION).map(String::as_str) {
-        Some("true") => Fact::Known(true),
-        Some("false") => Fact::Known(false),
-        Some(_) | None => Fact::Unknown(format!("the annotation `{MIGRATION}` does not say")),
-    }
+    let silent = || Fact::Unknown(format!("the annotation `{MIGRATION}` does not say"));
+    rollback_workload::migration(&workload.annotations).map_or_else(silent, Fact::Known)
 }
 
 /// The owner as a workload.
@@ -224,12 +211,6 @@ fn busy(snapshot: &Snapshot, workload: &Fact<&Workload>) -> Fact<bool> {
         (Fact::Known(false), Err(why)) => Fact::Unknown(why.clone()),
         (own, _) => own,
     }
-}
-
-fn self_heals(workload: &Workload) -> bool {
-    let carries = |key: &str| workload.labels.contains_key(key) || workload.annotations.contains_key(key);
-    let left_alone = workload.annotations.get(FLUX_RECONCILE).is_some_and(|v| v == "disabled");
-    GITOPS.iter().any(|key| carries(key) && !(left_alone && key.starts_with("kustomize.")))
 }
 
 fn since_rollout(snapshot: &Snapshot, workload: &Fact<&Workload>) -> Fact<i64> {
