@@ -9,7 +9,7 @@ use crate::places;
 const EXAMPLES: [(&str, &str); 3] = [
     ("policies/examples/oom.yaml", include_str!("../../policies/examples/oom.yaml")),
     ("policies/examples/saturation.yaml", include_str!("../../policies/examples/saturation.yaml")),
-    ("policies/examples/hands-off.yaml", include_str!("../../policies/examples/hands-off.yaml")),
+    ("policies/examples/hands-off.yaml", include_str!("../../policies/demo/examples/hands-off.yaml")),
 ];
 /// A line that begins with this begins another file of the folder, whose name follows.
 const FILE: &str = "#### ";
