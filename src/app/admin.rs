@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::decision::Person;
+use crate::domain::evidence::Preserved;
 use crate::domain::ids::{IntentId, QuestionId};
 use crate::domain::message::{Button, View};
 use crate::domain::record::{Answer, Record};
@@ -43,6 +44,11 @@ pub enum Request {
     },
     /// One incident.
     Show {
+        /// Its name or the beginning of it.
+        incident: String,
+    },
+    /// What was kept of what its act took away.
+    Evidence {
         /// Its name or the beginning of it.
         incident: String,
     },
@@ -189,6 +195,7 @@ impl Daemon {
         let done = match request {
             Request::List { all } => self.incidents(all).await.map(Response::List).map_err(|e| e.to_string()),
             Request::Show { incident } => self.show(&incident).await,
+            Request::Evidence { incident } => self.evidence(&incident).await.map(Response::Text),
             Request::Why { incident } => self.why(&incident).await,
             Request::Answer { incident, answer, name } => {
                 self.answer_by_name(&incident, answer, by(name)).await
@@ -210,6 +217,20 @@ impl Daemon {
         let incident = self.resolve(given).await.map_err(|e: Unclear| e.to_string())?;
         let (entries, state) = self.load(&incident).await.map_err(|e| e.to_string())?;
         Ok(Response::View(Box::new(self.view(&entries, &state).await)))
+    }
+
+    async fn evidence(&self, given: &str) -> Result<String, String> {
+        let incident = self.resolve(given).await.map_err(|e| e.to_string())?;
+        let state = self.incident(&incident).await.map_err(|e| e.to_string())?;
+        let hash = match state.kept {
+            Some(Preserved::Blob(hash)) => hash,
+            Some(Preserved::Not(why)) => return Err(format!("it could not be kept: {why}")),
+            None => return Err("nothing was planned that takes pods away".to_owned()),
+        };
+        let blob = self.ports().store.blob(hash).await.map_err(|e| e.to_string())?;
+        let blob = blob.ok_or_else(|| format!("`{hash}` is not in the state directory any more"))?;
+        let kept: serde_json::Value = serde_json::from_slice(&blob).map_err(|e| e.to_string())?;
+        serde_json::to_string_pretty(&kept).map_err(|e| e.to_string())
     }
 
     async fn why(&self, given: &str) -> Result<Response, String> {

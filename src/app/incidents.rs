@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use crate::domain::ids::{IncidentId, IntentId, QuestionId, StreamId};
-use crate::domain::record::{Entry, Intent, Record};
+use crate::domain::record::{Answer, Entry, Intent, Record};
 use crate::domain::target::RootOwner;
-use crate::incident::{Ignored, Illegal, Input, Moment, State, Step, step};
+use crate::incident::{Ignored, Illegal, Input, Moment, State, Step, TimerName, step};
 use crate::ports::reads::ReadError;
 use crate::ports::store::{Append, AppendError, IndexOp, Reserve, StoreError, TimerOp, WorkId};
 use crate::store::Durable;
@@ -86,7 +86,7 @@ impl Daemon {
         input: Input,
         work: Option<&WorkId>,
     ) -> Result<Fed, FeedError> {
-        let mut input = input;
+        let (mut input, mut aside) = (input, false);
         for _ in 0..TRIES {
             let (_, state) = self.load(incident).await?;
             let moment = self.moment();
@@ -94,7 +94,7 @@ impl Daemon {
                 Ok(step) => step,
                 Err(ignored) => return self.ignore(&state, ignored, work).await,
             };
-            let place = Place { incident: &state.id, state: Some(&state), at: moment.at, work };
+            let place = Place { incident: &state.id, state: Some(&state), at: moment.at, work, aside };
             let append = place.append(step);
             match self.ports().store.append(append).await {
                 Ok(entries) => {
@@ -115,6 +115,7 @@ impl Daemon {
                 }
                 Err(AppendError::AlreadyDone(_)) => return Ok(Fed::Ignored(Ignored::Duplicate)),
                 Err(AppendError::Store(e)) => return Err(e.into()),
+                Err(AppendError::Taken { .. }) if !aside && puts_back(&input) => aside = true,
                 Err(e @ AppendError::Taken { .. }) => match elsewhere(input, &e) {
                     Some(noted) => input = noted,
                     None => return Err(FeedError::Refused(e)),
@@ -144,6 +145,12 @@ impl Daemon {
     }
 }
 
+/// Whether an incident that is over is taken up again only to put something back: another one may lead for
+/// its owner meanwhile.
+const fn puts_back(input: &Input) -> bool {
+    matches!(input, Input::Timer(TimerName::Expires) | Input::Answered { answer: Answer::Revert, .. })
+}
+
 /// What is left of an input that would have opened an incident whose owner has another open one.
 fn elsewhere(input: Input, taken: &AppendError) -> Option<Input> {
     let Input::Checked { intent, check } = input else { return None };
@@ -164,12 +171,14 @@ pub(super) struct Place<'a> {
     pub at: Timestamp,
     /// The work that it completes.
     pub work: Option<&'a WorkId>,
+    /// It is open beside another one that its owner's name leads to.
+    pub aside: bool,
 }
 
 impl Place<'_> {
     /// A step in the store's words.
     pub(super) fn append(&self, step: Step) -> Append {
-        let Self { incident, state, at, work } = *self;
+        let Self { incident, state, at, work, aside } = *self;
         let stream = incident.stream();
         let version = state.map_or(0, |s| s.version);
         let mut append = Append::to(stream.clone(), Some(version), at);
@@ -198,7 +207,7 @@ impl Place<'_> {
         append.release = step.release;
         let owner = state.and_then(|s| s.owner.as_ref());
         if let Some(open) = step.open {
-            let keys = owner.map(owner_key).into_iter().chain([open_key(incident)]);
+            let keys = owner.filter(|_| !aside).map(owner_key).into_iter().chain([open_key(incident)]);
             let bind = |key| if open { IndexOp::Bind { key } } else { IndexOp::Unbind { key } };
             append.index.extend(keys.map(bind));
         }

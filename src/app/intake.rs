@@ -174,7 +174,7 @@ impl Daemon {
         let key = owner.as_ref().map(owner_key);
         let fingerprint = fingerprint_key(&cluster, &alert.fingerprint);
         let opening = Opening { incident: incident.clone(), cluster, alert: alert.clone(), target, owner };
-        let place = Place { incident: &incident, state: None, at, work: None };
+        let place = Place { incident: &incident, state: None, at, work: None, aside: false };
         let mut append = place.append(open(opening));
         append.index.extend(key.map(|key| IndexOp::Bind { key }));
         append.index.push(IndexOp::Bind { key: fingerprint });

@@ -29,6 +29,7 @@ fn story(entries: &[Durable<Entry>], state: &State, holds: Vec<String>, now: jif
         choice: state.choice.clone(),
         decisions: Vec::new(),
         plan: state.plan.clone(),
+        kept: state.kept.clone(),
         not_planned: None,
         acts: state.acts.iter().map(act).collect(),
         open: state.question.as_ref().map(open),

@@ -37,6 +37,11 @@ enum What {
         /// Its name, or the beginning of it
         incident: String,
     },
+    /// The pods, events and logs that were kept before an act took the pods away, as JSON
+    Evidence {
+        /// Its name, or the beginning of it
+        incident: String,
+    },
     /// Why policy decided as it did, and what would change it
     Why {
         /// Its name, or the beginning of it
@@ -81,6 +86,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let request = match args.what {
         What::List { all } => Request::List { all },
         What::Show { incident } => Request::Show { incident },
+        What::Evidence { incident } => Request::Evidence { incident },
         What::Why { incident, .. } => Request::Why { incident },
         What::Approve { incident } => answer(incident, Answer::Approve),
         What::Reject { incident, reason } => answer(incident, Answer::Reject { reason }),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::domain::alert::Alert;
 use crate::domain::decision::{Decision, Person};
+use crate::domain::evidence::Preserved;
 use crate::domain::ids::{Cluster, IncidentId};
 use crate::domain::message::{Button, Buttons, Standing, View};
 use crate::domain::plan::{Plan, Refusal};
@@ -38,6 +39,8 @@ pub struct Story {
     pub decisions: Vec<Decision>,
     /// The last plan.
     pub plan: Option<Plan>,
+    /// What was kept of what it takes away.
+    pub kept: Option<Preserved>,
     /// Why no plan could be made.
     pub not_planned: Option<Refusal>,
     /// What was begun, in order; undoing counts as an act of its own.

@@ -30,7 +30,10 @@ pub fn sections(story: &Story) -> Vec<Section> {
     let all = [
         ("What happened", happened(story)),
         ("What belay found", story.diagnosis.as_ref().map_or_else(Vec::new, found)),
-        (plan_title(story), story.plan.as_ref().map_or_else(|| unplanned(story), planned)),
+        (
+            plan_title(story),
+            story.plan.as_ref().map_or_else(|| unplanned(story), |plan| planned(story, plan)),
+        ),
         ("Why", story.decisions.last().map_or_else(Vec::new, decided)),
         ("What was done", done(story)),
         ("Who investigated", story.choice.as_ref().map_or_else(Vec::new, investigated)),
@@ -174,7 +177,7 @@ fn unplanned(story: &Story) -> Vec<Line> {
     refusal.map(|r| belay(&format!("No plan could be made: {}.", clause(&r.to_string())))).collect()
 }
 
-fn planned(plan: &Plan) -> Vec<Line> {
+fn planned(story: &Story, plan: &Plan) -> Vec<Line> {
     let mut lines = vec![Line::Belay(format!("{}.", sentence(&act(plan, Form::Do))))];
     if !plan.changes.is_empty() {
         lines.push(Line::Diff(words::diff(&plan.changes)));
@@ -182,6 +185,7 @@ fn planned(plan: &Plan) -> Vec<Line> {
     lines.push(Line::Belay(words::blast(&plan.blast, plan.class.risk)));
     lines.extend(plan.note.as_ref().map(|note| belay(&format!("Mind: {}.", clause(note)))));
     lines.push(belay(&words::undo(&plan.undo)));
+    lines.extend(story.kept.as_ref().map(|kept| belay(&words::kept(kept, &story.incident))));
     lines
 }
 

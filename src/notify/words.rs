@@ -5,8 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::action::{Action, Risk};
 use crate::domain::alert::{Alert, Severity};
 use crate::domain::decision::ApprovalRule;
+use crate::domain::evidence::Preserved;
 use crate::domain::finding::{Cause, Finding};
-use crate::domain::ids::EvidenceId;
+use crate::domain::ids::{EvidenceId, IncidentId};
 use crate::domain::plan::{BlastRadius, Direction, FieldChange, Plan, Undo};
 use crate::domain::target::{Object, Targeted};
 
@@ -164,6 +165,16 @@ pub fn blast(blast: &BlastRadius, risk: Risk) -> String {
         "{ready} of {desired} replicas are ready; right after, {unavailable_after} will not be{delta}; {budget}. \
          Risk: {risk}."
     )
+}
+
+/// What was kept of what goes, and how to read it.
+pub fn kept(kept: &Preserved, incident: &IncidentId) -> String {
+    match kept {
+        Preserved::Blob(_) => format!(
+            "The pods as they are, their events and logs were kept first: `belay incidents evidence {incident}`."
+        ),
+        Preserved::Not(why) => format!("Logs and events of the pods could not be kept: {}.", clause(why)),
+    }
 }
 
 /// How many fields an undo names.

@@ -27,11 +27,17 @@ impl Live {
         let annotations = meta.annotations.clone().unwrap_or_default();
         let mut managers = Managers::of(&labels, &annotations, managed_fields(&meta));
         let object = self.object(wanted.kind, &wanted.namespace, &meta);
-        let owner = self.answers_for(&object, &meta, &content).await?;
+        let scaled = match object.named.kind {
+            Kind::HorizontalPodAutoscaler => Some(self.scaled(&object, &content).await?),
+            _ => None,
+        };
+        let owner = self.answers_for(&object, &meta, scaled.as_ref()).await?;
         if owner.named.kind == Kind::Other {
             managers.operator = Some(owner.named.name.clone());
         }
-        let pods = self.pods_of(&object, &content).await?;
+        let workload =
+            scaled.as_ref().map_or((wanted.kind, &content), |(it, found)| (it.named.kind, &found.data));
+        let pods = self.pods_of(&wanted.namespace, workload).await?;
         let around = self.around(action, &object, &meta, &content).await?;
         if let Some(fields) = content.as_object_mut() {
             fields.remove("status");
@@ -75,14 +81,10 @@ impl Live {
         &self,
         object: &Object,
         meta: &ObjectMeta,
-        content: &Value,
+        scaled: Option<&(Object, DynamicObject)>,
     ) -> Result<Object, ReadError> {
-        let namespace = &object.named.namespace;
-        if object.named.kind != Kind::HorizontalPodAutoscaler {
-            return Ok(self.chain(namespace, object.clone(), meta, (0, 0)).await?.root);
-        }
-        let (scaled, found) = self.scaled(object, content).await?;
-        Ok(self.chain(namespace, scaled, &found.metadata, (0, 0)).await?.root)
+        let (start, meta) = scaled.map_or((object, meta), |(scaled, found)| (scaled, &found.metadata));
+        Ok(self.chain(&object.named.namespace, start.clone(), meta, (0, 0)).await?.root)
     }
 
     /// What an autoscaler scales.
@@ -111,16 +113,13 @@ impl Live {
         Ok((self.object(kind, namespace, &found.metadata), found))
     }
 
-    async fn pods_of(&self, object: &Object, content: &Value) -> Result<Option<Pods>, ReadError> {
-        let namespace = &object.named.namespace;
-        let (kind, content) = match object.named.kind {
-            Kind::HorizontalPodAutoscaler => {
-                let (scaled, found) = self.scaled(object, content).await?;
-                (scaled.named.kind, found.data)
-            }
-            kind => (kind, content.clone()),
-        };
-        let Some(pods) = figures(kind, &content) else { return Ok(None) };
+    /// The pods of a workload of this kind.
+    async fn pods_of(
+        &self,
+        namespace: &str,
+        (kind, content): (Kind, &Value),
+    ) -> Result<Option<Pods>, ReadError> {
+        let Some(pods) = figures(kind, content) else { return Ok(None) };
         let labels = content.pointer("/spec/template/metadata/labels").cloned().unwrap_or_default();
         let labels = serde_json::from_value(labels).unwrap_or_default();
         Ok(Some(Pods { budget_allows: self.budget(namespace, &labels, true).await?, ..pods }))

@@ -19,7 +19,7 @@ use crate::domain::action::edit::{Edit, Field};
 use crate::domain::action::live::{LiveObject, LivePod, Marking};
 use crate::domain::action::restart_pod::Evict;
 use crate::domain::ids::{Cluster, IntentId};
-use crate::domain::plan::{FIELD_MANAGER, INTENT_ANNOTATION};
+use crate::domain::plan::{FIELD_MANAGER, INTENT_ANNOTATION, escaped};
 use crate::domain::target::{Kind, Named, Object};
 use crate::ports::cluster_writes::{Answer, Hand, Mode};
 use crate::ports::reads::ReadError;
@@ -279,7 +279,7 @@ fn unmarked_since(marking: &Marking) -> Option<Value> {
 
 /// Where the intent stands.
 fn marked() -> String {
-    format!("/metadata/annotations/{}", INTENT_ANNOTATION.replace('~', "~0").replace('/', "~1"))
+    format!("/metadata/annotations/{}", escaped(INTENT_ANNOTATION))
 }
 
 /// The operations that put the intent on the object's own metadata.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::domain::plan::FieldChange;
+use crate::domain::plan::{FieldChange, escaped, unescaped};
 
 /// The fields that must change for `before`, which stands at `path`, to become `after`. Lists of equal
 /// length are compared one by one; any other list changes as a whole, so that no position shifts.
@@ -88,15 +88,6 @@ pub fn put(target: &mut Value, path: &str, value: Option<Value>) -> bool {
         }
         _ => false,
     }
-}
-
-/// A key as a part of a JSON pointer (RFC 6901).
-pub fn escaped(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
-}
-
-fn unescaped(part: &str) -> String {
-    part.replace("~1", "/").replace("~0", "~")
 }
 
 /// An object without these keys.

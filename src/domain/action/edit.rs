@@ -335,7 +335,7 @@ fn note(live: &LiveObject, changes: &[FieldChange]) -> Option<String> {
 }
 
 /// Where pod templates stand.
-const TEMPLATE: &str = "/spec/template";
+pub const TEMPLATE: &str = "/spec/template";
 
 /// The fields of the plan as values. Those that are not the action's own are refused, whoever wrote them.
 fn fields(plan: &Plan) -> Result<Vec<Field>, Refusal> {

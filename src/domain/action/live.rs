@@ -91,9 +91,7 @@ impl LiveObject {
         };
         Err(Refusal::Limit(format!("a new template would change nothing of `{}`: {why}", self.object)))
     }
-}
 
-impl LiveObject {
     /// The volumes that a StatefulSet adds to each of its pods, by name.
     pub fn claims(&self) -> Vec<String> {
         let claims = self.content.pointer("/spec/volumeClaimTemplates").and_then(Value::as_array);

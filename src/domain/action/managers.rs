@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::ActionKind;
 use crate::domain::alert::Labels;
-use crate::domain::plan::Refusal;
+use crate::domain::plan::{Refusal, unescaped};
 use crate::domain::target::Object;
 
 /// Flux leaves an object alone that carries this with `disabled`.
@@ -110,7 +110,7 @@ impl Managers {
 fn owns(fields: &Value, path: &str) -> bool {
     let mut at = fields;
     for part in path.split('/').skip(1) {
-        let key = format!("f:{}", part.replace("~1", "/").replace("~0", "~"));
+        let key = format!("f:{}", unescaped(part));
         let Some(below) = at.get(&key) else {
             let keyed = at.as_object().is_some_and(|all| all.keys().any(|k| k.starts_with("k:")));
             let leaf = at.as_object().is_some_and(|all| all.keys().all(|k| k == "."));

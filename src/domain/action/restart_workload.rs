@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::edit::{Drawn, THE_INTENT};
 use super::live::LiveObject;
 use super::{Class, Entry, Reversibility, Risk, Verb, diff, named};
-use crate::domain::plan::{INTENT_ANNOTATION, Refusal};
+use crate::domain::plan::{INTENT_ANNOTATION, Refusal, escaped};
 use crate::domain::target::{Kind, Object};
 
 /// What it is by its nature.
@@ -29,7 +29,7 @@ pub const ANNOTATIONS: &str = "/spec/template/metadata/annotations";
 
 /// The one annotation that is written.
 pub fn annotation() -> String {
-    format!("{ANNOTATIONS}/{}", diff::escaped(INTENT_ANNOTATION))
+    format!("{ANNOTATIONS}/{}", escaped(INTENT_ANNOTATION))
 }
 
 /// What a restart changes: the intent stands in the pod template, so that a repeat changes nothing and no

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use serde_json::Value;
 
-use super::edit::Drawn;
+use super::edit::{Drawn, TEMPLATE};
 use super::live::{Around, LiveObject};
 use super::{Class, Entry, Reversibility, Risk, Verb, diff, named};
 use crate::domain::alert::Labels;
@@ -115,8 +115,6 @@ pub fn draw(live: &LiveObject, template: &TemplateHash) -> Result<Drawn, Refusal
     // a template that still serves keeps its pods: what goes are those that do not come up
     Ok(Drawn { risk, ..Drawn::rolling(live, risk, changes) })
 }
-
-const TEMPLATE: &str = "/spec/template";
 
 /// A template without what controllers add to it.
 fn plain(template: Option<&Value>) -> Option<Value> {

@@ -22,7 +22,7 @@ pub const RESUME: Entry = Entry {
     name: "resume_rollout",
     class: Class { undo: Reversibility::Exact, risk: Risk::Low },
     why: "one field, put back by pausing; the rollout keeps to its own strategy",
-    raised_by: "never",
+    raised_by: "medium where the last ready replica may go, or no disruption is left in a budget",
     does: "lets a paused rollout go on",
     verb: Verb { plain: "resume", doing: "resuming", done: "resumed" },
     transient: false,

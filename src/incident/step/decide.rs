@@ -10,6 +10,7 @@ use crate::domain::record::{Ask, Choice, Conclusion, Diagnosis, Intent, Outcome,
 
 use super::super::effect::{Effect, TimerName};
 use super::super::state::Phase;
+use super::timer::AGAIN;
 use super::{DELIVERY, Ignored, MAX_LOOKS, Writer};
 
 /// How long an intent may be without an outcome: as long as its plan is good, plus one minute for
@@ -233,10 +234,12 @@ impl Writer<'_> {
 
     /// The store refused the step that would have intended the act.
     pub(super) fn blocked(&mut self, code: &str, why: &str) -> Result<(), Ignored> {
-        if *self.phase() == Phase::Closed {
-            return Err(self.wrong_phase());
+        match (self.phase(), self.state.temporary()) {
+            (Phase::Closed, None) => return Err(self.wrong_phase()),
+            // its own end is in the way of nothing: it waits for the other act
+            (Phase::Closed, Some(_)) if code == "lock" => self.set(TimerName::Expires, AGAIN),
+            _ => self.escalate(format!("{code}: {why}")),
         }
-        self.escalate(format!("{code}: {why}"));
         Ok(())
     }
 

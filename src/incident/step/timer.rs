@@ -10,7 +10,7 @@ use super::super::state::Phase;
 use super::{Ignored, Writer};
 
 /// How long the end of a measure waits while something else is being changed.
-const AGAIN: SignedDuration = SignedDuration::from_mins(1);
+pub(super) const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 impl Writer<'_> {
     pub(super) fn timer(&mut self, name: TimerName) {
@@ -105,7 +105,9 @@ impl Writer<'_> {
     }
 
     pub(super) fn failed(&mut self, effect: &Effect, why: &str) -> Result<(), Ignored> {
-        if matches!(self.phase(), Phase::Closed | Phase::Escalated) {
+        // the end of a temporary measure outlives its incident
+        let owed = matches!(effect, Effect::PlanRevert { .. }) && *self.phase() == Phase::Closed;
+        if matches!(self.phase(), Phase::Closed | Phase::Escalated) && !owed {
             return Err(Ignored::Duplicate);
         }
         let what = match effect {

@@ -92,12 +92,26 @@ impl Engine {
         let recorded = done.or_else(|| outcomes.into_iter().next_back().filter(|_| !open));
         let begun = ledger.of_intent(intent).next().is_some();
         match (self.told(plan, intent, recorded).await, plan.action.doable()) {
+            (Applied::Done { detail, changed: None }, Ok(Doable::Edit(_))) => {
+                Applied::Done { detail, changed: self.changed_since(plan, intent).await }
+            }
             // that a pod is gone says nothing of who removed it: what was never begun was not our doing
             (Applied::Done { detail, .. }, Ok(Doable::Evict(pod))) if !begun => {
                 Applied::Refused { refusal: Refusal::Gone { object: pod.to_string(), detail } }
             }
             (told, Ok(Doable::Evict(_) | Doable::Edit(_))) => told,
             (_, Err(refusal)) => Applied::Refused { refusal },
+        }
+    }
+
+    /// What somebody changed of a change that is known to be done, as far as the object shows.
+    async fn changed_since(&self, plan: &Plan, intent: &IntentId) -> Option<String> {
+        match steps::look(&*self.hand, plan, intent).await {
+            Applied::Done { changed, .. } => changed,
+            Applied::Refused { refusal } => Some(refusal.to_string()),
+            Applied::Unknown { detail } => {
+                Some(format!("whether it is as it was written is unknown: {detail}"))
+            }
         }
     }
 

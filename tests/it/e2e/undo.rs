@@ -95,3 +95,44 @@ async fn a_temporary_measure_is_put_back_by_itself() {
     assert_eq!(act.put_back.as_ref().map(|(_, by)| by), Some(&None), "nobody had to ask for it");
     house.stop().await;
 }
+
+#[tokio::test]
+async fn it_is_put_back_also_while_another_incident_of_the_owner_is_open() {
+    let wish = Wish::default().with(
+        "verify: { within: 20m, stabilise: 15s, expect: [workload_ready, alert_gone], onFailure: revert }",
+        "verify: { within: 2m, stabilise: 15s, expect: [workload_ready], onFailure: escalate }\n      expires: 8m",
+    );
+    let house = House::open(wish).await;
+    house.surge();
+    let first = house.phase("checkout", |phase| matches!(phase, Phase::Confirming(_))).await;
+    house.answer(&first, Answer::Confirm).await;
+    house.find("it is over", "checkout", |s| s.id == first.id && s.phase == Phase::Closed).await;
+    house.leak("checkout").await;
+    let second = house
+        .find("another one asks", "checkout", |s| s.id != first.id && matches!(s.phase, Phase::Confirming(_)))
+        .await;
+    let put_back = |s: &belay::incident::State| s.id == first.id && s.acts[0].put_back.is_some();
+    house.find("the measure has ended", "checkout", put_back).await;
+    let still = house.daemon.incident(&second.id).await.unwrap();
+    assert!(still.closed.is_none(), "the other one goes on");
+    house.stop().await;
+}
+
+/// Somebody changes what belay changed while it is being verified: nobody can tell any more whether it helped.
+#[tokio::test]
+async fn a_change_while_it_is_verified_is_seen() {
+    let house = House::open(Wish::default().with(
+        "stabilise: 15s, expect: [workload_ready, alert_gone]",
+        "stabilise: 10m, expect: [workload_ready]",
+    ))
+    .await;
+    house.surge();
+    house.phase("checkout", |phase| matches!(phase, Phase::Verifying(_))).await;
+    let patch = json!({ "metadata": { "annotations": { "belay.dev/intent": "somebody-else" } } });
+    house.world.edit(|objects| objects.merge(Kind::Deployment, "shop", "checkout", &patch)).unwrap();
+    let seen = |s: &belay::incident::State| {
+        s.acts[0].seen.iter().any(|seen| seen.contains("does not carry the intent"))
+    };
+    house.find("it is seen", "checkout", |s| !s.acts.is_empty() && seen(s)).await;
+    house.stop().await;
+}

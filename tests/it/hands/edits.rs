@@ -553,3 +553,28 @@ fn more_risk_than_planned_refuses_an_act_and_no_undo() {
     let back = edit::plan_revert(Some(&after), &plan, std::slice::from_ref(&act), start()).unwrap();
     assert!(edit::order(&back, Some(&lone(after))).is_ok());
 }
+
+/// What became of an act stays what it was, and what somebody changed of it since is told besides.
+#[tokio::test]
+async fn a_change_since_is_told_with_the_status() {
+    for case in cases() {
+        let mut bench = bench(&case).await;
+        let plan = bench.actions().plan(&case.action, &case.live.owner).await.unwrap().unwrap();
+        assert!(done(&bench.actions().apply(&plan, &bench.warrant(&plan, "w1", "inc-0")).await.unwrap()));
+        bench.restart().await;
+        let intent = IntentId::new("inc-0");
+        let since = async |bench: &Bench| match bench.actions().status(&plan, &intent).await.unwrap() {
+            Applied::Done { changed, .. } => changed,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(since(&bench).await, None, "{}", case.action.kind().name());
+        bench.hand.world().blind = true;
+        assert!(since(&bench).await.unwrap().contains("unknown"));
+        bench.hand.world().blind = false;
+        bench.hand.world().workload.as_mut().unwrap().content = case.live.content.clone();
+        let told = since(&bench).await.unwrap();
+        assert!(told.contains("now, and we wrote"), "{told}");
+        bench.hand.world().workload = None;
+        assert!(since(&bench).await.unwrap().contains("is gone"));
+    }
+}

@@ -301,3 +301,35 @@ fn an_end_that_comes_while_something_is_changed_waits() {
     life.at(2 * 3_600).give(Input::Timer(TimerName::Expires)).unwrap();
     assert!(life.effects().is_empty() && life.set_timers() == [TimerName::Expires]);
 }
+
+/// A temporary measure whose incident is over, at its end.
+fn ended() -> Life {
+    let mut life = temporary();
+    life.give(life.answer(Answer::Confirm)).unwrap();
+    life.at(2 * 3_600).give(Input::Timer(TimerName::Expires)).unwrap();
+    assert_eq!(life.state.phase, Phase::Closed);
+    life
+}
+
+#[test]
+fn a_measure_that_cannot_be_put_back_calls_a_person_also_once_its_incident_is_over() {
+    let pages = |life: &Life| life.effects().iter().any(|effect| matches!(effect, Effect::Page { .. }));
+    let mut life = ended();
+    let effect = undoes(&life);
+    life.give(Input::Failed { effect, why: "the action server does not answer".into() }).unwrap();
+    assert!(pages(&life) && life.state.phase == Phase::Escalated);
+
+    let mut life = ended();
+    let result = Err(Refusal::Changed { object: "web".into(), detail: "somebody was here".into() });
+    life.give(Input::RevertPlanned { intent: life.intent(), by: None, result }).unwrap();
+    assert!(pages(&life) && life.state.phase == Phase::Escalated);
+
+    let blocked = |code: &str| Input::Blocked { code: code.into(), why: "1 of 1 taken".into() };
+    let mut life = ended();
+    life.give(blocked("hold")).unwrap();
+    assert!(pages(&life) && life.state.phase == Phase::Escalated);
+    // another act on the same owner ends soon
+    let mut life = ended();
+    life.give(blocked("lock")).unwrap();
+    assert_eq!((life.set_timers(), pages(&life)), (vec![TimerName::Expires], false));
+}

@@ -121,6 +121,7 @@ async fn planted_secrets_do_not_reach_the_model_the_transcript_or_people() {
         choice: Some(choice),
         decisions: vec![],
         plan: None,
+        kept: None,
         not_planned: None,
         acts: vec![],
         open: None,

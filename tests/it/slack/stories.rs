@@ -190,6 +190,7 @@ fn story(alert: &[(&str, &str)], summary: &str, target: Object, owner: &str) -> 
         choice: None,
         decisions: vec![],
         plan: None,
+        kept: None,
         not_planned: None,
         acts: vec![],
         open: None,
