@@ -34,7 +34,7 @@ pub(super) fn stream() -> StreamId {
 
 impl Daemon {
     /// The fold, brought up to date.
-    async fn kept(&self) -> Result<MutexGuard<'_, Kept>, StoreError> {
+    async fn recalled(&self) -> Result<MutexGuard<'_, Kept>, StoreError> {
         let mut kept = self.inner.acts.lock().await;
         loop {
             let entries = self.ports().store.range(&stream(), kept.seq + 1, PAGE).await?;
@@ -50,13 +50,13 @@ impl Daemon {
 
     /// What the stream adds up to now.
     pub(super) async fn book(&self) -> Result<Book, StoreError> {
-        Ok(self.kept().await?.book.clone())
+        Ok(self.recalled().await?.book.clone())
     }
 
     /// Writes down what is known of an act, unless that was written before.
     pub(super) async fn note(&self, state: &State, intent: &IntentId) -> Done {
         let Some(note) = self.note_of(state, intent) else { return Ok(None) };
-        let known = self.kept().await?.book.act(intent).cloned();
+        let known = self.recalled().await?.book.act(intent).cloned();
         let joined = known.clone().map(|mut known| {
             known.join(&note);
             known
@@ -102,7 +102,7 @@ impl Daemon {
     pub(super) async fn past(&self, question: &Question) -> Result<HistoryFacts, NotNow> {
         let set = self.policies();
         let environment = policy::environment(&set, question);
-        let kept = self.kept().await?;
+        let kept = self.recalled().await?;
         let book = &kept.book;
         let tracks = policy::track_grants(&set, question).into_iter().map(|grant| {
             let track = book.track(&grant, environment.as_deref(), question.now);

@@ -1,8 +1,8 @@
 //! Putting the daemon together from its configuration.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,33 +12,35 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::adapters::alertmanager::{self, Alertmanager, Credentials};
 use crate::adapters::kube::{self, Access, KubeReads};
-use crate::adapters::mcp::{self, ConnectError, Hub};
+use crate::adapters::mcp::{self, ConnectError, Hub, RemoteReads};
 use crate::adapters::openai::{self, OpenAi, TokenField};
 use crate::adapters::pager_webhook::{self, WebhookPager};
 use crate::adapters::slack::{self, SlackMessenger};
-use crate::config::{self, ClusterConfig, Config, ConfigError, ModelConfig};
+use crate::config::{self, ClusterConfig, Config, ConfigError, ModelConfig, ReadServerConfig, ServerConfig};
+use crate::domain::action::ActionKind;
 use crate::domain::canonical::Hash;
 use crate::domain::ids::Cluster;
 use crate::domain::record::Record;
-use crate::execute::{KeyError, Signer};
+use crate::execute::KeyError;
 use crate::investigate::{Limits, Mind, Prompts};
 use crate::policy::{self, PolicySet};
 use crate::ports::clock::{SharedClock, SystemClock};
 use crate::ports::messenger::{Messenger, Pager};
-use crate::ports::reads::Alerts;
+use crate::ports::reads::{Alerts, Listing, Reads};
 use crate::ports::store::{Append, AppendError, Store};
 use crate::servers::actions::{LedgerError, NotAKey};
 use crate::servers::kubernetes::{self, KubernetesServer};
+use crate::servers::reads::ReadServer;
 use crate::store;
 
 use super::former::{self, Former};
 use super::hands::{self, RightsError};
-use super::{Daemon, Ports};
+use super::keys;
+use super::{Apart, Daemon, Ports, Site, Sites};
 
-pub use super::hands::{actions_alone, hard_limits, possible, public_key, serve_actions};
+pub use super::hands::{actions_alone, hard_limits, possible, serve_actions};
+pub use super::keys::{RotationError, prepare, public_keys, rotate, signer};
 
-/// The file with the key that signs warrants.
-const WARRANT_KEY: &str = "warrant.key";
 /// How long one call of the pager may take.
 const PAGER_WITHIN: Duration = Duration::from_secs(10);
 /// How long one try of the model may take.
@@ -52,6 +54,8 @@ pub enum BuildError {
     Config(#[from] ConfigError),
     #[error("the policies cannot be used:\n{0}")]
     Policies(policy::Errors),
+    #[error("{0}")]
+    OneProcess(String),
     #[error("the journal cannot be opened")]
     Store(#[from] store::OpenError),
     #[error("the start could not be recorded")]
@@ -64,6 +68,19 @@ pub enum BuildError {
         #[source]
         source: KeyError,
     },
+    #[error(
+        "`{}` holds no Ed25519 key in PEM (PKCS #8, as `openssl genpkey -algorithm ed25519` writes it)", path.display()
+    )]
+    TheirKey {
+        path: PathBuf,
+        #[source]
+        source: KeyError,
+    },
+    #[error(
+        "everybody on this machine may use `{}` (mode {mode:03o}), and whoever has it signs warrants: make it 0400, or \
+         `defaultMode: 0400` where a Secret is mounted", path.display()
+    )]
+    OpenKey { path: PathBuf, mode: u32 },
     #[error("`{}` cannot be written", path.display())]
     Write {
         path: PathBuf,
@@ -72,8 +89,8 @@ pub enum BuildError {
     },
     #[error("the key that signs warrants does not verify them")]
     NotAKey(#[from] NotAKey),
-    #[error("the action server cannot be reached")]
-    Actions(#[from] mcp::RemoteError),
+    #[error(transparent)]
+    Remote(#[from] mcp::RemoteError),
     #[error(transparent)]
     Rights(#[from] RightsError),
     #[error("the file of used warrants cannot be opened")]
@@ -108,6 +125,8 @@ pub struct Given {
     pub messenger: Arc<dyn Messenger>,
     /// How people are called, unless a pager is configured.
     pub pager: Arc<dyn Pager>,
+    /// The cluster is only simulated: there is nothing to hold apart.
+    pub simulated: bool,
 }
 
 /// A daemon, and the in-process servers that live as long as this.
@@ -139,34 +158,24 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
     let former = former::last(&store).await?;
     let refused = loaded.is_err();
     let set = in_force(&store, loaded, former).await?;
-    let signer = signer(&config.state_dir)?;
+    let apart = Apart::of(config, given.simulated);
+    apart.admits(&set).map_err(BuildError::OneProcess)?;
+    let signer = keys::signer(config)?;
     let mut servers = Vec::new();
-    let cluster = Cluster::new(&config.cluster.name);
-
-    let reading = access(&config.cluster, config.cluster.token_file.as_ref());
-    let client = kube::connect(&reading).await?;
-    let reads = Arc::new(KubeReads::new(client, cluster.clone(), Arc::clone(&given.clock)));
-    let (actions, server) = hands::actions(config, &given.clock, &policy::granted(&set)).await?;
-    servers.extend(server);
-    let mind = match &config.model {
-        None => None,
-        Some(model) => {
-            let made = mind(config, model, &given.clock, &reads).await?;
-            servers.push(made.1);
-            Some(made.0)
-        }
-    };
+    let mut sites = Vec::new();
+    let granted = policy::granted(&set);
+    for of in config.sites() {
+        let (site, running) = site(config, of, &given.clock, &granted).await?;
+        sites.push(site);
+        servers.extend(running);
+    }
     let ports = Ports {
         clock: given.clock,
         store,
-        cluster,
-        namespaces: config.limits.namespaces.clone(),
-        reads,
-        alerts: alerts(config)?,
-        actions,
+        sites: Sites::new(sites),
+        apart,
         messenger: messenger(config, given.messenger)?,
         pager: pager(config, given.pager)?,
-        mind,
     };
     let files = match &former {
         Some(former) if refused => former.files,
@@ -198,27 +207,84 @@ async fn in_force(
 async fn record_start(ports: &Ports, set: &PolicySet, files: Option<Hash>) -> Result<(), AppendError> {
     let mut append = Append::to(super::daemon_stream(), None, ports.clock.now());
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    append.records.push(Record::Started { version, set: set.hash(), files });
+    let warning = ports.apart.warning(set);
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
+    append.records.push(Record::Started { version, set: set.hash(), files, one_process: warning.is_some() });
     ports.store.append(append).await.map(drop)
 }
 
 pub(super) fn access(cluster: &ClusterConfig, token_file: Option<&PathBuf>) -> Access {
-    match &cluster.url {
-        Some(url) => Access::Url {
-            url: url.clone(),
-            ca_file: cluster.ca_file.clone(),
-            token_file: token_file.cloned(),
-        },
-        None => Access::Infer,
+    let ClusterConfig { url, ca_file, kubeconfig, context, .. } = cluster;
+    match url {
+        Some(url) => {
+            Access::Url { url: url.clone(), ca_file: ca_file.clone(), token_file: token_file.cloned() }
+        }
+        None if kubeconfig.is_none() && context.is_none() => Access::Infer,
+        None => Access::Kubeconfig { file: kubeconfig.clone(), context: context.clone() },
     }
 }
 
+/// Everything that belay has of one cluster, and the servers that run for it in this process.
+async fn site(
+    config: &Config,
+    of: config::Site<'_>,
+    clock: &SharedClock,
+    granted: &BTreeSet<ActionKind>,
+) -> Result<(Site, Vec<Server>), BuildError> {
+    let (reads, listing) = eyes(of, clock).await?;
+    let (actions, server) = hands::actions(config, of, clock, granted).await?;
+    let mut servers: Vec<Server> = server.into_iter().collect();
+    let mind = match &config.model {
+        None => None,
+        Some(model) => {
+            let made =
+                mind(config, model, clock, KubernetesServer::new(listing, of.limits.namespaces.clone()));
+            let (mind, server) = made.await?;
+            servers.push(server);
+            Some(mind)
+        }
+    };
+    let site = Site {
+        cluster: Cluster::new(&of.cluster.name),
+        labels: of.cluster.labels.clone(),
+        namespaces: of.limits.namespaces.clone(),
+        reads,
+        alerts: alerts(of)?,
+        actions,
+        mind,
+    };
+    Ok((site, servers))
+}
+
+/// The eyes for one cluster: a read server inside it, or its API server from here.
+pub(super) async fn eyes(
+    of: config::Site<'_>,
+    clock: &SharedClock,
+) -> Result<(Arc<dyn Reads>, Arc<dyn Listing>), BuildError> {
+    if let Some(ServerConfig { url, token_file }) = of.reads {
+        let remote = Arc::new(RemoteReads::new("reads.url", url, config::secret(token_file)?)?);
+        return Ok((Arc::clone(&remote) as _, remote));
+    }
+    let client = kube::connect(&access(of.cluster, of.cluster.token_file.as_ref())).await?;
+    let reads = Arc::new(KubeReads::new(client, Cluster::new(&of.cluster.name), Arc::clone(clock)));
+    Ok((Arc::clone(&reads) as _, reads))
+}
+
+/// The read server that this file describes.
+pub async fn reads_alone(config: &ReadServerConfig) -> Result<ReadServer, BuildError> {
+    let ReadServerConfig { cluster, .. } = config;
+    let client = kube::connect(&access(cluster, cluster.token_file.as_ref())).await?;
+    let reads = Arc::new(KubeReads::new(client, Cluster::new(&cluster.name), Arc::new(SystemClock)));
+    Ok(ReadServer::new(Arc::clone(&reads) as _, reads))
+}
+
 /// Serves the kubernetes server on standard input and output.
-pub async fn serve_kubernetes(config: &Config) -> Result<(), BuildError> {
-    let client = kube::connect(&access(&config.cluster, config.cluster.token_file.as_ref())).await?;
+pub async fn serve_kubernetes(of: config::Site<'_>) -> Result<(), BuildError> {
     let clock: SharedClock = Arc::new(SystemClock);
-    let reads = Arc::new(KubeReads::new(client, Cluster::new(&config.cluster.name), clock));
-    let server = KubernetesServer::new(reads, config.limits.namespaces.clone());
+    let (_, listing) = eyes(of, &clock).await?;
+    let server = KubernetesServer::new(listing, of.limits.namespaces.clone());
     kubernetes::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
 }
 
@@ -229,7 +295,7 @@ async fn mind(
     config: &Config,
     model: &ModelConfig,
     clock: &SharedClock,
-    reads: &Arc<KubeReads>,
+    server: KubernetesServer,
 ) -> Result<(Mind, Server), BuildError> {
     let key = model.api_key_file.as_deref().map(config::secret).transpose()?;
     let openai = OpenAi::new(openai::Settings {
@@ -241,7 +307,6 @@ async fn mind(
         token_field: TokenField::default(),
     })?;
     let texts = config.prompts.as_deref().map(config::prompts).transpose()?.unwrap_or_default();
-    let server = KubernetesServer::new(Arc::clone(reads) as _, config.limits.namespaces.clone());
     let started = mcp::connect_in_process(server).await?;
     let mut hub = Hub::new();
     hub.join("kubernetes", started.client, &mcp::Allow::only(crate::servers::kubernetes::TOOLS)).await?;
@@ -255,8 +320,8 @@ async fn mind(
     Ok((mind, started.server))
 }
 
-fn alerts(config: &Config) -> Result<Option<Arc<dyn Alerts>>, BuildError> {
-    let Some(alertmanager) = &config.alertmanager else { return Ok(None) };
+fn alerts(of: config::Site<'_>) -> Result<Option<Arc<dyn Alerts>>, BuildError> {
+    let Some(alertmanager) = of.alertmanager else { return Ok(None) };
     let credentials = match &alertmanager.bearer_token_file {
         Some(file) => Credentials::Bearer(config::secret(file)?),
         None => Credentials::None,
@@ -277,35 +342,6 @@ fn pager(config: &Config, otherwise: Arc<dyn Pager>) -> Result<Arc<dyn Pager>, B
     let Some(pager) = &config.pager else { return Ok(otherwise) };
     let bearer = pager.bearer_token_file.as_deref().map(config::secret).transpose()?;
     Ok(Arc::new(WebhookPager::new(&pager.webhook, bearer, PAGER_WITHIN)?))
-}
-
-/// The key that signs warrants: kept in the state directory, made at the first start.
-pub fn signer(state_dir: &Path) -> Result<Signer, BuildError> {
-    let path = state_dir.join(WARRANT_KEY);
-    let broken = |source| BuildError::Key { path: path.clone(), source };
-    match fs::read(&path) {
-        Ok(bytes) => Signer::from_pkcs8(&bytes).map_err(broken),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            let (signer, secret) = Signer::generate().map_err(broken)?;
-            keep_private(&path, secret.expose())
-                .map_err(|source| BuildError::Write { path: path.clone(), source })?;
-            Ok(signer)
-        }
-        Err(source) => Err(ConfigError::Read { path, source }.into()),
-    }
-}
-
-/// Writes a file that only its owner can read, wholly or not at all.
-fn keep_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let part = path.with_extension("part");
-    match fs::remove_file(&part) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&part, path)
 }
 
 /// Makes the state directory, for its owner alone.

@@ -24,6 +24,7 @@ use crate::{diagnose, execute, investigate, policy};
 use super::facts::Asking;
 use super::incidents::FeedError;
 use super::loops::{Ended, GIVE_UP};
+use super::watch::active;
 use super::{Daemon, Fed};
 
 impl Daemon {
@@ -90,7 +91,7 @@ impl Daemon {
     }
 
     async fn choice(&self, state: &State, diagnosis: &Diagnosis) -> Result<Choice, NotNow> {
-        let Some(mind) = &self.ports().mind else {
+        let Some(mind) = &self.site(&state.cluster)?.mind else {
             return Ok(investigate::playbook(diagnosis, "no model is configured"));
         };
         let (Some(lead), Some(named)) = (state.lead(), state.target.named()) else {
@@ -119,7 +120,7 @@ impl Daemon {
         let Some(candidate) = state.diagnosis.iter().flat_map(|d| &d.candidates).find(|c| c.id == *id) else {
             return Ok(None);
         };
-        let result = self.ports().actions.plan(&candidate.action, &candidate.owner).await?;
+        let result = self.site(&state.cluster)?.actions.plan(&candidate.action, &candidate.owner).await?;
         let kept = match &result {
             Ok(plan) if plan.action.removes_pods() => Some(self.preserve(state, &plan.action).await?),
             Ok(_) | Err(_) => None,
@@ -140,7 +141,7 @@ impl Daemon {
         }
         let target = action.target();
         let words = match target.named.kind {
-            Kind::Pod => self.ports().reads.last_words(target).await,
+            Kind::Pod => self.site(&state.cluster)?.reads.last_words(target).await,
             _ => Ok(Vec::new()),
         };
         let words = match words {
@@ -169,7 +170,8 @@ impl Daemon {
             return Ok(None);
         }
         let applied = |applied| Ok(Some(Input::Applied { intent: id.clone(), applied }));
-        let status = self.ports().actions.status(&intent.plan, id).await?;
+        let actions = &*self.site(&state.cluster)?.actions;
+        let status = actions.status(&intent.plan, id).await?;
         if matches!(status, Applied::Done { .. }) {
             return applied(status);
         }
@@ -178,8 +180,7 @@ impl Daemon {
             Err(decided) => return Ok(Some(Input::NotSent { intent: id.clone(), decided })),
         };
         self.metrics().acts.inc();
-        let outcome =
-            execute::carry_out(&*self.ports().actions, &self.inner.signer, permit, &intent, self.now()).await;
+        let outcome = execute::carry_out(actions, &self.inner.signer, permit, &intent, self.now()).await;
         applied(outcome)
     }
 
@@ -218,15 +219,16 @@ impl Daemon {
         }
         let owner = intent.plan.owner.clone();
         let located = Located { target: owner.0.clone(), owner };
-        let after = match self.ports().reads.snapshot(&located).await {
+        let site = self.site(&state.cluster)?;
+        let after = match site.reads.snapshot(&located).await {
             Ok(after) => after,
             Err(e) => return Ok(Some(Input::Checked { intent: id.clone(), check: unseen(&e.to_string()) })),
         };
         let before = self.before(state).await?;
         let unread = || Err("no Alertmanager is configured whose list could be read".into());
-        let active = self.active().await.unwrap_or_else(unread);
+        let active = active(site).await.unwrap_or_else(unread);
         let applied = if edit {
-            self.ports().actions.status(&intent.plan, id).await.map_err(|e| e.to_string())
+            site.actions.status(&intent.plan, id).await.map_err(|e| e.to_string())
         } else {
             Err("a pod that went has no fields".to_owned())
         };
@@ -254,7 +256,8 @@ impl Daemon {
     async fn plan_revert(&self, state: &State, id: &IntentId, by: Option<Person>) -> Done {
         let Some(act) = state.act(id) else { return Ok(None) };
         let undos = self.undos_since(&act.intent, act.intended_at).await?;
-        let planned = self.ports().actions.plan_revert_after(&act.intent.plan, id, &undos).await?;
+        let planned =
+            self.site(&state.cluster)?.actions.plan_revert_after(&act.intent.plan, id, &undos).await?;
         let result: Result<_, Refusal> = planned.map(Box::new);
         Ok(Some(Input::RevertPlanned { intent: id.clone(), by, result }))
     }

@@ -19,6 +19,7 @@ use crate::ports::reads::{Located, ReadError};
 use super::Daemon;
 use super::effects::NotNow;
 use super::incidents::FeedError;
+use super::sites::Kept;
 use super::watch::Sensed;
 
 /// What is asked about.
@@ -39,7 +40,8 @@ impl Daemon {
     /// The cluster around the incident, now.
     pub(super) async fn snapshot(&self, state: &State) -> Result<Option<Snapshot>, NotNow> {
         let Some(named) = state.target.named() else { return Ok(None) };
-        let located = match (self.ports().reads.locate(named).await, &state.owner) {
+        let reads = &self.site(&state.cluster)?.reads;
+        let located = match (reads.locate(named).await, &state.owner) {
             (Ok(located), _) => located,
             // the pod that the alert named is gone; its owner still answers for it
             (Err(ReadError::NotFound { .. }), Some(owner)) => {
@@ -47,7 +49,7 @@ impl Daemon {
             }
             (Err(e), _) => return Err(e.into()),
         };
-        Ok(Some(self.ports().reads.snapshot(&located).await?))
+        Ok(Some(reads.snapshot(&located).await?))
     }
 
     /// The whole question.
@@ -61,7 +63,8 @@ impl Daemon {
         let finding = diagnosis.findings.iter().find(|f| f.cause.name() == candidate.cause);
         let now = self.now();
         let (target, owner) = diagnose::facts(&snapshot, &lead.labels, &candidate.action);
-        let (cluster, active) = self.cluster_facts(&snapshot, asking.but).await?;
+        let kept = self.kept(&state.cluster)?;
+        let (cluster, active) = self.cluster_facts(kept, &snapshot, asking.but).await?;
         let mut question = Question {
             asked: asking.asked,
             incident: state.id.clone(),
@@ -95,7 +98,7 @@ impl Daemon {
             undoes: None,
             now,
         };
-        question.target.kept = kept(state, &question);
+        question.target.kept = preserved(state, &question);
         question.history = self.history(asking.set, &question, asking.but).await?;
         Ok(question)
     }
@@ -115,6 +118,7 @@ impl Daemon {
 
     async fn cluster_facts(
         &self,
+        kept: &Kept,
         snapshot: &Snapshot,
         but: Option<&IntentId>,
     ) -> Result<(ClusterFacts, Option<Part<Vec<ActiveAlert>>>), NotNow> {
@@ -122,7 +126,7 @@ impl Daemon {
         let holds = store.holds().await?;
         let in_flight = store.taken(&[policy::IN_FLIGHT.to_owned()], but).await?;
         let in_flight: usize = in_flight.iter().map(|(_, at)| at.len()).sum();
-        let Sensed { facts, active } = self.sense().await?;
+        let Sensed { facts, active } = self.sense(kept).await?;
         let facts = ClusterFacts {
             actions_in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
             holds: holds.into_iter().map(|h| format!("{}: {}", h.hold, h.reason)).collect(),
@@ -186,7 +190,7 @@ fn approval(state: &State) -> Option<ApprovalFacts> {
 }
 
 /// What was kept of what the planned act takes away.
-fn kept(state: &State, question: &Question) -> Fact<bool> {
+fn preserved(state: &State, question: &Question) -> Fact<bool> {
     let takes_away = question.plan.is_some() && question.action.removes_pods();
     match &state.kept {
         _ if !takes_away => Fact::NotApplicable,

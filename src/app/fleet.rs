@@ -6,6 +6,7 @@ use tokio::sync::Mutex;
 use crate::domain::decision::Fact;
 
 use super::Daemon;
+use super::sites::Kept;
 
 /// How long one count holds. Every decision would otherwise list all pods of all enabled namespaces, three
 /// times an act; the storm that this is read for builds up over minutes.
@@ -17,20 +18,20 @@ pub(super) type Counted = Mutex<Option<(Timestamp, Fact<u32>)>>;
 impl Daemon {
     /// The share of pods that are not well, in thousandths, in the namespaces that belay may act in. Where
     /// it may act in none, there is nothing to count.
-    pub(super) async fn unwell(&self) -> Fact<u32> {
-        let ports = self.ports();
-        if ports.namespaces.is_empty() {
+    pub(super) async fn unwell(&self, of: &Kept) -> Fact<u32> {
+        let Kept { site, fleet, .. } = of;
+        if site.namespaces.is_empty() {
             return Fact::NotApplicable;
         }
         // held while reading: whoever else decides now waits for the same count
-        let mut kept = self.inner.fleet.lock().await;
+        let mut kept = fleet.lock().await;
         let now = self.now();
         if let Some((at, share)) = kept.as_ref()
             && now.duration_since(*at).abs() < FRESH
         {
             return share.clone();
         }
-        let share = match ports.reads.fleet(&ports.namespaces).await {
+        let share = match site.reads.fleet(&site.namespaces).await {
             Ok(fleet) => Fact::Known(fleet.unwell_permille()),
             Err(e) => Fact::Unknown(e.to_string()),
         };

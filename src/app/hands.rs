@@ -2,7 +2,7 @@
 //! and nothing more.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::adapters::kube::{self, CheckedHand, KubeHand, Wanted};
 use crate::adapters::mcp::{self, McpActions, RemoteActions};
 use crate::config::{
-    self, ActionServerConfig, ActionsConfig, ClusterConfig, Config, ConfigError, LimitsConfig,
+    self, ActionServerConfig, ClusterConfig, Config, ConfigError, LimitsConfig, ServerConfig, Site,
 };
 use crate::domain::action::ActionKind;
 use crate::domain::action::rights::{self, Verdict};
@@ -23,7 +23,8 @@ use crate::ports::actions::Actions;
 use crate::ports::clock::{SharedClock, SystemClock};
 use crate::servers::actions::{self, ActionServer, Engine, HardLimits, Ledger, VerifyingKeys};
 
-use super::build::{BuildError, Server, access, make_private, signer};
+use super::build::{BuildError, Server, access, make_private};
+use super::keys;
 
 /// The action server's file of used warrants.
 const USED_WARRANTS: &str = "used-warrants.jsonl";
@@ -55,28 +56,29 @@ fn spare(verdict: &Verdict) -> &'static str {
     }
 }
 
-/// The action server as the daemon reaches it: at the address that is configured, or in this process, with its
-/// own client and its own identity where one is configured. There it is to carry out what these grants and its
-/// own limits allow.
+/// The action server of a cluster as the daemon reaches it: at the address that is configured, or in this process,
+/// with its own client and its own identity where one is configured. There it is to carry out what these grants
+/// and its own limits allow.
 pub(super) async fn actions(
     config: &Config,
+    site: Site<'_>,
     clock: &SharedClock,
     granted: &BTreeSet<ActionKind>,
 ) -> Result<(Arc<dyn Actions>, Option<Server>), BuildError> {
-    if let Some(ActionsConfig { url, token_file }) = &config.actions {
-        let remote = RemoteActions::new(url, config::secret(token_file)?, ACTIONS_WITHIN)?;
+    if let Some(ServerConfig { url, token_file }) = site.actions {
+        let remote = RemoteActions::new("actions.url", url, config::secret(token_file)?, ACTIONS_WITHIN)?;
         return Ok((Arc::new(remote), None));
     }
-    let held = Held::by(config, possible(&config.limits)?.intersection(granted).copied().collect())?;
+    let held = Held::by(config, site, possible(site.limits)?.intersection(granted).copied().collect())?;
     let running = mcp::connect_in_process(action_server(held, clock).await?).await?;
     Ok((Arc::new(McpActions::new(running.client, ACTIONS_WITHIN)), Some(running.server)))
 }
 
 /// Serves the action server on standard input and output, as a process of its own. It takes warrants
 /// that the daemon with this state directory signs, and is to carry out whatever its limits allow.
-pub async fn serve_actions(config: &Config) -> Result<(), BuildError> {
+pub async fn serve_actions(config: &Config, site: Site<'_>) -> Result<(), BuildError> {
     let clock: SharedClock = Arc::new(SystemClock);
-    let held = Held::by(config, possible(&config.limits)?)?;
+    let held = Held::by(config, site, possible(site.limits)?)?;
     let server = action_server(held, &clock).await?;
     actions::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
 }
@@ -88,8 +90,8 @@ pub async fn actions_alone(config: &ActionServerConfig) -> Result<ActionServer, 
         cluster: &config.cluster,
         token: config.cluster.token_file.as_ref(),
         limits: &config.limits,
-        state_dir: &config.state_dir,
-        keys: keys(&config.warrant_keys)?,
+        used: config.state_dir.join(USED_WARRANTS),
+        keys: named_keys(&config.warrant_keys)?,
         actions: possible(&config.limits)?,
         // it knows of no daemon: its file names what is protected
         reached: Vec::new(),
@@ -97,13 +99,7 @@ pub async fn actions_alone(config: &ActionServerConfig) -> Result<ActionServer, 
     action_server(held, &clock).await
 }
 
-/// The public key of the daemon with this state directory, as `warrantKeys` names it.
-pub fn public_key(state_dir: &Path) -> Result<String, BuildError> {
-    make_private(state_dir)?;
-    Ok(STANDARD.encode(signer(state_dir)?.public_key()))
-}
-
-fn keys(texts: &[String]) -> Result<VerifyingKeys, BuildError> {
+fn named_keys(texts: &[String]) -> Result<VerifyingKeys, BuildError> {
     let wrong = |text: &String| {
         ConfigError::Conflict(format!(
             "`warrantKeys`: `{text}` is no public key: `belay mcp key` prints the one that a daemon signs with"
@@ -122,7 +118,8 @@ struct Held<'a> {
     cluster: &'a ClusterConfig,
     token: Option<&'a PathBuf>,
     limits: &'a LimitsConfig,
-    state_dir: &'a Path,
+    /// Where its used warrants are kept.
+    used: PathBuf,
     keys: VerifyingKeys,
     /// What its account must be able to do, and nothing more.
     actions: BTreeSet<ActionKind>,
@@ -131,36 +128,42 @@ struct Held<'a> {
 }
 
 impl<'a> Held<'a> {
-    fn by(config: &'a Config, actions: BTreeSet<ActionKind>) -> Result<Self, BuildError> {
+    fn by(config: &'a Config, site: Site<'a>, actions: BTreeSet<ActionKind>) -> Result<Self, BuildError> {
         make_private(&config.state_dir)?;
-        let cluster = &config.cluster;
+        let cluster = site.cluster;
+        // a cluster each: what one of them used says nothing of another
+        let used = if cluster.name == config.cluster.name {
+            USED_WARRANTS.to_owned()
+        } else {
+            format!("used-warrants.{}.jsonl", cluster.name)
+        };
         Ok(Self {
             cluster,
             token: cluster.write_token_file.as_ref().or(cluster.token_file.as_ref()),
-            limits: &config.limits,
-            state_dir: &config.state_dir,
-            keys: VerifyingKeys::new([signer(&config.state_dir)?.public_key()])?,
+            limits: site.limits,
+            used: config.state_dir.join(used),
+            keys: keys::verifying(config)?,
             actions,
-            reached: reached(config),
+            reached: reached(config, site),
         })
     }
 }
 
-fn reached(config: &Config) -> Vec<(&'static str, &str)> {
-    let alertmanager = config.alertmanager.iter().map(|a| ("alertmanager.url", a.url.as_str()));
+fn reached<'a>(config: &'a Config, site: Site<'a>) -> Vec<(&'static str, &'a str)> {
+    let alertmanager = site.alertmanager.into_iter().map(|a| ("alertmanager.url", a.url.as_str()));
     let model = config.model.iter().map(|m| ("model.url", m.url.as_str()));
     let pager = config.pager.iter().map(|p| ("pager.webhook", p.webhook.as_str()));
     alertmanager.chain(model).chain(pager).collect()
 }
 
 async fn action_server(held: Held<'_>, clock: &SharedClock) -> Result<ActionServer, BuildError> {
-    make_private(held.state_dir)?;
+    held.used.parent().map_or(Ok(()), make_private)?;
     let cluster = Cluster::new(&held.cluster.name);
     let client = kube::connect(&access(held.cluster, held.token)).await?;
     let limits = hard_limits(held.limits, &cluster, &held.reached)?;
     let hand = CheckedHand::new(KubeHand::new(client, cluster), wanted(held.limits, &held.actions)?);
     checked(&hand, held.limits, held.actions).await?;
-    let ledger = Ledger::open(&held.state_dir.join(USED_WARRANTS), clock.now())?;
+    let ledger = Ledger::open(&held.used, clock.now())?;
     let engine = Engine::new(Arc::new(hand), held.keys, limits, Arc::clone(clock), ledger);
     Ok(ActionServer::new(Arc::new(engine)))
 }

@@ -11,7 +11,7 @@ use crate::ports::store::{Append, AppendError, Claimed, IndexOp, StoreError};
 
 use super::incidents::{FeedError, Place, owner_key};
 use super::work::Job;
-use super::{Daemon, Fed};
+use super::{Daemon, Fed, sites};
 
 /// How often an alert is routed anew because an incident was opened or closed meanwhile.
 const TRIES: usize = 8;
@@ -112,8 +112,8 @@ impl Daemon {
     }
 
     async fn route_once(&self, alert: &Alert, claimed: &Claimed) -> Result<Routed, FeedError> {
-        let cluster = &self.ports().cluster;
-        let known = self.incident_at(&fingerprint_key(cluster, &alert.fingerprint)).await?;
+        let cluster = self.cluster_of(alert);
+        let known = self.incident_at(&fingerprint_key(&cluster, &alert.fingerprint)).await?;
         if let Some(incident) = &known {
             let (_, state) = self.load(incident).await?;
             if state.phase != Phase::Closed || alert.status == AlertStatus::Resolved {
@@ -132,6 +132,11 @@ impl Daemon {
             Some(incident) => self.hand_to(&incident, alert).await,
             None => self.open_for(alert, target, owner).await,
         }
+    }
+
+    /// The cluster that the alert is kept under.
+    fn cluster_of(&self, alert: &Alert) -> Cluster {
+        self.ports().sites.of_alert(alert).map_or_else(|_| sites::nobodys(), |kept| kept.site.cluster.clone())
     }
 
     pub(super) async fn incident_at(&self, key: &str) -> Result<Option<IncidentId>, StoreError> {
@@ -153,7 +158,9 @@ impl Daemon {
     async fn join(&self, incident: &IncidentId, alert: &Alert) -> Result<Routed, FeedError> {
         let routed = self.hand_to(incident, alert).await?;
         let mut append = Append::to(incident.stream(), None, self.now());
-        append.index.push(IndexOp::Bind { key: fingerprint_key(&self.ports().cluster, &alert.fingerprint) });
+        append
+            .index
+            .push(IndexOp::Bind { key: fingerprint_key(&self.cluster_of(alert), &alert.fingerprint) });
         match self.ports().store.append(append).await {
             // bound to an earlier incident of that alert: the owner's open one has it all the same
             Ok(_) | Err(AppendError::Taken { .. }) => Ok(routed),
@@ -168,7 +175,7 @@ impl Daemon {
         target: Targeted,
         owner: Option<RootOwner>,
     ) -> Result<Routed, FeedError> {
-        let cluster = self.ports().cluster.clone();
+        let cluster = self.cluster_of(alert);
         let incident = IncidentId::derive(&cluster, &alert.fingerprint, alert.starts_at);
         let at = self.now();
         let key = owner.as_ref().map(owner_key);
@@ -195,10 +202,14 @@ impl Daemon {
         alert: &Alert,
         claimed: &Claimed,
     ) -> Result<(Targeted, Option<RootOwner>), FeedError> {
-        let target = intake::target(&self.ports().cluster, alert);
-        let Some(named) = target.named() else { return Ok((target, None)) };
         let unclear = |why: String| (Targeted::Unclear { why }, None);
-        match self.ports().reads.locate(named).await {
+        let site = match self.ports().sites.of_alert(alert) {
+            Ok(kept) => &kept.site,
+            Err(why) => return Ok(unclear(why)),
+        };
+        let target = intake::target(&site.cluster, alert);
+        let Some(named) = target.named() else { return Ok((target, None)) };
+        match site.reads.locate(named).await {
             Ok(located) => Ok((target, Some(located.owner))),
             Err(ReadError::NotFound { .. }) => Ok(unclear(format!("{named} does not exist (any more)"))),
             Err(e) => {

@@ -3,6 +3,7 @@
 
 mod acts;
 pub mod admin;
+mod apart;
 pub mod build;
 mod desk;
 mod effects;
@@ -12,10 +13,12 @@ mod former;
 mod hands;
 mod incidents;
 mod intake;
+mod keys;
 mod loops;
 pub mod policies;
 mod query;
 mod reconcile;
+mod sites;
 mod story;
 mod track;
 pub mod undo;
@@ -26,20 +29,18 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use crate::domain::ids::Cluster;
 use crate::execute::Signer;
-use crate::investigate::Mind;
 use crate::policy::PolicySet;
-use crate::ports::actions::Actions;
 use crate::ports::clock::SharedClock;
 use crate::ports::messenger::{Messenger, Pager};
-use crate::ports::reads::{Alerts, Reads};
 use crate::ports::store::Store;
 use crate::telemetry::Metrics;
 
+pub use apart::Apart;
 pub use incidents::{Fed, FeedError};
 pub use intake::{Receipt, ReceiveError};
 pub use query::{Summary, Unclear};
+pub use sites::{Site, Sites};
 pub use track::{GrantStanding, TrackAsk, Tracks};
 pub use watch::armed;
 pub use work::Job;
@@ -53,22 +54,14 @@ pub struct Ports {
     pub clock: SharedClock,
     /// The journal.
     pub store: Arc<dyn Store>,
-    /// The cluster's name; alerts belong to it.
-    pub cluster: Cluster,
-    /// The namespaces that belay may act in; how they are as a whole is a fact of policy.
-    pub namespaces: Vec<String>,
-    /// The eyes.
-    pub reads: Arc<dyn Reads>,
-    /// Alertmanager's own list, where it is configured.
-    pub alerts: Option<Arc<dyn Alerts>>,
-    /// The hands.
-    pub actions: Arc<dyn Actions>,
+    /// The clusters.
+    pub sites: Sites,
+    /// Where the action servers run: how far a policy may go depends on it.
+    pub apart: Apart,
     /// Where people read and answer.
     pub messenger: Arc<dyn Messenger>,
     /// How people are called.
     pub pager: Arc<dyn Pager>,
-    /// The model with its tools, where one is configured.
-    pub mind: Option<Mind>,
 }
 
 /// The running daemon's shared part. Cheap to clone.
@@ -85,8 +78,6 @@ struct Inner {
     missing: reconcile::Missing,
     desk: desk::Desk,
     acts: acts::Acts,
-    watch: watch::Watch,
-    fleet: fleet::Counted,
 }
 
 impl Daemon {
@@ -102,8 +93,6 @@ impl Daemon {
             missing: reconcile::Missing::default(),
             desk: desk::Desk::default(),
             acts: acts::Acts::default(),
-            watch: watch::Watch::default(),
-            fleet: fleet::Counted::default(),
         };
         Self { inner: Arc::new(inner) }
     }

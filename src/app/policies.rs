@@ -124,7 +124,10 @@ impl Watch {
         }
         match policy::load(files.clone()) {
             Ok(set) if set.hash() == self.daemon.policies().hash() => self.restored(found),
-            Ok(set) => self.take_up(&files, set).await,
+            Ok(set) => match self.daemon.ports().apart.admits(&set) {
+                Ok(()) => self.take_up(&files, set).await,
+                Err(why) => self.refuse(found, vec![why]).await,
+            },
             Err(policy::Errors(problems)) => self.refuse(found, problems.iter().map(told).collect()).await,
         }
     }
@@ -158,7 +161,8 @@ impl Watch {
 
     async fn take_up(&mut self, files: &[(String, String)], set: policy::PolicySet) -> Looked {
         let (hash, before) = (set.hash(), self.daemon.policies().hash());
-        let notes: Vec<String> = set.notes().iter().take(TOLD).cloned().collect();
+        let warning = self.daemon.ports().apart.warning(&set).map(str::to_owned);
+        let notes: Vec<String> = warning.into_iter().chain(set.notes().iter().take(TOLD).cloned()).collect();
         let kept = match former::keep(&self.daemon.ports().store, files).await {
             Ok(kept) => Some(kept),
             Err(e) => return Looked::NotNow(e.to_string()),

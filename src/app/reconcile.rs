@@ -5,14 +5,14 @@
 //!
 //! `tokio-cron-scheduler` only ticks once a minute; what is due is decided from the store and the clock.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio_cron_scheduler::{Job as CronJob, JobScheduler, JobSchedulerError};
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::alert::AlertStatus;
-use crate::domain::ids::Fingerprint;
+use crate::domain::ids::{Cluster, Fingerprint};
 use crate::domain::record::Record;
 use crate::incident::Input;
 use crate::ports::reads::Alerts;
@@ -22,6 +22,7 @@ use crate::store::checkpoint;
 use super::Daemon;
 use super::effects::NotNow;
 use super::incidents::FeedError;
+use super::sites::Kept;
 
 /// How often open incidents are compared with Alertmanager's list.
 const RECONCILE_EVERY: SignedDuration = SignedDuration::from_mins(5);
@@ -31,7 +32,7 @@ const CHECKPOINT_EVERY: SignedDuration = SignedDuration::from_hours(1);
 const EVERY_MINUTE: &str = "0 * * * * *";
 
 /// Alerts that were missing at the last reconciliation.
-pub(super) type Missing = tokio::sync::Mutex<HashSet<Fingerprint>>;
+pub(super) type Missing = tokio::sync::Mutex<HashSet<(Cluster, Fingerprint)>>;
 
 impl Daemon {
     /// Ticks until `stop`.
@@ -47,8 +48,10 @@ impl Daemon {
         let mut reconciled = Timestamp::MIN;
         let mut checkpointed = self.now();
         loop {
-            if let Err(NotNow(why)) = self.sense().await {
-                tracing::warn!(error = %why, "what was seen could not be remembered");
+            for site in self.ports().sites.iter() {
+                if let Err(NotNow(why)) = self.sense(site).await {
+                    tracing::warn!(error = %why, "what was seen could not be remembered");
+                }
             }
             if self.is_due(&mut reconciled, RECONCILE_EVERY)
                 && let Err(e) = self.reconcile().await
@@ -78,24 +81,41 @@ impl Daemon {
         due
     }
 
-    /// Compares what is open with Alertmanager's list.
+    /// Compares what is open with Alertmanager's list: each cluster with its own. One that cannot be read keeps
+    /// the others waiting for nothing.
     pub(super) async fn reconcile(&self) -> Result<(), FeedError> {
-        let Some(alerts) = &self.ports().alerts else { return Ok(()) };
-        let known = known(&**alerts).await?;
+        let mut failed = None;
+        let mut lists = HashMap::new();
+        for Kept { site, .. } in self.ports().sites.iter() {
+            let Some(alerts) = &site.alerts else { continue };
+            match known(&**alerts).await {
+                Ok(known) => drop(lists.insert(&site.cluster, known)),
+                Err(e) => failed = Some(e),
+            }
+        }
+        self.compare(&lists).await?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn compare(&self, lists: &HashMap<&Cluster, HashSet<Fingerprint>>) -> Result<(), FeedError> {
         let mut missing_before = self.inner.missing.lock().await;
-        let mut missing_now = HashSet::new();
+        // what was missing where the list cannot be read now is still to be asked about
+        let unread = |(cluster, _): &&(Cluster, Fingerprint)| !lists.contains_key(cluster);
+        let mut missing_now: HashSet<_> = missing_before.iter().filter(unread).cloned().collect();
         for incident in self.open_incidents().await? {
             let state = self.incident(&incident).await?;
+            let Some(known) = lists.get(&state.cluster) else { continue };
             for alert in state.alerts.values().filter(|a| a.status == AlertStatus::Firing) {
                 if known.contains(&alert.fingerprint) {
                     continue;
                 }
-                if missing_before.contains(&alert.fingerprint) {
+                let key = (state.cluster.clone(), alert.fingerprint.clone());
+                if missing_before.contains(&key) {
                     let why = "Alertmanager has not known it for five minutes".to_owned();
                     let fingerprint = alert.fingerprint.clone();
                     self.feed(&state.id, Input::Vanished { fingerprint, why }, None).await?;
                 } else {
-                    missing_now.insert(alert.fingerprint.clone());
+                    missing_now.insert(key);
                 }
             }
         }

@@ -154,7 +154,9 @@ impl Daemon {
                 unsigned_reports: track.unsigned_reports,
             }
         };
-        Tracks { grants: book.places().into_iter().map(standing).collect(), missed: book.missed().len() }
+        let warning = self.ports().apart.warning(&self.policies()).map(str::to_owned);
+        let grants = book.places().into_iter().map(standing).collect();
+        Tracks { grants, missed: book.missed().len(), warning }
     }
 }
 
@@ -165,6 +167,9 @@ pub struct Tracks {
     pub grants: Vec<GrantStanding>,
     /// Acts anywhere that did not help since the breaker was last reset.
     pub missed: usize,
+    /// What is not as it should be in how belay is run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
 }
 
 /// Where one grant stands in one environment.
@@ -194,8 +199,12 @@ impl fmt::Display for Tracks {
             0 => None,
             n => Some(format!("breaker: {n} acts did not help since its last reset")),
         };
-        let lines: Vec<String> = self.grants.iter().map(ToString::to_string).chain(missed).collect();
-        if lines.is_empty() { f.write_str("nothing was done yet") } else { f.write_str(&lines.join("\n")) }
+        let mut lines: Vec<String> = self.grants.iter().map(ToString::to_string).chain(missed).collect();
+        if lines.is_empty() {
+            lines.push("nothing was done yet".to_owned());
+        }
+        lines.extend(self.warning.clone());
+        f.write_str(&lines.join("\n"))
     }
 }
 

@@ -122,7 +122,8 @@ impl Daemon {
         }
         let at = act.done_at.unwrap_or(act.intended_at);
         let undos = self.undos_since(&act.intent, at).await.map_err(|NotNow(why)| why)?;
-        let planned = self.ports().actions.plan_revert_after(&act.intent.plan, intent, &undos).await;
+        let site = self.site(&state.cluster).map_err(|NotNow(why)| why)?;
+        let planned = site.actions.plan_revert_after(&act.intent.plan, intent, &undos).await;
         Ok(match planned {
             Ok(Ok(plan)) => Progress::InForce(plan.changes),
             Ok(Err(refusal)) => Progress::Refused(refusal.to_string()),

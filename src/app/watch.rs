@@ -17,6 +17,7 @@ use crate::{policy, store};
 
 use super::Daemon;
 use super::effects::NotNow;
+use super::sites::{Kept, Site};
 
 /// How many names of firing alerts are told to policy: ten times as many as a whole rule set has.
 const NAMES: usize = 500;
@@ -69,8 +70,12 @@ fn stream() -> StreamId {
 
 impl Seen {
     /// Takes a change in, as found at a start: `now` stands for what nobody saw happen since.
-    fn take(&mut self, at: Timestamp, record: &Record, now: Timestamp) {
+    fn take(&mut self, cluster: Option<&str>, at: Timestamp, record: &Record, now: Timestamp) {
         let Record::Braked { brake, on, .. } = record else { return };
+        let (of, brake) = whose(brake);
+        if of != cluster {
+            return;
+        }
         if brake == STORM {
             self.storm = *on;
             self.last_storm = Some(if *on { now } else { at });
@@ -82,8 +87,8 @@ impl Seen {
 }
 
 impl Daemon {
-    async fn seen(&self) -> Result<MutexGuard<'_, Option<Seen>>, StoreError> {
-        let mut kept = self.inner.watch.lock().await;
+    async fn seen<'a>(&self, of: &'a Kept) -> Result<MutexGuard<'a, Option<Seen>>, StoreError> {
+        let mut kept = of.watch.lock().await;
         if kept.is_none() {
             let (mut seen, mut from, now) = (Seen::default(), 1, self.now());
             loop {
@@ -91,7 +96,7 @@ impl Daemon {
                 let Some(last) = entries.last() else { break };
                 from = last.seq + 1;
                 for entry in &entries {
-                    seen.take(entry.at, &entry.record, now);
+                    seen.take(of.own(), entry.at, &entry.record, now);
                 }
             }
             *kept = Some(seen);
@@ -103,18 +108,17 @@ impl Daemon {
     pub async fn is_armed(&self) -> Result<bool, StoreError> {
         let set = self.policies();
         let (watchdog, _) = policy::watchdog(&set);
-        Ok(self.seen().await?.as_ref().is_some_and(|seen| seen.beats.contains_key(watchdog)))
+        for of in self.ports().sites.iter() {
+            if !self.seen(of).await?.as_ref().is_some_and(|seen| seen.beats.contains_key(watchdog)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
-    /// All alerts that fire, by Alertmanager's own list, where there is one.
-    pub(super) async fn active(&self) -> Option<Part<Vec<ActiveAlert>>> {
-        let alerts = self.ports().alerts.as_ref()?;
-        Some(alerts.active().await.map_err(|e| e.to_string()))
-    }
-
-    /// Looks at everything at once and remembers it; once a minute, and before each decision.
-    pub(super) async fn sense(&self) -> Result<Sensed, NotNow> {
-        let (active, unhealthy_permille) = tokio::join!(self.active(), self.unwell());
+    /// Looks at everything of a cluster at once and remembers it; once a minute, and before each decision.
+    pub(super) async fn sense(&self, of: &Kept) -> Result<Sensed, NotNow> {
+        let (active, unhealthy_permille) = tokio::join!(active(&of.site), self.unwell(of));
         let (firing_groups, firing) = match &active {
             None => (Fact::NotApplicable, Fact::NotApplicable),
             Some(Err(why)) => (Fact::Unknown(why.clone()), Fact::Unknown(why.clone())),
@@ -132,14 +136,14 @@ impl Daemon {
             last_storm: None,
             heartbeat: Fact::NotApplicable,
         };
-        self.remember(&mut facts).await.map_err(|e| NotNow(e.to_string()))?;
+        self.remember(of, &mut facts).await.map_err(|e| NotNow(e.to_string()))?;
         Ok(Sensed { facts, active })
     }
 
-    async fn remember(&self, facts: &mut ClusterFacts) -> Result<(), AppendError> {
+    async fn remember(&self, of: &Kept, facts: &mut ClusterFacts) -> Result<(), AppendError> {
         let (set, now) = (self.policies(), self.now());
         let (watchdog, missing_for) = policy::watchdog(&set);
-        let mut guard = self.seen().await?;
+        let mut guard = self.seen(of).await?;
         let Some(seen) = guard.as_mut() else { return Ok(()) };
         let storm = policy::storm_now(&set, facts);
         if storm.is_some() {
@@ -150,18 +154,18 @@ impl Daemon {
         let unread = read.iter().any(|fact| matches!(fact, Fact::Unknown(_)));
         if storm.is_some() != seen.storm && !(unread && storm.is_none()) {
             let why = storm.clone().unwrap_or_else(|| "it is over".to_owned());
-            self.braked(STORM, storm.is_some(), why).await?;
+            self.braked(of, STORM, storm.is_some(), why).await?;
             seen.storm = storm.is_some();
         }
         if facts.firing.known().is_some_and(|names| names.contains(watchdog)) {
-            self.beat(seen, watchdog, now).await?;
+            self.beat(of, seen, watchdog, now).await?;
         }
         if let Some(beat) = seen.beats.get_mut(watchdog)
             && now.duration_since(beat.last) >= missing_for
             && !beat.missing
         {
             let why = format!("`{watchdog}` was last seen at {}", beat.last);
-            self.braked(&format!("{BLIND}{watchdog}"), true, why).await?;
+            self.braked(of, &format!("{BLIND}{watchdog}"), true, why).await?;
             beat.missing = true;
         }
         facts.last_storm = seen.last_storm;
@@ -180,28 +184,54 @@ impl Daemon {
         if alert.name() != watchdog || alert.status != AlertStatus::Firing {
             return Ok(());
         }
-        let mut guard = self.seen().await?;
+        let Ok(of) = self.ports().sites.of_alert(alert) else { return Ok(()) };
+        let mut guard = self.seen(of).await?;
         let Some(seen) = guard.as_mut() else { return Ok(()) };
-        self.beat(seen, watchdog, at).await
+        self.beat(of, seen, watchdog, at).await
     }
 
-    async fn beat(&self, seen: &mut Seen, alert: &str, at: Timestamp) -> Result<(), AppendError> {
+    async fn beat(&self, of: &Kept, seen: &mut Seen, alert: &str, at: Timestamp) -> Result<(), AppendError> {
         let known = seen.beats.get(alert).copied();
         if known.is_none_or(|beat| beat.missing) {
             let why = if known.is_none() { "seen for the first time" } else { "seen again" };
-            self.braked(&format!("{BLIND}{alert}"), false, why.to_owned()).await?;
+            self.braked(of, &format!("{BLIND}{alert}"), false, why.to_owned()).await?;
         }
         let last = known.filter(|beat| !beat.missing).map_or(at, |beat| beat.last.max(at));
         seen.beats.insert(alert.to_owned(), Beat { last, missing: false });
         Ok(())
     }
 
-    async fn braked(&self, brake: &str, on: bool, why: String) -> Result<(), AppendError> {
+    async fn braked(&self, of: &Kept, brake: &str, on: bool, why: String) -> Result<(), AppendError> {
+        let brake = match of.own() {
+            None => brake.to_owned(),
+            Some(cluster) => format!("{cluster}:{brake}"),
+        };
         tracing::warn!(brake, on, why, "a brake changed");
         let mut append = Append::to(stream(), None, self.now());
-        append.records.push(Record::Braked { brake: brake.to_owned(), on, why });
+        append.records.push(Record::Braked { brake, on, why });
         self.ports().store.append(append).await.map(drop)
     }
+}
+
+/// The cluster that a brake is of, where it is not the first, and what it is called there.
+fn whose(brake: &str) -> (Option<&str>, &str) {
+    if brake == STORM || brake.starts_with(BLIND) {
+        return (None, brake);
+    }
+    brake.split_once(':').map_or((None, brake), |(cluster, brake)| (Some(cluster), brake))
+}
+
+impl Kept {
+    /// By which name what is seen of it is written down.
+    fn own(&self) -> Option<&str> {
+        (!self.first).then(|| self.site.cluster.as_str())
+    }
+}
+
+/// All alerts of a cluster that fire, by its Alertmanager's own list, where there is one.
+pub(super) async fn active(site: &Site) -> Option<Part<Vec<ActiveAlert>>> {
+    let alerts = site.alerts.as_ref()?;
+    Some(alerts.active().await.map_err(|e| e.to_string()))
 }
 
 fn before(now: Timestamp, span: jiff::SignedDuration) -> Timestamp {
@@ -241,15 +271,23 @@ mod tests {
     #[test]
     fn a_start_takes_up_what_was_seen_last() {
         let mut seen = Seen::default();
-        seen.take(at(1), &braked(STORM, true), at(100));
+        seen.take(None, at(1), &braked(STORM, true), at(100));
         assert_eq!((seen.storm, seen.last_storm), (true, Some(at(100))));
-        seen.take(at(2), &braked(STORM, false), at(100));
+        seen.take(None, at(2), &braked(STORM, false), at(100));
         assert_eq!((seen.storm, seen.last_storm), (false, Some(at(2))));
-        seen.take(at(3), &braked("blind/Watchdog", false), at(100));
+        seen.take(None, at(3), &braked("blind/Watchdog", false), at(100));
         assert_eq!(seen.beats.get("Watchdog").map(|beat| (beat.last, beat.missing)), Some((at(100), false)));
-        seen.take(at(4), &braked("blind/Watchdog", true), at(100));
+        seen.take(None, at(4), &braked("blind/Watchdog", true), at(100));
         assert_eq!(seen.beats.get("Watchdog").map(|beat| (beat.last, beat.missing)), Some((at(4), true)));
-        seen.take(at(5), &Record::Oversize { bytes: 1 }, at(100));
+        seen.take(None, at(5), &Record::Oversize { bytes: 1 }, at(100));
         assert_eq!(seen.beats.len(), 1);
+        // what was seen of another cluster is nothing to this one, and the other way round
+        seen.take(None, at(6), &braked("eu-2:storm", true), at(100));
+        assert!(!seen.storm);
+        let mut other = Seen::default();
+        other.take(Some("eu-2"), at(6), &braked("eu-2:storm", true), at(100));
+        other.take(Some("eu-2"), at(6), &braked("eu-2:blind/a:b", false), at(100));
+        other.take(Some("eu-2"), at(6), &braked("storm", false), at(100));
+        assert!(other.storm && other.beats.contains_key("a:b"));
     }
 }

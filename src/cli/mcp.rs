@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::build;
 use crate::config;
 use crate::http;
-use crate::servers::actions;
+use crate::servers::{actions, reads};
 
 /// What about MCP.
 #[derive(Debug, clap::Args)]
@@ -28,11 +28,18 @@ pub(super) struct Args {
 enum What {
     /// Serve one of belay's servers on standard input and output, or the action server over HTTP
     Serve(Serve),
-    /// Print the public key that a daemon's warrants are verified with, for `warrantKeys`
+    /// Print the public keys that a daemon's warrants are verified with, for `warrantKeys`: the one that signs, and
+    /// the one that will
     Key {
         /// The daemon's configuration
         #[arg(long, short, default_value = "belay.yaml", value_name = "FILE")]
         config: PathBuf,
+        /// Prepare the key that will sign, unless one is prepared, and print its public key alone
+        #[arg(long)]
+        next: bool,
+        /// Put the prepared key in the place of the one that signs; the daemon takes it at its next start
+        #[arg(long, conflicts_with = "next")]
+        rotate: bool,
     },
     /// Print the JSON Schema of the file that `serve actions --limits` takes, for editors
     Schema,
@@ -48,8 +55,14 @@ struct Serve {
     /// What the action server is held to: cluster, limits and the keys of warrants, all in this file
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     limits: Option<PathBuf>,
+    /// What the read server reads, and who may ask it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "limits"], requires = "listen")]
+    reads: Option<PathBuf>,
+    /// Which cluster of the configuration; its first one unless given
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["limits", "reads"])]
+    cluster: Option<String>,
     /// Serve over HTTP at this address, under `/mcp`, to clients with the token in `clientTokenFile`
-    #[arg(long, value_name = "ADDRESS", requires = "limits")]
+    #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 }
 
@@ -60,18 +73,40 @@ enum Server {
     Kubernetes,
     /// Plan actions, and carry out those that belay signed
     Actions,
+    /// What belay's core reads of a cluster, for a daemon in another one
+    Reads,
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.what {
-        What::Serve(Serve { server, limits: Some(limits), listen, .. }) => {
-            anyhow::ensure!(server == Server::Actions, "`--limits` is for `belay mcp serve actions`");
-            alone(&limits, listen)
-        }
-        What::Serve(Serve { server, config, limits: None, listen: _ }) => serve(server, &config),
-        What::Key { config } => {
-            let key = build::public_key(&config::load(&config)?.state_dir)?;
-            writeln!(std::io::stdout().lock(), "{key}")?;
+        What::Serve(args) => match args {
+            Serve { server: Server::Actions, limits: Some(limits), listen, .. } => alone(&limits, listen),
+            Serve { server: Server::Reads, reads: Some(reads), listen: Some(listen), .. } => {
+                reading(&reads, listen)
+            }
+            Serve { server: Server::Reads, .. } => {
+                anyhow::bail!("`belay mcp serve reads` needs `--reads FILE` and `--listen ADDRESS`")
+            }
+            Serve { limits: Some(_), .. } => {
+                anyhow::bail!("`--limits` is for `belay mcp serve actions`")
+            }
+            Serve { reads: Some(_), .. } => anyhow::bail!("`--reads` is for `belay mcp serve reads`"),
+            Serve { listen: Some(_), .. } => {
+                anyhow::bail!(
+                    "`--listen` is for a server that a file of its own holds: `--limits` or `--reads`"
+                )
+            }
+            Serve { server, config, cluster, .. } => serve(server, &config, cluster.as_deref()),
+        },
+        What::Key { config, next, rotate } => {
+            let config = config::load(&config)?;
+            let keys = match (next, rotate) {
+                (true, _) => vec![build::prepare(&config)?],
+                (false, true) => vec![build::rotate(&config)?],
+                (false, false) => build::public_keys(&config)?,
+            };
+            let mut out = std::io::stdout().lock();
+            keys.iter().try_for_each(|key| writeln!(out, "{key}"))?;
             Ok(ExitCode::SUCCESS)
         }
         What::Schema => {
@@ -83,14 +118,19 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn serve(server: Server, config: &Path) -> anyhow::Result<ExitCode> {
+fn serve(server: Server, config: &Path, cluster: Option<&str>) -> anyhow::Result<ExitCode> {
     let config = config::load(config)?;
+    let site = config.site(cluster).with_context(|| {
+        let names: Vec<&str> = config.sites().map(|site| site.cluster.name.as_str()).collect();
+        format!("no cluster of that name is configured; there are {}", names.join(", "))
+    })?;
     // standard output belongs to the protocol
     crate::telemetry::init(&config.log.filter, config.log.format).map_err(anyhow::Error::msg)?;
     super::runtime()?.block_on(async {
         match server {
-            Server::Kubernetes => build::serve_kubernetes(&config).await?,
-            Server::Actions => build::serve_actions(&config).await?,
+            Server::Kubernetes => build::serve_kubernetes(site).await?,
+            Server::Actions => build::serve_actions(&config, site).await?,
+            Server::Reads => {} // has a file of its own
         }
         Ok(ExitCode::SUCCESS)
     })
@@ -109,23 +149,43 @@ fn alone(limits: &Path, listen: Option<SocketAddr>) -> anyhow::Result<ExitCode> 
         let token = config.client_token_file.as_deref();
         let token =
             token.context("name the token that clients show in `clientTokenFile`: without it nobody may")?;
-        let token = config::secret(token)?;
-        let listener = TcpListener::bind(address).await;
-        let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
-        let stop = CancellationToken::new();
-        let service = actions::service(build::actions_alone(&config).await?, &stop);
-        tracing::info!(listen = %listener.local_addr()?, "ready");
-        let mut terminate = signal(SignalKind::terminate())?;
-        let serving = http::serve(listener, http::mcp_routes(service, token), stop.clone());
-        tokio::pin!(serving);
-        tokio::select! {
-            ended = &mut serving => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
-            _ = terminate.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
-        }
-        stop.cancel();
-        // what is under way is finished
-        serving.await?;
-        Ok(ExitCode::SUCCESS)
+        let server = build::actions_alone(&config).await?;
+        let (token, stop) = (config::secret(token)?, CancellationToken::new());
+        listen_on(address, http::mcp_routes(actions::service(server, &stop), token), stop).await
     })
+}
+
+/// The read server that one file describes.
+fn reading(file: &Path, address: SocketAddr) -> anyhow::Result<ExitCode> {
+    let config = config::load_reads(file)?;
+    crate::telemetry::init(&config.log.filter, config.log.format).map_err(anyhow::Error::msg)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let server = build::reads_alone(&config).await?;
+        let (token, stop) = (config::secret(&config.client_token_file)?, CancellationToken::new());
+        listen_on(address, http::mcp_routes(reads::service(server, &stop), token), stop).await
+    })
+}
+
+/// Serves over HTTP until a signal comes.
+async fn listen_on(
+    address: SocketAddr,
+    routes: http::Routes,
+    stop: CancellationToken,
+) -> anyhow::Result<ExitCode> {
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+    tracing::info!(listen = %listener.local_addr()?, "ready");
+    let mut terminate = signal(SignalKind::terminate())?;
+    let serving = http::serve(listener, routes, stop.clone());
+    tokio::pin!(serving);
+    tokio::select! {
+        ended = &mut serving => return Ok(ended.map(|()| ExitCode::SUCCESS)?),
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    stop.cancel();
+    // what is under way is finished
+    serving.await?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -49,6 +49,7 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         policies: policies.clone(),
         messenger: Arc::new(TerminalMessenger::new(out(), look)),
         pager: Arc::new(TerminalPager::new(out(), look)),
+        simulated: false,
     };
     let listener = TcpListener::bind(config.listen)
         .await

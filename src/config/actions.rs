@@ -35,9 +35,41 @@ pub fn load_actions(path: &Path) -> Result<ActionServerConfig, ConfigError> {
     let base = path.parent().unwrap_or(Path::new(""));
     let ActionServerConfig { cluster, state_dir, client_token_file, .. } = &mut config;
     let files = [Some(state_dir), client_token_file.as_mut()];
-    for file in files.into_iter().chain([cluster.ca_file.as_mut(), cluster.token_file.as_mut()]).flatten() {
+    let of_cluster = [&mut cluster.ca_file, &mut cluster.token_file, &mut cluster.kubeconfig];
+    for file in files.into_iter().chain(of_cluster.map(Option::as_mut)).flatten() {
         *file = base.join(&*file);
     }
+    Ok(config)
+}
+
+/// The file of `belay mcp serve reads --reads`: a read server by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ReadServerConfig {
+    /// The one cluster that it reads, with the account that it reads with.
+    pub cluster: ClusterConfig,
+    /// A file with the bearer token that clients show.
+    pub client_token_file: PathBuf,
+    /// Logs.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// Reads the file of a read server. Paths in it are relative to its folder.
+pub fn load_reads(path: &Path) -> Result<ReadServerConfig, ConfigError> {
+    let mut config: ReadServerConfig = load::yaml(&path.display().to_string(), &load::read(path)?)?;
+    load::check_cluster(&config.cluster)?;
+    if config.cluster.write_token_file.is_some() || !config.cluster.labels.is_empty() {
+        let why = "a read server has one account and one cluster: leave `cluster.writeTokenFile` and \
+                   `cluster.labels` out";
+        return Err(ConfigError::Conflict(why.to_owned()));
+    }
+    let base = path.parent().unwrap_or(Path::new(""));
+    let ReadServerConfig { cluster: ClusterConfig { ca_file, token_file, kubeconfig, .. }, .. } = &mut config;
+    for file in [ca_file, token_file, kubeconfig].into_iter().flatten() {
+        *file = base.join(&*file);
+    }
+    config.client_token_file = base.join(&config.client_token_file);
     Ok(config)
 }
 
@@ -46,6 +78,9 @@ pub fn parse_actions(name: &str, text: &str) -> Result<ActionServerConfig, Confi
     let config: ActionServerConfig = load::yaml(name, text)?;
     load::check_cluster(&config.cluster)?;
     let conflict = |text: &str| Err(ConfigError::Conflict(text.to_owned()));
+    if !config.cluster.labels.is_empty() {
+        return conflict("`cluster.labels` say which alerts are whose, and an action server hears of none");
+    }
     if config.cluster.write_token_file.is_some() {
         return conflict("an action server has one account: name its token in `cluster.tokenFile`");
     }
@@ -72,6 +107,8 @@ pub fn actions_schema() -> Value {
         json!({
             "name": said("string", "Its name in plans."),
             "url": said("string", "The API server; without it the kubeconfig, or the pod's own service account."),
+            "kubeconfig": said("string", "A kubeconfig; without it `KUBECONFIG`, or `~/.kube/config`."),
+            "context": said("string", "The context of the kubeconfig; without it its current one."),
             "caFile": said("string", "The authority of the API server's certificate, in PEM."),
             "tokenFile": said("string", "The bearer token that it writes with."),
         }),

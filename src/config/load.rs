@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use super::{ClusterConfig, Config};
+use super::{AlertmanagerConfig, ClusterConfig, Config, ServerConfig, Site, SiteConfig};
 
 /// A setting cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -79,19 +79,72 @@ fn check(config: &Config) -> Result<(), ConfigError> {
              `webhook.bearerTokenFile`, or `listen` on 127.0.0.1",
         );
     }
-    if config.actions.is_some() && config.cluster.write_token_file.is_some() {
-        return conflict(
-            "`cluster.writeTokenFile` is for the action server in this process, and `actions` names another: leave \
-             one of them out",
-        );
+    config.sites().try_for_each(check_site)?;
+    apart(config)
+}
+
+fn check_site(site: Site<'_>) -> Result<(), ConfigError> {
+    let name = &site.cluster.name;
+    if site.actions.is_some() && site.cluster.write_token_file.is_some() {
+        return Err(ConfigError::Conflict(format!(
+            "cluster `{name}`: `cluster.writeTokenFile` is for the action server in this process, and `actions` \
+             names another: leave one of them out"
+        )));
     }
-    check_cluster(&config.cluster)
+    if let (Some(_), Some(_), ClusterConfig { url, kubeconfig, context, token_file, .. }) =
+        (site.reads, site.actions, site.cluster)
+        && (url.is_some() || kubeconfig.is_some() || context.is_some() || token_file.is_some())
+    {
+        return Err(ConfigError::Conflict(format!(
+            "cluster `{name}` is reached by `reads` and `actions` only: `cluster.url`, `cluster.kubeconfig`, \
+             `cluster.context` and `cluster.tokenFile` would be used by nothing; leave them out"
+        )));
+    }
+    check_cluster(site.cluster)
+}
+
+/// Several clusters have different names, and labels by which every alert is at most one's.
+fn apart(config: &Config) -> Result<(), ConfigError> {
+    let conflict = |text: String| Err(ConfigError::Conflict(text));
+    let all: Vec<&ClusterConfig> = config.sites().map(|site| site.cluster).collect();
+    if all.len() < 2 {
+        return Ok(());
+    }
+    for (i, cluster) in all.iter().enumerate() {
+        let ClusterConfig { name, labels, .. } = cluster;
+        if labels.is_empty() {
+            return conflict(format!(
+                "cluster `{name}` needs `cluster.labels`, as in `labels: {{ cluster: {name} }}`: there are several, \
+                 and an alert has to say whose it is"
+            ));
+        }
+        for other in all.iter().take(i) {
+            if other.name == *name {
+                return conflict(format!(
+                    "two clusters are named `{name}`: records and policies go by the name"
+                ));
+            }
+            if labels
+                .iter()
+                .all(|(label, value)| other.labels.get(label).is_none_or(|theirs| theirs == value))
+            {
+                return conflict(format!(
+                    "an alert could be of cluster `{}` and of cluster `{name}` both: give them different values of \
+                     one label in `cluster.labels`",
+                    other.name
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn check_cluster(cluster: &ClusterConfig) -> Result<(), ConfigError> {
     let conflict = |text: &str| Err(ConfigError::Conflict(text.into()));
-    if cluster.name.is_empty() {
-        return conflict("`cluster.name` must not be empty");
+    if !is_cluster_name(&cluster.name) {
+        return conflict(
+            "`cluster.name` must be 1 to 63 letters, digits, `-`, `_` and `.`: records, policies and files go by it",
+        );
     }
     let with_url = [&cluster.ca_file, &cluster.token_file, &cluster.write_token_file];
     if cluster.url.is_none() && with_url.iter().any(|file| file.is_some()) {
@@ -100,44 +153,49 @@ pub(super) fn check_cluster(cluster: &ClusterConfig) -> Result<(), ConfigError> 
              only: set it, or leave them out and the kubeconfig or the service account says who belay is",
         );
     }
+    if cluster.url.is_some() && (cluster.kubeconfig.is_some() || cluster.context.is_some()) {
+        return conflict(
+            "`cluster.url` says where the API server is, and `cluster.kubeconfig` or `cluster.context` say it too: \
+             leave one of them out",
+        );
+    }
     Ok(())
 }
 
+fn is_cluster_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    (1..=63).contains(&name.len()) && name.chars().all(plain) && !name.starts_with('.')
+}
+
 fn rebase(config: &mut Config, base: &Path) {
-    let Config {
-        state_dir,
-        policies,
-        prompts,
-        cluster,
-        webhook,
-        alertmanager,
-        slack,
-        pager,
-        model,
-        actions,
-        ..
-    } = config;
-    let files = [Some(state_dir), Some(policies), prompts.as_mut(), cluster.token_file.as_mut()]
-        .into_iter()
-        .chain([
-            cluster.ca_file.as_mut(),
-            cluster.write_token_file.as_mut(),
-            webhook.bearer_token_file.as_mut(),
-        ])
-        .chain([webhook.password_file.as_mut()])
-        .chain([alertmanager.as_mut().and_then(|a| a.bearer_token_file.as_mut())])
-        .chain(
-            slack
-                .as_mut()
-                .into_iter()
-                .flat_map(|s| [Some(&mut s.token_file), Some(&mut s.signing_secret_file)]),
-        )
-        .chain([pager.as_mut().and_then(|p| p.bearer_token_file.as_mut())])
-        .chain([model.as_mut().and_then(|m| m.api_key_file.as_mut())])
-        .chain([actions.as_mut().map(|a| &mut a.token_file)]);
-    for file in files.flatten() {
+    let Config { state_dir, policies, prompts, webhook, slack, pager, model, .. } = config;
+    let Config { cluster, alertmanager, actions, reads, other_clusters, warrant_key_file, .. } = config;
+    let mut files = vec![state_dir, policies];
+    files.extend(prompts);
+    files.extend(warrant_key_file);
+    files.extend([&mut webhook.bearer_token_file, &mut webhook.password_file].into_iter().flatten());
+    files.extend(slack.iter_mut().flat_map(|s| [&mut s.token_file, &mut s.signing_secret_file]));
+    files.extend(pager.as_mut().and_then(|p| p.bearer_token_file.as_mut()));
+    files.extend(model.as_mut().and_then(|m| m.api_key_file.as_mut()));
+    files.extend(files_of(cluster, alertmanager.as_mut(), [actions, reads]));
+    for SiteConfig { cluster, alertmanager, actions, reads, limits: _ } in other_clusters {
+        files.extend(files_of(cluster, alertmanager.as_mut(), [actions, reads]));
+    }
+    for file in files {
         *file = base.join(&*file);
     }
+}
+
+/// The files that one cluster's keys name.
+fn files_of<'a>(
+    cluster: &'a mut ClusterConfig,
+    alertmanager: Option<&'a mut AlertmanagerConfig>,
+    servers: [&'a mut Option<ServerConfig>; 2],
+) -> impl Iterator<Item = &'a mut PathBuf> {
+    let ClusterConfig { kubeconfig, ca_file, token_file, write_token_file, .. } = cluster;
+    let files = [kubeconfig, ca_file, token_file, write_token_file].into_iter().flatten();
+    let alertmanager = alertmanager.and_then(|a| a.bearer_token_file.as_mut());
+    files.chain(alertmanager).chain(servers.into_iter().flatten().map(|server| &mut server.token_file))
 }
 
 /// Reads a secret from its file; surrounding white space is not part of it.

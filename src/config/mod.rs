@@ -4,6 +4,7 @@
 mod actions;
 mod load;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -11,7 +12,9 @@ use serde::Deserialize;
 
 use crate::telemetry::LogFormat;
 
-pub use actions::{ActionServerConfig, actions_schema, load_actions, parse_actions};
+pub use actions::{
+    ActionServerConfig, ReadServerConfig, actions_schema, load_actions, load_reads, parse_actions,
+};
 pub use load::{ConfigError, columns, load, mounted, no_color, parse, policies, prompts, secret, user};
 
 /// `belay.yaml`.
@@ -34,6 +37,9 @@ pub struct Config {
     pub log: Log,
     /// The cluster.
     pub cluster: ClusterConfig,
+    /// Further clusters, each with its own way in, its own limits and its own action server.
+    #[serde(default)]
+    pub other_clusters: Vec<SiteConfig>,
     /// Who may deliver alerts.
     #[serde(default)]
     pub webhook: WebhookConfig,
@@ -54,7 +60,74 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// An action server of its own; without it, one runs in this process.
     #[serde(default)]
-    pub actions: Option<ActionsConfig>,
+    pub actions: Option<ServerConfig>,
+    /// A read server inside the cluster; without it, the API server is read from this process.
+    #[serde(default)]
+    pub reads: Option<ServerConfig>,
+    /// The key that signs warrants, in PEM; without it, belay makes one in its state directory.
+    #[serde(default)]
+    pub warrant_key_file: Option<PathBuf>,
+    /// That the action server runs in this process also above level 2: whoever takes over the daemon then has
+    /// its key for warrants and its write credentials both.
+    #[serde(default)]
+    pub one_process_holds_everything: bool,
+}
+
+/// One of several clusters: the keys that the configuration has for one, once more for another.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SiteConfig {
+    /// The cluster.
+    pub cluster: ClusterConfig,
+    /// Where its Alertmanager's own list can be read.
+    #[serde(default)]
+    pub alertmanager: Option<AlertmanagerConfig>,
+    /// What its action server refuses, whatever policy says.
+    #[serde(default)]
+    pub limits: LimitsConfig,
+    /// An action server of its own; without it, one runs in this process.
+    #[serde(default)]
+    pub actions: Option<ServerConfig>,
+    /// A read server inside the cluster; without it, the API server is read from this process.
+    #[serde(default)]
+    pub reads: Option<ServerConfig>,
+}
+
+/// What belongs to one cluster.
+#[derive(Debug, Clone, Copy)]
+#[expect(missing_docs, reason = "as in the configuration")]
+pub struct Site<'a> {
+    pub cluster: &'a ClusterConfig,
+    pub alertmanager: Option<&'a AlertmanagerConfig>,
+    pub limits: &'a LimitsConfig,
+    pub actions: Option<&'a ServerConfig>,
+    pub reads: Option<&'a ServerConfig>,
+}
+
+impl Config {
+    /// Every cluster, the first one first.
+    pub fn sites(&self) -> impl Iterator<Item = Site<'_>> {
+        let Self { cluster, alertmanager, limits, actions, reads, other_clusters, .. } = self;
+        let first = Site {
+            cluster,
+            alertmanager: alertmanager.as_ref(),
+            limits,
+            actions: actions.as_ref(),
+            reads: reads.as_ref(),
+        };
+        std::iter::once(first).chain(other_clusters.iter().map(|other| Site {
+            cluster: &other.cluster,
+            alertmanager: other.alertmanager.as_ref(),
+            limits: &other.limits,
+            actions: other.actions.as_ref(),
+            reads: other.reads.as_ref(),
+        }))
+    }
+
+    /// The cluster of this name; without one, the first.
+    pub fn site(&self, name: Option<&str>) -> Option<Site<'_>> {
+        self.sites().find(|site| name.is_none_or(|name| site.cluster.name == name))
+    }
 }
 
 /// Logs.
@@ -79,9 +152,18 @@ impl Default for Log {
 pub struct ClusterConfig {
     /// Its name in records and policies.
     pub name: String,
+    /// The labels by which an alert is this cluster's; none where there is one cluster: every alert is.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// The API server; without it the kubeconfig or the pod's own service account is used.
     #[serde(default)]
     pub url: Option<String>,
+    /// A kubeconfig; without it `KUBECONFIG` or `~/.kube/config`.
+    #[serde(default)]
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig; without it its current one.
+    #[serde(default)]
+    pub context: Option<String>,
     /// The certificates of the authority that signed the API server's, in PEM.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
@@ -162,10 +244,10 @@ pub struct ModelConfig {
     pub api_key_file: Option<PathBuf>,
 }
 
-/// Where an action server of its own is reached.
+/// One of belay's own servers in another process, over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct ActionsConfig {
+pub struct ServerConfig {
     /// Its URL, `/mcp` included; https unless it is this machine.
     pub url: String,
     /// A file with the bearer token for it.

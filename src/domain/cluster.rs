@@ -259,7 +259,7 @@ pub struct LogTail {
 }
 
 /// How the pods of several namespaces are, all together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fleet {
     /// Pods that should be at work.
     pub pods: u32,

@@ -8,6 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject as _;
 
 use crate::domain::canonical::{self, Hash, NotCanonical};
 use crate::domain::record::Intent;
@@ -90,10 +92,20 @@ impl Signer {
 
     /// The signer with this key.
     pub fn from_pkcs8(bytes: &[u8]) -> Result<Self, KeyError> {
-        let pair = Ed25519KeyPair::from_pkcs8(bytes).map_err(|e| KeyError::NotAKey(e.to_string()))?;
+        Ed25519KeyPair::from_pkcs8(bytes).map(Self::of).map_err(|e| KeyError::NotAKey(e.to_string()))
+    }
+
+    /// The signer with this key in PEM, with or without the public key beside it (PKCS #8, RFC 8410).
+    pub fn from_pem(pem: &[u8]) -> Result<Self, KeyError> {
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem).map_err(|e| KeyError::NotAKey(e.to_string()))?;
+        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der());
+        pair.map(Self::of).map_err(|e| KeyError::NotAKey(e.to_string()))
+    }
+
+    fn of(pair: Ed25519KeyPair) -> Self {
         let mut key = Hash::of(pair.public_key().as_ref()).to_string();
         key.truncate(16);
-        Ok(Self { pair, key })
+        Self { pair, key }
     }
 
     /// The raw public key, for the action server.

@@ -21,6 +21,9 @@ pub use clicks::Clicks;
 pub use mcp::mcp_routes;
 pub use server::serve;
 
+/// What a listener serves.
+pub type Routes = Router;
+
 /// What the routes need.
 #[derive(Clone)]
 pub struct Gate {

@@ -34,7 +34,7 @@ mod table;
 #[cfg(test)]
 mod tried;
 
-pub use admission::{Bounds, admission, granted, stop};
+pub use admission::{Bounds, admission, granted, highest, stop};
 pub use book::Book;
 pub use brakes::{storm_now, watchdog};
 pub use check::{Checked, TestRun, check};

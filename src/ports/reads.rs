@@ -1,12 +1,14 @@
 //! The eyes: typed, read-only views of the cluster and its alerts.
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use crate::domain::cluster::{ActiveAlert, Event, Fleet, LogTail, Pod, Revision, Snapshot, Workload};
 use crate::domain::target::{Named, Object, RootOwner};
 
 /// Something could not be read: nothing is known of it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
 pub enum ReadError {
     /// It was asked for and is not there.
     #[error("{what} does not exist")]
@@ -33,7 +35,7 @@ pub enum ReadError {
 }
 
 /// An object with the chain of its controllers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Located {
     /// The object as it was found.
     pub target: Object,
@@ -68,7 +70,7 @@ pub trait Alerts: Send + Sync {
 }
 
 /// What a list showed, and how much of it there is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listed<T> {
     /// What was read.
     pub items: Vec<T>,
@@ -78,7 +80,7 @@ pub struct Listed<T> {
 }
 
 /// Which log is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogQuery {
     /// The pod's namespace.
     pub namespace: String,
@@ -109,4 +111,21 @@ pub trait Listing: Send + Sync {
 
     /// The end of one container's log.
     async fn log(&self, query: &LogQuery) -> Result<LogTail, ReadError>;
+}
+
+/// One read, as it travels to a read server in another process: a method of [`Reads`] or of [`Listing`] with its
+/// arguments. The answer is what the method gives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "read", rename_all = "snake_case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "as in the methods")]
+pub enum Query {
+    Locate { named: Named },
+    Snapshot { target: Object, owner: RootOwner },
+    LastWords { pod: Object },
+    Fleet { namespaces: Vec<String> },
+    Pods { namespace: String },
+    Deployments { namespace: String },
+    Events { namespace: String },
+    Revisions { namespace: String, deployment: String },
+    Log { namespace: String, pod: String, container: Option<String>, previous: bool, tail: u32 },
 }

@@ -2,3 +2,5 @@
 
 pub mod actions;
 pub mod kubernetes;
+pub mod reads;
+mod served;

@@ -68,7 +68,8 @@ impl Apart {
     }
 
     fn client(&self, token: &str) -> RemoteActions {
-        RemoteActions::new(&format!("http://{}/mcp", self.address), token.into(), PATIENCE).unwrap()
+        RemoteActions::new("actions.url", &format!("http://{}/mcp", self.address), token.into(), PATIENCE)
+            .unwrap()
     }
 
     async fn kill(mut self) {
@@ -174,12 +175,12 @@ async fn what_it_cannot_be_held_to_is_refused_at_the_start() {
 #[test]
 fn a_token_travels_only_in_private() {
     rustls::crypto::ring::default_provider().install_default().ok();
-    let made = |url: &str| RemoteActions::new(url, "t".into(), PATIENCE).map(drop);
+    let made = |url: &str| RemoteActions::new("actions.url", url, "t".into(), PATIENCE).map(drop);
     assert!(made("https://hands.example/mcp").is_ok() && made("http://127.0.0.1:1/mcp").is_ok());
     assert!(made("http://[::1]:1/mcp").is_ok());
-    assert!(matches!(made("http://hands.example/mcp"), Err(RemoteError::Unprotected)));
+    assert!(matches!(made("http://hands.example/mcp"), Err(RemoteError::Unprotected { key: "actions.url" })));
     for wrong in ["", "hands", "ftp://127.0.0.1/mcp", "unix:/run/x"] {
-        assert!(matches!(made(wrong), Err(RemoteError::Address)), "{wrong}");
+        assert!(matches!(made(wrong), Err(RemoteError::Address { .. })), "{wrong}");
     }
 }
 
@@ -195,6 +196,6 @@ async fn the_key_of_a_daemon_is_printed_as_the_file_names_it() {
     };
     let key = printed().await;
     assert_eq!(key, printed().await, "made once");
-    let signer = belay::app::build::signer(&folder.path().join("state")).unwrap();
+    let signer = belay::app::build::signer(&belay::config::load(&config).unwrap()).unwrap();
     assert_eq!(key, base64::engine::general_purpose::STANDARD.encode(signer.public_key()));
 }

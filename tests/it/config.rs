@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use belay::app::build::hard_limits;
 use belay::config::{
-    ActionsConfig, AlertmanagerConfig, ClusterConfig, Config, ConfigError, LimitsConfig, Log, ModelConfig,
-    PagerConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
+    AlertmanagerConfig, ClusterConfig, Config, ConfigError, LimitsConfig, Log, ModelConfig, PagerConfig,
+    ServerConfig, SiteConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
@@ -25,12 +25,21 @@ stateDir: state
 policies: rules
 prompts: words
 log: { filter: debug, format: json }
-cluster: { name: eu-1, url: 'http://127.0.0.1:6443', caFile: ca, tokenFile: read, writeTokenFile: write }
+warrantKeyFile: key.pem
+oneProcessHoldsEverything: true
+cluster: { name: eu-1, labels: { cluster: eu-1 }, url: 'http://127.0.0.1:6443', caFile: ca, tokenFile: read, writeTokenFile: write }
 webhook: { bearerTokenFile: hook }
 alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
+otherClusters:
+- cluster: { name: eu-2, labels: { cluster: eu-2 }, kubeconfig: kube, context: two }
+  alertmanager: { url: 'http://am2:9093', bearerTokenFile: am2 }
+  limits: { namespaces: [till] }
+- cluster: { name: eu-3, labels: { cluster: eu-3 } }
+  actions: { url: 'https://hands/mcp', tokenFile: hands }
+  reads: { url: 'https://eyes/mcp', tokenFile: eyes }
 limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, protected: [data/postgres], nodes: true, maxReplicas: 7, maxReplicaDelta: 2, actions: [restart_pod, cordon_node], extraRights: [delete pods] }
 ";
 
@@ -51,6 +60,10 @@ fn each_key_is_read_into_its_place() {
     // no `..`: a key that nobody tries here does not compile
     let Config {
         actions,
+        other_clusters,
+        reads,
+        warrant_key_file,
+        one_process_holds_everything,
         listen,
         state_dir,
         policies,
@@ -69,6 +82,9 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(log, Log { filter: "debug".into(), format: LogFormat::Json });
     let expected = ClusterConfig {
         name: "eu-1".into(),
+        labels: [("cluster".to_owned(), "eu-1".to_owned())].into(),
+        kubeconfig: None,
+        context: None,
         url: Some("http://127.0.0.1:6443".into()),
         ca_file: path("ca"),
         token_file: path("read"),
@@ -105,9 +121,22 @@ fn each_key_is_read_into_its_place() {
         extra_rights: vec!["delete pods".into()],
     };
     assert_eq!(limits, expected);
-    assert_eq!(actions, None, "it excludes `writeTokenFile`");
+    assert_eq!((actions, reads), (None, None), "it excludes `writeTokenFile`");
+    assert_eq!((warrant_key_file, one_process_holds_everything), (path("key.pem"), true));
+    let [SiteConfig { cluster, alertmanager, limits, actions: None, reads: None }, apart] =
+        <[SiteConfig; 2]>::try_from(other_clusters).unwrap()
+    else {
+        panic!("the second is reached from here");
+    };
+    assert_eq!((cluster.kubeconfig, cluster.context), (path("kube"), Some("two".into())));
+    assert_eq!(
+        (alertmanager.unwrap().bearer_token_file, limits.namespaces),
+        (path("am2"), vec!["till".into()])
+    );
+    assert_eq!(apart.actions.unwrap().url, "https://hands/mcp");
+    assert_eq!(apart.reads.unwrap().token_file, Path::new("eyes"));
     let apart = ok(&format!("{LEAST}actions: {{ url: 'https://hands/mcp', tokenFile: t }}\n")).actions;
-    assert_eq!(apart, Some(ActionsConfig { url: "https://hands/mcp".into(), token_file: "t".into() }));
+    assert_eq!(apart, Some(ServerConfig { url: "https://hands/mcp".into(), token_file: "t".into() }));
     let both = why(&format!("{ALL}actions: {{ url: 'https://hands/mcp', tokenFile: t }}\n"));
     assert!(both.contains("`cluster.writeTokenFile` is for the action server in this process"), "{both}");
 }
@@ -178,6 +207,46 @@ fn a_token_that_would_not_be_used_is_refused() {
 }
 
 #[test]
+fn an_alert_can_be_of_one_cluster_at_most() {
+    let with = |first: &str, second: &str| {
+        format!(
+            "policies: p\ncluster: {{ name: a{first} }}\notherClusters: [{{ cluster: {{ name: {second} }} }}]\n"
+        )
+    };
+    ok(&with(", labels: { cluster: a }", "b, labels: { cluster: b }"));
+    for (first, second, said) in [
+        ("", "b, labels: { cluster: b }", "cluster `a` needs `cluster.labels`"),
+        (", labels: { cluster: a }", "b", "cluster `b` needs `cluster.labels`"),
+        (", labels: { cluster: a }", "a, labels: { cluster: c }", "two clusters are named `a`"),
+        (
+            ", labels: { cluster: a }",
+            "b, labels: { cluster: a, env: p }",
+            "of cluster `a` and of cluster `b` both",
+        ),
+        (", labels: { cluster: a }", "b, labels: { env: p }", "of cluster `a` and of cluster `b` both"),
+        ("", "'b:c'", "letters, digits"),
+    ] {
+        let why = why(&with(first, second));
+        assert!(why.contains(said), "{first} {second}: {why}");
+    }
+}
+
+#[test]
+fn a_way_into_a_cluster_that_would_not_be_used_is_refused() {
+    let servers =
+        "actions: { url: 'https://h/mcp', tokenFile: t }\nreads: { url: 'https://r/mcp', tokenFile: t }\n";
+    for (text, said) in [
+        ("cluster: { name: c, url: 'https://x', context: y }\n".to_owned(), "leave one of them out"),
+        (format!("cluster: {{ name: c, context: y }}\n{servers}"), "would be used by nothing"),
+        (format!("cluster: {{ name: c, url: 'https://x' }}\n{servers}"), "would be used by nothing"),
+    ] {
+        let why = why(&format!("policies: p\n{text}"));
+        assert!(why.contains(said), "{text}: {why}");
+    }
+    ok(&format!("policies: p\ncluster: {{ name: c }}\n{servers}"));
+}
+
+#[test]
 fn limits_become_those_of_the_action_server() {
     let cluster = Cluster::new("eu-1");
     let limits = hard_limits(&ok(ALL).limits, &cluster, &[]).unwrap();
@@ -218,6 +287,12 @@ fn paths_are_relative_to_the_file() {
     assert_eq!((Some(slack.token_file), Some(slack.signing_secret_file)), (here("bot"), here("sign")));
     assert_eq!(config.pager.unwrap().bearer_token_file, here("page"));
     assert_eq!(config.model.unwrap().api_key_file, here("key"));
+    assert_eq!(config.warrant_key_file, here("key.pem"));
+    let [second, third] = &config.other_clusters[..] else { panic!("two") };
+    assert_eq!(second.cluster.kubeconfig, here("kube"));
+    assert_eq!(second.alertmanager.as_ref().unwrap().bearer_token_file, here("am2"));
+    let servers = [&third.actions, &third.reads].map(|s| Some(s.clone().unwrap().token_file));
+    assert_eq!(servers, [here("hands"), here("eyes")]);
     fs::write(
         &file,
         format!("{LEAST}stateDir: /var/lib/belay\nwebhook: {{ username: u, passwordFile: pw }}\n"),

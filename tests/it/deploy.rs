@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 45] = [
+    const KEYS: [&str; 53] = [
         "listen",
         "stateDir",
         "policies",
@@ -89,6 +89,9 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "log.filter",
         "log.format",
         "cluster.name",
+        "cluster.labels",
+        "cluster.kubeconfig",
+        "cluster.context",
         "cluster.url",
         "cluster.caFile",
         "cluster.tokenFile",
@@ -112,6 +115,11 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "model.apiKeyFile",
         "actions.url",
         "actions.tokenFile",
+        "reads.url",
+        "reads.tokenFile",
+        "otherClusters",
+        "warrantKeyFile",
+        "oneProcessHoldsEverything",
         "warrantKeys",
         "clientTokenFile",
         "limits.namespaces",
@@ -161,7 +169,13 @@ fn an_action_servers_own_file_is_described() {
     ] {
         all = all.replacen("limits:\n", &format!("limits:\n  {key}: {value}\n"), 1);
     }
+    // of two ways to the API server one is taken, and each is known
+    let by_context = all.replacen("  url:", "  kubeconfig: k\n  context: c\n  # url:", 1);
+    let by_context =
+        by_context.replacen("  caFile:", "  # caFile:", 1).replacen("  tokenFile:", "  # tokenFile:", 1);
+    config::parse_actions("by context", &by_context).unwrap();
     config::parse_actions("all keys", &all).unwrap();
+    let all = all.replacen("  url:", "  kubeconfig: k\n  context: c\n  url:", 1);
     let given: serde_json::Value = serde_saphyr::from_str(&all).unwrap();
     let keys =
         |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();

@@ -88,7 +88,7 @@ const VENDORS: [(&str, &[&str]); 26] = [
     ("hyper_util", &["http", "sim"]),
     ("http_body_util", &["sim"]),
     ("json_patch", &["adapters/kube", "sim"]),
-    ("rustls", &["adapters/slack", "cli/mod.rs"]),
+    ("rustls", &["adapters/slack", "cli/mod.rs", "execute/warrant.rs"]),
     ("schemars", &["servers"]),
     ("cel", &["policy/cel"]),
     ("serde_saphyr", &["policy", "config", "servers/actions", "sim"]),

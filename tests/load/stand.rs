@@ -88,6 +88,7 @@ pub async fn start(loops: Loops) -> Stand {
         policies: policies(),
         messenger: Arc::new(Nobody),
         pager: Arc::new(Nobody),
+        simulated: true,
     };
     let built = build::build(&config, given).await.unwrap();
     let gate =

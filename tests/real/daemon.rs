@@ -43,7 +43,7 @@ impl Belay {
         let dir = tempfile::tempdir().unwrap();
         let config = format!(
             "listen: 127.0.0.1:{port}\nstateDir: state\npolicies: policies\n\
-             cluster: {{ name: real, url: {api:?} }}\nalertmanager: {{ url: {alertmanager:?} }}\n\
+             oneProcessHoldsEverything: true\ncluster: {{ name: real, url: {api:?} }}\nalertmanager: {{ url: {alertmanager:?} }}\n\
              webhook: {{ bearerTokenFile: token }}\nlimits: {{ namespaces: [shop], extraRights: ['* *'] }}\n"
         );
         std::fs::write(dir.path().join("belay.yaml"), config).unwrap();

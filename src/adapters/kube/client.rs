@@ -13,6 +13,7 @@ use kube::client::ClientBuilder;
 use kube::{Client, Config, Error};
 use tower::util::MapRequestLayer;
 
+use super::kubeconfig::{self, NotUsable};
 use super::token::TokenFile;
 use crate::domain::redact;
 use crate::domain::target::{is_dns_label, is_dns_name};
@@ -44,7 +45,14 @@ pub enum Access {
         /// Path of the token file.
         token_file: Option<PathBuf>,
     },
-    /// As the kubeconfig says, or, inside a cluster, as the pod's service account.
+    /// As this kubeconfig says, or the one that `kubectl` would take, in this context or its current one.
+    Kubeconfig {
+        /// Path of the kubeconfig.
+        file: Option<PathBuf>,
+        /// Name of the context.
+        context: Option<String>,
+    },
+    /// As `kubectl` would; where there is no kubeconfig, as the pod's service account.
     Infer,
 }
 
@@ -62,7 +70,10 @@ pub enum ConnectError {
     },
     /// Neither a kubeconfig nor a service account was found.
     #[error("no Kubernetes cluster is configured: set its URL, a kubeconfig, or run inside a cluster")]
-    Infer(#[source] Box<kube::config::InferConfigError>),
+    Infer(#[source] NotUsable),
+    /// The kubeconfig cannot be used.
+    #[error(transparent)]
+    Kubeconfig(#[from] NotUsable),
     /// The file with the token holds none.
     #[error("`{}` holds no bearer token", path.display())]
     Token {
@@ -97,7 +108,10 @@ pub async fn connect(access: &Access) -> Result<Client, ConnectError> {
             config.root_cert = ca_file.as_ref().map(|_| Vec::new());
             (config, token_file.as_deref().map(token).transpose()?)
         }
-        Access::Infer => (Config::infer().await.map_err(|e| ConnectError::Infer(Box::new(e)))?, None),
+        Access::Kubeconfig { file, context } => {
+            (kubeconfig::config(file.as_deref(), context.as_deref()).await?, None)
+        }
+        Access::Infer => (inferred().await?, None),
     };
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT);
@@ -109,10 +123,19 @@ pub async fn connect(access: &Access) -> Result<Client, ConnectError> {
         Access::Url { ca_file: Some(path), .. } => {
             ConnectError::Authority { path: path.clone(), source: Box::new(e) }
         }
-        Access::Url { .. } | Access::Infer => ConnectError::Client(Box::new(e)),
+        Access::Url { .. } | Access::Kubeconfig { .. } | Access::Infer => ConnectError::Client(Box::new(e)),
     })?;
     let signed = MapRequestLayer::new(move |request| signed(request, token.as_deref()));
     Ok(builder.with_layer(&signed).build())
+}
+
+/// A kubeconfig that is there and cannot be used is an error, and no reason to be somebody else.
+async fn inferred() -> Result<Config, ConnectError> {
+    match kubeconfig::config(None, None).await {
+        Ok(config) => Ok(config),
+        Err(none) if none.is_absent() => Config::incluster().map_err(|_| ConnectError::Infer(none)),
+        Err(unusable) => Err(unusable.into()),
+    }
 }
 
 fn token(path: &Path) -> Result<Arc<TokenFile>, ConnectError> {

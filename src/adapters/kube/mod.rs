@@ -3,6 +3,7 @@
 
 mod client;
 mod fleet;
+mod kubeconfig;
 mod listing;
 mod live;
 mod locate;
@@ -15,6 +16,7 @@ mod views;
 mod writes;
 
 pub use client::{Access, ConnectError, connect};
+pub use kubeconfig::NotUsable;
 pub use reads::KubeReads;
 pub use rights::{CheckedHand, Wanted};
 pub use views::{NotReadable, Recorded, from_json};

@@ -55,13 +55,7 @@ impl McpActions {
         tool: &str,
         arguments: serde_json::Value,
     ) -> Result<T, NoAnswer> {
-        let arguments = match arguments {
-            serde_json::Value::Object(map) => map,
-            _ => JsonObject::new(),
-        };
-        let result =
-            self.client.call(tool, arguments, self.within).await.map_err(|e| NoAnswer(e.to_string()))?;
-        read(tool, &result)
+        ask(&self.client, tool, arguments, self.within).await
     }
 
     async fn planned(
@@ -101,6 +95,21 @@ impl Actions for McpActions {
         let reply: AppliedReply = self.ask("status", json!({ "plan": plan, "intent": intent })).await?;
         Ok(reply.outcome)
     }
+}
+
+/// Calls a tool of a server of belay's own; the answer is what it says of itself in structure.
+pub(super) async fn ask<T: DeserializeOwned>(
+    client: &Client,
+    tool: &str,
+    arguments: serde_json::Value,
+    within: Duration,
+) -> Result<T, NoAnswer> {
+    let arguments = match arguments {
+        serde_json::Value::Object(map) => map,
+        _ => JsonObject::new(),
+    };
+    let result = client.call(tool, arguments, within).await.map_err(|e| NoAnswer(e.to_string()))?;
+    read(tool, &result)
 }
 
 fn read<T: DeserializeOwned>(tool: &str, result: &CallToolResult) -> Result<T, NoAnswer> {

@@ -10,4 +10,4 @@ mod text;
 pub use actions::McpActions;
 pub use client::{CallError, Client, ConnectError, InProcess, connect, connect_in_process};
 pub use hub::{Allow, Hub, HubError};
-pub use remote::{RemoteActions, RemoteError};
+pub use remote::{RemoteActions, RemoteError, RemoteReads};

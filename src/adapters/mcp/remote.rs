@@ -1,4 +1,4 @@
-//! The action server of another process, over streamable HTTP. It is connected to when it is needed, and anew
+//! Servers of belay's own in other processes, over streamable HTTP. Each is connected to when it is needed, and anew
 //! once it did not answer, so that either side may start first and start again.
 
 use std::net::IpAddr;
@@ -8,90 +8,128 @@ use async_trait::async_trait;
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use super::actions::McpActions;
-use super::client;
+use super::actions::{self, McpActions};
+use super::client::{self, Client};
 use crate::domain::action::Action;
+use crate::domain::cluster::{Event, Fleet, LogTail, Pod, Revision, Snapshot, Workload};
 use crate::domain::ids::IntentId;
 use crate::domain::plan::{Plan, Refusal};
-use crate::domain::target::RootOwner;
+use crate::domain::target::{Named, Object, RootOwner};
 use crate::domain::warrant::{Applied, SignedWarrant};
 use crate::ports::actions::{Actions, NoAnswer};
+use crate::ports::reads::{Listed, Listing, Located, LogQuery, Query, ReadError, Reads};
 
 /// A TCP and TLS handshake within a region takes milliseconds; five seconds is a lost packet's three
 /// retransmissions (1 + 2 s) and some.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long a read may take: a snapshot's three waves of parts, each at most 10 s, and the way.
+const READ_WITHIN: Duration = Duration::from_secs(35);
 
 /// The server cannot be reached as configured.
 #[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "`key` is that of the configuration")]
 pub enum RemoteError {
     /// The address is no URL.
-    #[error("`actions.url` is not an http or https URL")]
-    Address,
+    #[error("`{key}` is not an http or https URL")]
+    Address { key: &'static str },
     /// The token would travel in the clear.
-    #[error("`actions.url` must be https, or an address of this machine itself")]
-    Unprotected,
+    #[error("`{key}` must be https, or an address of this machine itself")]
+    Unprotected { key: &'static str },
     /// No HTTP client.
-    #[error("the HTTP client could not be set up")]
-    Client(#[source] reqwest::Error),
+    #[error("the HTTP client for `{key}` could not be set up")]
+    Client {
+        key: &'static str,
+        #[source]
+        source: reqwest::Error,
+    },
 }
 
-/// Calls an action server at an address.
-pub struct RemoteActions {
+/// A server at an address, which is shown a bearer token.
+struct Remote {
     http: reqwest::Client,
     url: String,
     token: SecretString,
-    within: Duration,
-    connected: Mutex<Option<McpActions>>,
+    connected: Mutex<Option<Client>>,
 }
 
-impl RemoteActions {
-    /// The server at this URL, which is shown this bearer token and waited for this long.
-    pub fn new(url: &str, token: SecretString, within: Duration) -> Result<Self, RemoteError> {
-        let parsed = reqwest::Url::parse(url).map_err(|_| RemoteError::Address)?;
-        let host = parsed.host_str().ok_or(RemoteError::Address)?;
+impl Remote {
+    fn new(key: &'static str, url: &str, token: SecretString) -> Result<Self, RemoteError> {
+        let parsed = reqwest::Url::parse(url).map_err(|_| RemoteError::Address { key })?;
+        let host = parsed.host_str().ok_or(RemoteError::Address { key })?;
         match parsed.scheme() {
             "https" => {}
             "http" if loopback(host) => {}
-            "http" => return Err(RemoteError::Unprotected),
-            _ => return Err(RemoteError::Address),
+            "http" => return Err(RemoteError::Unprotected { key }),
+            _ => return Err(RemoteError::Address { key }),
         }
         // no timeout over all: each call has its own
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .redirect(reqwest::redirect::Policy::none())
             .build()
-            .map_err(RemoteError::Client)?;
-        Ok(Self { http, url: url.to_owned(), token, within, connected: Mutex::new(None) })
+            .map_err(|source| RemoteError::Client { key, source })?;
+        Ok(Self { http, url: url.to_owned(), token, connected: Mutex::new(None) })
     }
 
-    async fn connected(&self) -> Result<McpActions, NoAnswer> {
+    async fn connected(&self) -> Result<Client, client::ConnectError> {
         let mut connected = self.connected.lock().await;
-        if let Some(actions) = &*connected {
-            return Ok(actions.clone());
+        if let Some(client) = &*connected {
+            return Ok(client.clone());
         }
         let config = StreamableHttpClientTransportConfig::with_uri(self.url.clone())
             .auth_header(self.token.expose_secret().to_owned());
         let transport = StreamableHttpClientTransport::with_client(self.http.clone(), config);
-        let client = client::connect(transport).await.map_err(|e| NoAnswer(e.to_string()))?;
-        let actions = McpActions::new(client, self.within);
-        *connected = Some(actions.clone());
-        Ok(actions)
+        let client = client::connect(transport).await?;
+        *connected = Some(client.clone());
+        Ok(client)
     }
 
-    /// The answer; without one the connection is given up, so that the next call makes another.
-    async fn heard<T: Send>(&self, answer: Result<T, NoAnswer>) -> Result<T, NoAnswer> {
-        if answer.is_err() {
-            *self.connected.lock().await = None;
-        }
-        answer
+    /// Gives the connection up, so that the next call makes another.
+    async fn forget(&self) {
+        *self.connected.lock().await = None;
     }
 }
 
 fn loopback(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Calls an action server at an address.
+pub struct RemoteActions {
+    remote: Remote,
+    within: Duration,
+}
+
+impl RemoteActions {
+    /// The server at this URL, which is shown this bearer token and waited for this long. `key` is that of the
+    /// configuration.
+    pub fn new(
+        key: &'static str,
+        url: &str,
+        token: SecretString,
+        within: Duration,
+    ) -> Result<Self, RemoteError> {
+        Ok(Self { remote: Remote::new(key, url, token)?, within })
+    }
+
+    async fn connected(&self) -> Result<McpActions, NoAnswer> {
+        let client = self.remote.connected().await.map_err(|e| NoAnswer(e.to_string()))?;
+        Ok(McpActions::new(client, self.within))
+    }
+
+    /// The answer; without one the connection is given up.
+    async fn heard<T: Send>(&self, answer: Result<T, NoAnswer>) -> Result<T, NoAnswer> {
+        if answer.is_err() {
+            self.remote.forget().await;
+        }
+        answer
+    }
 }
 
 #[async_trait]
@@ -119,5 +157,90 @@ impl Actions for RemoteActions {
     async fn status(&self, plan: &Plan, intent: &IntentId) -> Result<Applied, NoAnswer> {
         let answer = self.connected().await?.status(plan, intent).await;
         self.heard(answer).await
+    }
+}
+
+/// Reads a cluster through a read server inside it.
+pub struct RemoteReads {
+    remote: Remote,
+}
+
+/// The result of `read`.
+#[derive(Deserialize)]
+struct ReadReply {
+    #[serde(default)]
+    answer: Option<Value>,
+    #[serde(default)]
+    error: Option<ReadError>,
+}
+
+impl RemoteReads {
+    /// The server at this URL, which is shown this bearer token. `key` is that of the configuration.
+    pub fn new(key: &'static str, url: &str, token: SecretString) -> Result<Self, RemoteError> {
+        Ok(Self { remote: Remote::new(key, url, token)? })
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, what: &str, query: &Query) -> Result<T, ReadError> {
+        let failed = |why: String| ReadError::Failed { what: what.to_owned(), why };
+        let client = self.remote.connected().await.map_err(|e| failed(e.to_string()))?;
+        let arguments = json!({ "query": query });
+        let answer: Result<ReadReply, NoAnswer> = actions::ask(&client, "read", arguments, READ_WITHIN).await;
+        match answer {
+            Ok(ReadReply { answer: Some(value), error: None }) => serde_json::from_value(value)
+                .map_err(|e| failed(format!("the read server is of another version of belay: {e}"))),
+            Ok(ReadReply { answer: None, error: Some(error) }) => Err(error),
+            Ok(ReadReply { .. }) => {
+                Err(failed("the read server gave neither an answer nor an error".to_owned()))
+            }
+            Err(NoAnswer(why)) => {
+                self.remote.forget().await;
+                Err(failed(why))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Reads for RemoteReads {
+    async fn locate(&self, named: &Named) -> Result<Located, ReadError> {
+        self.ask(&named.to_string(), &Query::Locate { named: named.clone() }).await
+    }
+
+    async fn snapshot(&self, located: &Located) -> Result<Snapshot, ReadError> {
+        let Located { target, owner } = located.clone();
+        self.ask(&located.owner.to_string(), &Query::Snapshot { target, owner }).await
+    }
+
+    async fn last_words(&self, pod: &Object) -> Result<Vec<LogTail>, ReadError> {
+        self.ask(&format!("the logs of {pod}"), &Query::LastWords { pod: pod.clone() }).await
+    }
+
+    async fn fleet(&self, namespaces: &[String]) -> Result<Fleet, ReadError> {
+        self.ask("the pods of all namespaces", &Query::Fleet { namespaces: namespaces.to_vec() }).await
+    }
+}
+
+#[async_trait]
+impl Listing for RemoteReads {
+    async fn pods(&self, namespace: &str) -> Result<Listed<Pod>, ReadError> {
+        self.ask("pods", &Query::Pods { namespace: namespace.to_owned() }).await
+    }
+
+    async fn deployments(&self, namespace: &str) -> Result<Listed<Workload>, ReadError> {
+        self.ask("deployments", &Query::Deployments { namespace: namespace.to_owned() }).await
+    }
+
+    async fn events(&self, namespace: &str) -> Result<Listed<Event>, ReadError> {
+        self.ask("events", &Query::Events { namespace: namespace.to_owned() }).await
+    }
+
+    async fn revisions(&self, namespace: &str, deployment: &str) -> Result<Listed<Revision>, ReadError> {
+        let (namespace, deployment) = (namespace.to_owned(), deployment.to_owned());
+        self.ask("revisions", &Query::Revisions { namespace, deployment }).await
+    }
+
+    async fn log(&self, query: &LogQuery) -> Result<LogTail, ReadError> {
+        let LogQuery { namespace, pod, container, previous, tail } = query.clone();
+        self.ask("a log", &Query::Log { namespace, pod, container, previous, tail }).await
     }
 }

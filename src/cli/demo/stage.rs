@@ -61,7 +61,7 @@ pub(super) async fn play(args: &Args, answers: Answers) -> anyhow::Result<std::p
     let config = configuration(&scenery, &state_dir)?;
     let (mut stage, messenger, pager) = Stage::set(Arc::clone(&clock), answers);
     let policies = policies(args.level);
-    let given = Given { clock: Arc::clone(&clock), policies, messenger, pager };
+    let given = Given { clock: Arc::clone(&clock), policies, messenger, pager, simulated: true };
     let built = build::build(&config, given).await?;
     let daemon = built.daemon.clone();
     let gate = Gate { daemon: daemon.clone(), webhook: Arc::new(WebhookAuth::LoopbackOnly), slack: None };

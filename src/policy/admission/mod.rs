@@ -87,6 +87,13 @@ pub fn granted(set: &PolicySet) -> BTreeSet<ActionKind> {
     kinds.filter(|kind| kind.can_be_carried_out()).collect()
 }
 
+/// The highest level at which this set lets anything be done anywhere: where no environment is declared, nothing is.
+pub fn highest(set: &PolicySet) -> Level {
+    let granted = acting(set).into_iter().map(|grant| grant.level).max();
+    let reached = set.environments.iter().map(|environment| environment.max_level).max();
+    granted.zip(reached).map_or(Level::Observe, |(granted, reached)| granted.min(reached))
+}
+
 /// The stop policy with its binding: once the binding is there, this identity writes nothing at all.
 pub fn stop(bounds: &Bounds) -> Result<String, String> {
     bounds.checked()?;

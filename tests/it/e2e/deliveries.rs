@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use belay::app::build;
-use belay::app::{Daemon, Ports};
+use belay::app::{Daemon, Ports, Sites};
 use belay::domain::alert::AlertStatus;
 use belay::domain::record::Record;
 use belay::http::{self, Gate, WebhookAuth};
@@ -20,7 +20,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use super::house::{House, Wish, body, crash_loop, saturation, until};
+use super::house::{House, Wish, bare, body, crash_loop, saturation, until};
 
 fn plain(name: &str, status: Option<&str>) -> serde_json::Value {
     super::house::alert(&[("alertname", name), ("severity", "warning")], "2026-11-21T01:50:00Z", status)
@@ -62,17 +62,13 @@ async fn door(house: &House, store: Arc<MemoryStore>) -> (String, CancellationTo
     let ports = Ports {
         clock: Arc::clone(&own.clock),
         store,
-        cluster: own.cluster.clone(),
-        namespaces: own.namespaces.clone(),
-        reads: Arc::clone(&own.reads),
-        alerts: own.alerts.clone(),
-        actions: Arc::clone(&own.actions),
+        sites: Sites::new(own.sites.all().cloned()),
+        apart: own.apart,
         messenger: Arc::clone(&own.messenger),
         pager: Arc::clone(&own.pager),
-        mind: None,
     };
     let set = policy::load(house.policies.iter().map(|(n, t)| (n.as_str(), t.as_str()))).unwrap();
-    let daemon = Daemon::new(ports, set, build::signer(house.dir.path()).unwrap());
+    let daemon = Daemon::new(ports, set, build::signer(&bare(house.dir.path())).unwrap());
     let gate = Gate { daemon, webhook: Arc::new(WebhookAuth::LoopbackOnly), slack: None };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/api/v1/alerts/webhook", listener.local_addr().unwrap());

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use base64::Engine as _;
 use belay::adapters::kube::{Access, KubeHand, connect};
 use belay::app::build::{self, BuildError, Built, Given, Start};
 use belay::app::{Daemon, Fed, admin};
@@ -20,6 +21,7 @@ use belay::incident::{Phase, State};
 use belay::ports::clock::{Clock, ScaledClock, SharedClock};
 use belay::ports::messenger::{Messenger, Pager, Undelivered};
 use belay::servers::actions::{self, ActionServer, Engine, Ledger, VerifyingKeys};
+use belay::servers::reads;
 use belay::sim::alertmanager::{Alertmanager, Settings};
 use belay::sim::kube::{Behaviour, PodView, Verb, World, WriteSeen};
 use belay::sim::model::{Script, ScriptedModel};
@@ -36,6 +38,8 @@ use tokio_util::sync::CancellationToken;
 pub const BEGINS: &str = "2026-11-21T02:00:00Z";
 /// The cluster's name.
 pub const CLUSTER: &str = "demo";
+/// The name of another one.
+pub const SECOND: &str = "second";
 /// How long a test waits for anything, in real time: ten times what the slowest takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The policy whose folder every house is built with.
@@ -65,6 +69,8 @@ pub struct Wish {
     pub examples: Vec<(String, String)>,
     /// The action server has a process of its own, as far as the daemon can tell.
     pub remote: bool,
+    /// There is a second cluster, which only servers inside it reach.
+    pub second: bool,
 }
 
 impl Default for Wish {
@@ -79,6 +85,7 @@ impl Default for Wish {
             dead_model: false,
             examples: Vec::new(),
             remote: false,
+            second: false,
         }
     }
 }
@@ -124,6 +131,8 @@ pub fn policy() -> String {
 /// The running house.
 pub struct House {
     pub world: World,
+    /// The cluster of the second name, if there is one.
+    pub second: Option<World>,
     pub alertmanager: Alertmanager,
     pub daemon: Daemon,
     pub clock: SharedClock,
@@ -217,9 +226,18 @@ impl House {
             None => (None, None),
         };
         let mut text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
+        let mut servers = Servers { dir: &dir, clock: &clock, stop: &stop, sides: &mut sides };
         if wish.remote {
-            text.push_str(&action_server(&dir, &api_url, &clock, (&stop, &mut sides)).await);
+            text.push_str(&servers.actions(CLUSTER, &api_url).await);
         }
+        let second = if wish.second {
+            let world = World::shop(Arc::clone(&clock));
+            text = text.replace("cluster: { ", "cluster: { labels: { cluster: demo }, ");
+            text.push_str(&servers.cluster(SECOND, &world).await);
+            Some(world)
+        } else {
+            None
+        };
         let config = config::parse("the test's configuration", &text).unwrap();
         let people = Arc::new(People::default());
         let mut policies = folder(&wish.policy);
@@ -230,6 +248,7 @@ impl House {
         let (daemon, start) = (running.built.daemon.clone(), running.built.start);
         Self {
             world,
+            second,
             alertmanager,
             daemon,
             clock,
@@ -417,6 +436,7 @@ fn given(clock: &SharedClock, people: &Arc<People>, policies: &[(String, String)
         policies: policies.to_vec(),
         messenger: Arc::clone(people) as _,
         pager: Arc::clone(people) as _,
+        simulated: true,
     }
 }
 
@@ -460,29 +480,74 @@ async fn port() -> (TcpListener, String) {
 /// The file of used warrants of an action server that stands apart.
 pub const USED: &str = "apart.jsonl";
 
-/// Serves an action server over HTTP, and says where in the words of the configuration.
-async fn action_server(
-    dir: &tempfile::TempDir,
-    api: &str,
-    clock: &SharedClock,
-    (stop, sides): (&CancellationToken, &mut JoinSet<()>),
-) -> String {
-    let access = Access::Url { url: api.to_owned(), ca_file: None, token_file: None };
-    let cluster = Cluster::new(CLUSTER);
-    let hand = KubeHand::new(connect(&access).await.unwrap(), cluster.clone());
-    let signer = build::signer(dir.path()).unwrap();
-    let keys = VerifyingKeys::new([signer.public_key()]).unwrap();
-    let limits = LimitsConfig { namespaces: vec!["shop".to_owned()], ..LimitsConfig::default() };
-    let limits = build::hard_limits(&limits, &cluster, &[]).unwrap();
-    let ledger = Ledger::open(&dir.path().join(USED), clock.now()).unwrap();
-    let engine = Engine::new(Arc::new(hand), keys, limits, Arc::clone(clock), ledger);
-    let service = actions::service(ActionServer::new(Arc::new(engine)), stop);
-    let (listener, url) = port().await;
-    let (routes, stop) = (http::mcp_routes(service, "s3cret".into()), stop.clone());
-    sides.spawn(async move { http::serve(listener, routes, stop).await.unwrap() });
-    let token = dir.path().join("client.token");
-    std::fs::write(&token, "s3cret").unwrap();
-    format!("actions: {{ url: '{url}/mcp', tokenFile: {token:?} }}\n")
+/// What servers of belay's own, apart from the daemon, are started with.
+struct Servers<'a> {
+    dir: &'a tempfile::TempDir,
+    clock: &'a SharedClock,
+    stop: &'a CancellationToken,
+    sides: &'a mut JoinSet<()>,
+}
+
+impl Servers<'_> {
+    /// Serves an action server over HTTP, and says where in the words of the configuration.
+    async fn actions(&mut self, cluster: &str, api: &str) -> String {
+        let access = Access::Url { url: api.to_owned(), ca_file: None, token_file: None };
+        let used = if cluster == CLUSTER { USED.to_owned() } else { format!("{cluster}.{USED}") };
+        let cluster = Cluster::new(cluster);
+        let hand = KubeHand::new(connect(&access).await.unwrap(), cluster.clone());
+        let key = build::public_keys(&bare(self.dir.path())).unwrap().remove(0);
+        let key = base64::engine::general_purpose::STANDARD.decode(key).unwrap();
+        let keys = VerifyingKeys::new([key.as_slice()]).unwrap();
+        let limits = LimitsConfig { namespaces: vec!["shop".to_owned()], ..LimitsConfig::default() };
+        let limits = build::hard_limits(&limits, &cluster, &[]).unwrap();
+        let ledger = Ledger::open(&self.dir.path().join(used), self.clock.now()).unwrap();
+        let engine = Engine::new(Arc::new(hand), keys, limits, Arc::clone(self.clock), ledger);
+        let service = actions::service(ActionServer::new(Arc::new(engine)), self.stop);
+        self.listen("actions", http::mcp_routes(service, "s3cret".into())).await
+    }
+
+    /// Serves a cluster's reads and its actions, and says so as the configuration names another cluster.
+    async fn cluster(&mut self, name: &str, world: &World) -> String {
+        let (listing, list) = port().await;
+        let mut settings = Settings::quick(name);
+        settings.evaluate_every = SignedDuration::from_secs(4);
+        let alertmanager = Alertmanager::new(world.clone(), settings, belay::sim::client().unwrap());
+        self.sides.spawn(alertmanager.run(self.stop.clone()));
+        self.sides.spawn(alertmanager.serve(listing, self.stop.clone()));
+        let (api, url) = port().await;
+        self.sides.spawn(world.serve(api, self.stop.clone()));
+        let actions = self.actions(name, &url).await;
+        let token = self.token();
+        let file = self.dir.path().join("reads.yaml");
+        let text = format!("cluster: {{ name: {name}, url: {url:?} }}\nclientTokenFile: {token:?}\n");
+        std::fs::write(&file, text).unwrap();
+        let server = build::reads_alone(&config::load_reads(&file).unwrap()).await.unwrap();
+        let service = reads::service(server, self.stop);
+        let reads = self.listen("reads", http::mcp_routes(service, "s3cret".into())).await;
+        format!(
+            "otherClusters:\n- cluster: {{ name: {name}, labels: {{ cluster: {name} }} }}\n  \
+             limits: {{ namespaces: [shop] }}\n  alertmanager: {{ url: {list:?} }}\n  {actions}  {reads}"
+        )
+    }
+
+    async fn listen(&mut self, key: &str, routes: http::Routes) -> String {
+        let (listener, url) = port().await;
+        let stop = self.stop.clone();
+        self.sides.spawn(async move { http::serve(listener, routes, stop).await.unwrap() });
+        format!("{key}: {{ url: '{url}/mcp', tokenFile: {:?} }}\n", self.token())
+    }
+
+    fn token(&self) -> PathBuf {
+        let token = self.dir.path().join("client.token");
+        std::fs::write(&token, "s3cret").unwrap();
+        token
+    }
+}
+
+/// The least that a configuration of a daemon with this state directory says.
+pub fn bare(state: &Path) -> Config {
+    let text = format!("stateDir: {state:?}\npolicies: policies\ncluster: {{ name: {CLUSTER} }}\n");
+    config::parse("the test's configuration", &text).unwrap()
 }
 
 fn configuration(

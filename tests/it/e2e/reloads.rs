@@ -276,6 +276,7 @@ async fn a_first_start_needs_sound_files() {
         policies: broken(),
         messenger: std::sync::Arc::clone(&people) as _,
         pager: people as _,
+        simulated: true,
     };
     let Err(e) = belay::app::build::build(&config, given).await else { panic!("there is no policy") };
     assert!(e.to_string().contains("unknown key `grnats`"), "{e}");

@@ -278,7 +278,7 @@ fn settings(fault: Fault) -> Settings {
 fn configuration(listen: SocketAddr, api: &str, alertmanager: &str) -> String {
     format!(
         "listen: {listen}\nstateDir: state\npolicies: policies\nlog: {{ filter: debug }}\n\
-         cluster: {{ name: {CLUSTER}, url: {api:?} }}\nalertmanager: {{ url: {alertmanager:?} }}\n\
+         oneProcessHoldsEverything: true\ncluster: {{ name: {CLUSTER}, url: {api:?} }}\nalertmanager: {{ url: {alertmanager:?} }}\n\
          limits: {{ namespaces: [shop], extraRights: ['* *'] }}\n"
     )
 }

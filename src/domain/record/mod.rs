@@ -2,20 +2,25 @@
 //! incident's state is the fold of its records. Frozen samples in `tests/data/records/v1/` must decode
 //! in every later version.
 
+mod parts;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::action::Candidate;
-use super::alert::Alert;
-use super::canonical::Hash;
-use super::decision::{ApprovalRule, Decided, Level, Person, Terms};
-use super::evidence::{Evidence, Preserved};
-use super::finding::Finding;
-use super::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, IntentId, QuestionId, StreamId};
-use super::plan::{Plan, Refusal};
-use super::target::{RootOwner, Targeted};
-use super::track::{ActNote, Judgement, Reset};
-use super::warrant::Applied;
+use crate::domain::alert::Alert;
+use crate::domain::canonical::Hash;
+use crate::domain::decision::{ApprovalRule, Decided, Level, Person, Terms};
+use crate::domain::evidence::{Evidence, Preserved};
+use crate::domain::finding::Finding;
+use crate::domain::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, IntentId, QuestionId, StreamId};
+use crate::domain::plan::{Plan, Refusal};
+use crate::domain::target::{RootOwner, Targeted};
+use crate::domain::track::{ActNote, Judgement, Reset};
+use crate::domain::warrant::Applied;
+
+pub use parts::{
+    Answer, Ask, Choice, Conclusion, Diagnosis, Intent, Investigator, MessageRef, Opening, Outcome, Question, Verdict,
+};
 
 /// The version that this program writes.
 pub const VERSION: u32 = 1;
@@ -44,6 +49,9 @@ pub enum Record {
         /// The blob with its files.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         files: Option<Hash>,
+        /// It acts above level 2 with its action server in the daemon's own process, as a person accepted.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        one_process: bool,
     },
     /// Another policy set was taken up while running (stream `daemon`).
     PolicyLoaded {
@@ -284,215 +292,4 @@ pub struct Entry {
     pub record: Record,
     /// `SHA-256(previous hash ‖ SHA-256(body))`, where the body is the exact bytes that are stored.
     pub hash: Hash,
-}
-
-/// How an incident begins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Opening {
-    /// Its name.
-    pub incident: IncidentId,
-    /// Which cluster.
-    pub cluster: Cluster,
-    /// The alert.
-    pub alert: Alert,
-    /// What its labels name.
-    pub target: Targeted,
-    /// Who answers for it, where that could be read.
-    pub owner: Option<RootOwner>,
-}
-
-/// What reading the cluster gave.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Diagnosis {
-    /// What was read.
-    pub evidence: Vec<Evidence>,
-    /// What follows from it, the surest first.
-    pub findings: Vec<Finding>,
-    /// The closed set of remedies.
-    pub candidates: Vec<Candidate>,
-    /// What could not be read, one sentence each.
-    pub missing: Vec<String>,
-}
-
-/// How an investigation ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Choice {
-    /// By whom.
-    pub by: Investigator,
-    /// The conclusion.
-    pub conclusion: Conclusion,
-    /// Why it is not what the model said, in belay's own words, where it is not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
-    /// What the model said besides: shown to people as the model's words, never read by belay.
-    pub said: String,
-    /// The transcript, where there is one.
-    pub transcript: Option<Hash>,
-    /// Tokens used (prompt and completion), where a model was asked.
-    pub tokens: u64,
-}
-
-/// Who investigated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "by", rename_all = "snake_case")]
-pub enum Investigator {
-    /// No model: the surest finding's first candidate.
-    Playbook {
-        /// Why no model had a part.
-        why: String,
-    },
-    /// A model.
-    Model {
-        /// Its name as configured.
-        model: String,
-        /// The hash of the prompts in force.
-        prompts: Hash,
-    },
-}
-
-/// The three ways in which an investigation ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "end", rename_all = "snake_case")]
-pub enum Conclusion {
-    /// One of the candidates.
-    Choose {
-        /// Which.
-        candidate: CandidateId,
-        /// What it rests on; each exists.
-        evidence: Vec<EvidenceId>,
-    },
-    /// Nothing should be done.
-    NoAction,
-    /// A person should look.
-    Escalate,
-}
-
-/// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ask {
-    /// May this plan be carried out?
-    Approve,
-    /// It was done and can be put back: keep it?
-    ConfirmOrRevert,
-    /// It was done and cannot be put back: is it well, or will a person take over?
-    ConfirmOrHandOver,
-}
-
-/// A question to people.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Question {
-    /// Its opaque name: the only thing a button carries.
-    pub id: QuestionId,
-    /// What is asked.
-    pub ask: Ask,
-    /// The plan that is spoken of.
-    pub plan: Hash,
-    /// The act that is spoken of, once it was done.
-    pub intent: Option<IntentId>,
-    /// Who may answer.
-    pub rule: ApprovalRule,
-    /// How long they have: from now for an approval, from when a channel accepted it for a confirmation.
-    pub within: jiff::SignedDuration,
-}
-
-/// What a person can say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "snake_case")]
-pub enum Answer {
-    /// Carry out the plan.
-    Approve,
-    /// Do not.
-    Reject {
-        /// Why, in their words.
-        reason: String,
-    },
-    /// It is well.
-    Confirm,
-    /// Put it back.
-    Revert,
-    /// Stop automation here and call a person.
-    HandOver,
-}
-
-/// A write that is meant: everything needed to carry it out, judge it and put it back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Intent {
-    /// Its name, which will stand on the object.
-    pub id: IntentId,
-    /// The incident.
-    pub incident: IncidentId,
-    /// What exactly will be done; carries its own undo.
-    pub plan: Plan,
-    /// The plan's name.
-    pub plan_hash: Hash,
-    /// What policy obliges us to.
-    pub terms: Terms,
-    /// The grant acting by itself, or the people who approved.
-    pub approved_by: String,
-    /// The policy set that allowed it.
-    pub set: Hash,
-    /// For an undo: the act that is put back.
-    pub reverts: Option<IntentId>,
-    /// By then it must have an outcome.
-    pub deadline: Timestamp,
-}
-
-impl Intent {
-    /// The grant that carries it.
-    pub const fn grant(&self) -> &GrantId {
-        &self.terms.grant
-    }
-}
-
-/// Whether an act helped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "verdict", rename_all = "snake_case")]
-pub enum Verdict {
-    /// Everything that was expected held long enough.
-    Helped {
-        /// What was seen.
-        seen: Vec<String>,
-    },
-    /// It did not, or the cause came again.
-    DidNotHelp {
-        /// What was seen.
-        seen: Vec<String>,
-    },
-    /// It could not be seen: a person decides.
-    CannotTell {
-        /// What could not be read.
-        why: Vec<String>,
-    },
-}
-
-/// A message as its channel names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MessageRef {
-    /// Which messenger: `slack`, `terminal`.
-    pub through: String,
-    /// The channel's id, where there is one.
-    pub channel: String,
-    /// The message's own id (Slack: `ts`).
-    pub id: String,
-}
-
-/// How an incident ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It was over before anything was done.
-    ResolvedBySelf,
-    /// An act helped (confirmed, or its silence rule keeps it).
-    Remedied,
-    /// An act was put back.
-    Reverted,
-    /// A person has it.
-    HandedOver,
-    /// Only told.
-    Notified,
-    /// Advice says to say nothing.
-    Dropped,
-    /// A person said no.
-    Rejected,
 }
