@@ -47,6 +47,7 @@ impl Daemon {
             Effect::Check { intent } => self.check(&state, intent).await,
             Effect::PlanRevert { intent, by } => self.plan_revert(&state, intent, by.clone()).await,
             Effect::Note { intent } => self.note(&state, intent).await,
+            Effect::HandOn => Box::pin(self.hand_on(&state, claimed)).await,
             Effect::Publish => self.publish(&entries, &state, claimed).await,
             Effect::Page { why } => self.page(&entries, &state, why).await,
         };
@@ -67,6 +68,9 @@ impl Daemon {
         let (Some(snapshot), Some(lead)) = (self.snapshot(state).await?, state.lead()) else {
             return Ok(self.advise(state));
         };
+        if state.owner.as_ref() != Some(&snapshot.owner) {
+            return Ok(Some(Input::Rehomed(snapshot.owner)));
+        }
         let mut diagnosis = diagnose::diagnose(&snapshot, &lead.labels);
         // everything that was read is kept before anything is done: an act may remove it
         let whole = serde_json::to_vec(&snapshot).map_err(|e| NotNow(e.to_string()))?;
@@ -153,7 +157,7 @@ impl Daemon {
     }
 
     async fn judge(&self, state: &State) -> Done {
-        let (Some(plan), Some(candidate)) = (&state.plan, chosen(state)) else { return Ok(None) };
+        let (Some(plan), Some(candidate)) = (&state.plan, state.chosen()) else { return Ok(None) };
         let set = self.policies();
         let asking =
             Asking { asked: Asked::Plan, candidate: &candidate, plan: Some(plan), set: &set, but: None };
@@ -190,7 +194,7 @@ impl Daemon {
         state: &State,
         intent: &Intent,
     ) -> Result<Result<Permit, Box<Decided>>, NotNow> {
-        let candidate = chosen(state).ok_or_else(|| NotNow("nothing was chosen".into()))?;
+        let candidate = state.chosen().ok_or_else(|| NotNow("nothing was chosen".into()))?;
         let set = self.policies();
         let asking = Asking {
             asked: Asked::Write,
@@ -330,14 +334,6 @@ fn approved(state: &State, intent: &Intent) -> Option<ApprovalFacts> {
     }
     let decided = state.decided.as_ref()?;
     decided.question.approval.clone().filter(|a| a.plan == intent.plan_hash)
-}
-
-/// The candidate that was chosen.
-fn chosen(state: &State) -> Option<CandidateId> {
-    match &state.choice.as_ref()?.conclusion {
-        crate::domain::record::Conclusion::Choose { candidate, .. } => Some(candidate.clone()),
-        crate::domain::record::Conclusion::NoAction | crate::domain::record::Conclusion::Escalate => None,
-    }
 }
 
 /// How an effect ends: an input, nothing, or not now.

@@ -116,6 +116,12 @@ impl Daemon {
                 Err(AppendError::AlreadyDone(_)) => return Ok(Fed::Ignored(Ignored::Duplicate)),
                 Err(AppendError::Store(e)) => return Err(e.into()),
                 Err(AppendError::Taken { .. }) if !aside && puts_back(&input) => aside = true,
+                Err(AppendError::Taken { stream, .. }) if matches!(input, Input::Rehomed(_)) => {
+                    let other = IncidentId::new(stream.as_str());
+                    if !Box::pin(self.converge(&state, &other)).await? {
+                        input = Input::Merge { into: other };
+                    }
+                }
                 Err(e @ AppendError::Taken { .. }) => match elsewhere(input, &e) {
                     Some(noted) => input = noted,
                     None => return Err(FeedError::Refused(e)),
@@ -124,6 +130,17 @@ impl Daemon {
             }
         }
         Err(FeedError::Busy)
+    }
+
+    /// Two incidents turn out to be about one owner. Where this one is to go on for both, the other is merged into
+    /// it; else it says no.
+    async fn converge(&self, state: &State, other: &IncidentId) -> Result<bool, FeedError> {
+        let (_, theirs) = self.load(other).await?;
+        let goes_on = goes_on(state, &theirs);
+        if goes_on {
+            self.feed(other, Input::Merge { into: state.id.clone() }, None).await?;
+        }
+        Ok(goes_on)
     }
 
     /// Nothing follows from the input; the work that brought it is completed all the same.
@@ -143,6 +160,12 @@ impl Daemon {
     pub(super) fn moment(&self) -> Moment {
         Moment { at: self.now(), entropy: super::entropy() }
     }
+}
+
+/// Whether this incident goes on for both: the one with an act under way, else the older one.
+fn goes_on(this: &State, other: &State) -> bool {
+    let rank = |state: &State| (!state.under_way(), state.opened_at, state.id.clone());
+    rank(this) < rank(other)
 }
 
 /// Whether an incident that is over is taken up again only to put something back: another one may lead for
@@ -206,6 +229,11 @@ impl Place<'_> {
         }
         append.release = step.release;
         let owner = state.and_then(|s| s.owner.as_ref());
+        if let Some(new) = &step.owner {
+            append.index.extend(owner.map(|former| IndexOp::Unbind { key: owner_key(former) }));
+            append.index.push(IndexOp::Bind { key: owner_key(new) });
+        }
+        let owner = if step.owner.is_some() { None } else { owner };
         if let Some(open) = step.open {
             let keys = owner.filter(|_| !aside).map(owner_key).into_iter().chain([open_key(incident)]);
             let bind = |key| if open { IndexOp::Bind { key } } else { IndexOp::Unbind { key } };

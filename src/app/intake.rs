@@ -4,11 +4,12 @@ use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::ids::{Cluster, Fingerprint, IncidentId, StreamId};
 use crate::domain::record::{Opening, Record};
 use crate::domain::target::{RootOwner, Targeted};
-use crate::incident::{Input, Phase, open};
+use crate::incident::{Input, Phase, State, open};
 use crate::intake::{self, BadBody};
 use crate::ports::reads::ReadError;
 use crate::ports::store::{Append, AppendError, Claimed, IndexOp, StoreError};
 
+use super::effects::{Done, NotNow};
 use super::incidents::{FeedError, Place, owner_key};
 use super::work::Job;
 use super::{Daemon, Fed, sites};
@@ -116,6 +117,9 @@ impl Daemon {
         let known = self.incident_at(&fingerprint_key(&cluster, &alert.fingerprint)).await?;
         if let Some(incident) = &known {
             let (_, state) = self.load(incident).await?;
+            if alert.status == AlertStatus::Resolved {
+                self.tell_successor(&state, alert).await?;
+            }
             if state.phase != Phase::Closed || alert.status == AlertStatus::Resolved {
                 return self.hand_to(incident, alert).await;
             }
@@ -143,6 +147,29 @@ impl Daemon {
         let found = self.ports().store.find(key).await?;
         let exact = found.into_iter().find(|(k, _)| k == key);
         Ok(exact.map(|(_, stream)| IncidentId::new(stream.as_str())))
+    }
+
+    /// An alert that an incident began with may be known to another one by now, which is open for the same owner.
+    async fn tell_successor(&self, state: &State, alert: &Alert) -> Result<(), FeedError> {
+        let successor = match (&state.merged, &state.owner) {
+            (Some(into), _) => Some(into.clone()),
+            (None, Some(owner)) => self.incident_at(&owner_key(owner)).await?,
+            (None, None) => None,
+        };
+        let Some(successor) = successor.filter(|successor| *successor != state.id) else { return Ok(()) };
+        let (_, its) = self.load(&successor).await?;
+        if its.alerts.contains_key(&alert.fingerprint) {
+            self.feed(&successor, Input::Alert(alert.clone()), None).await?;
+        }
+        Ok(())
+    }
+
+    /// The alerts of an incident that was merged find the one that goes on with them.
+    pub(super) async fn hand_on(&self, state: &State, claimed: &Claimed) -> Done {
+        for alert in state.alerts.values().filter(|alert| alert.status == AlertStatus::Firing) {
+            self.route_alert(alert, claimed).await.map_err(|e| NotNow(e.to_string()))?;
+        }
+        Ok(None)
     }
 
     async fn hand_to(&self, incident: &IncidentId, alert: &Alert) -> Result<Routed, FeedError> {

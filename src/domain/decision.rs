@@ -335,7 +335,15 @@ impl Decision {
     pub fn because(&self) -> &str {
         self.reasons.first().map_or("no reason was given", |r| &r.text)
     }
+
+    /// Whether all that is in the way is another act on the same owner, which will end.
+    pub fn waits(&self) -> bool {
+        self.reasons.first().is_some_and(|reason| reason.code == LOCK)
+    }
 }
+
+/// The code of the one act at a time on an owner.
+pub const LOCK: &str = "lock";
 
 /// A decision together with what it was decided on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,8 @@ use crate::domain::record::{Intent, Verdict};
 use crate::domain::track::Became;
 use crate::domain::warrant::Applied;
 
-use super::state::{Phase, State};
+use super::phase::Phase;
+use super::state::State;
 
 /// An intended act and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

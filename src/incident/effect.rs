@@ -54,6 +54,8 @@ pub enum Effect {
         /// Which.
         intent: IntentId,
     },
+    /// Give its alerts to the incident that goes on with them.
+    HandOn,
     /// Bring the living message up to date.
     Publish,
     /// Call a person.

@@ -6,6 +6,7 @@ use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, Fingerprint, IncidentId, IntentId, QuestionId};
 use crate::domain::plan::{Plan, Refusal};
 use crate::domain::record::{Answer, Choice, Diagnosis, MessageRef};
+use crate::domain::target::RootOwner;
 use crate::domain::warrant::Applied;
 
 use super::effect::{Effect, TimerName};
@@ -27,6 +28,13 @@ pub enum Input {
     Diagnosed(Box<Diagnosis>),
     /// What policy advises where nothing can be done.
     Advised(Decision),
+    /// Another object answers for the target than before.
+    Rehomed(RootOwner),
+    /// Another incident is about the same owner and goes on for both.
+    Merge {
+        /// Which.
+        into: IncidentId,
+    },
     /// The investigation ended.
     Chosen(Choice),
     /// Policy decided.

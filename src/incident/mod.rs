@@ -4,11 +4,13 @@
 mod act;
 pub mod effect;
 pub mod input;
+mod phase;
 mod state;
 mod step;
 
 pub use act::Act;
 pub use effect::{Effect, TimerName};
 pub use input::Input;
-pub use state::{Illegal, OpenQuestion, Phase, State};
+pub use phase::{OpenQuestion, Phase};
+pub use state::{Illegal, State};
 pub use step::{Ignored, Moment, Step, open, step};

@@ -11,56 +11,17 @@ use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, Cluster, Fingerprint, IncidentId, IntentId, QuestionId};
 use crate::domain::plan::{Direction, Plan};
 use crate::domain::record::{
-    Answer, Ask, Choice, Diagnosis, Entry, Intent, MessageRef, Opening, Outcome, Question, Record,
+    Answer, Ask, Choice, Conclusion, Diagnosis, Entry, Intent, MessageRef, Opening, Outcome, Question, Record,
 };
 use crate::domain::target::{RootOwner, Targeted};
 use crate::domain::warrant::Applied;
 
 use super::act::Act;
+use super::phase::{OpenQuestion, Phase};
 
 /// How long an alert is quiet after people were told that nothing had to be done: a day, so that every shift
 /// hears of it once.
 const QUIET: SignedDuration = SignedDuration::from_hours(24);
-
-/// Where an incident is on its way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Phase {
-    /// The cluster is being read.
-    Looking,
-    /// Somebody chooses among the candidates.
-    Choosing,
-    /// Policy is asked about a candidate, which is then planned.
-    Deciding(CandidateId),
-    /// Policy is asked about the plan.
-    Judging,
-    /// People are asked about the plan.
-    Approving,
-    /// An intent is written; its outcome is not known yet.
-    Acting(IntentId),
-    /// The act is done; whether it helped is being watched.
-    Verifying(IntentId),
-    /// It helped; people have not answered yet.
-    Confirming(IntentId),
-    /// The undo of this act is being planned.
-    PlanningRevert(IntentId),
-    /// A person has it.
-    Escalated,
-    /// Over.
-    Closed,
-}
-
-/// An open question.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenQuestion {
-    /// What is asked.
-    pub question: Question,
-    /// When it was asked.
-    pub asked_at: Timestamp,
-    /// When a channel accepted it.
-    pub accepted_at: Option<Timestamp>,
-    /// Who answered what so far.
-    pub answers: Vec<(Person, Answer, Timestamp)>,
-}
 
 /// A record that cannot follow: the journal was not written by this state machine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -123,6 +84,12 @@ pub struct State {
     pub news: u64,
     /// Why people were called.
     pub escalations: Vec<String>,
+    /// How often it waited for another act on its owner.
+    pub waits: u32,
+    /// Whether it is waiting for one.
+    pub waiting: bool,
+    /// The incident that goes on with it.
+    pub merged: Option<IncidentId>,
     /// Automation stands down for good.
     pub hands_off: bool,
     /// How it ended.
@@ -164,6 +131,9 @@ impl State {
             published: 0,
             news: entry.seq,
             escalations: Vec::new(),
+            waits: 0,
+            waiting: false,
+            merged: None,
             hands_off: false,
             closed: None,
             quiet_until: None,
@@ -224,15 +194,26 @@ impl State {
                 alert.status = AlertStatus::Resolved;
                 alert.ends_at = Some(at.max(alert.starts_at));
             }
+            Record::Rehomed { owner } => {
+                self.looks += 1;
+                self.owner = Some(owner.clone());
+            }
+            Record::Merged { into } => self.merged = Some(into.clone()),
+            Record::Waits { .. } => {
+                self.waits += 1;
+                self.waiting = true;
+                self.phase = Phase::Deciding(self.chosen().ok_or("nothing was chosen that could wait")?);
+            }
             Record::Diagnosed(diagnosis) => {
                 self.looks += 1;
+                self.waiting = false;
                 self.diagnosis = Some((**diagnosis).clone());
                 self.choice = None;
                 self.phase = Phase::Choosing;
             }
             Record::Chosen(choice) => {
                 self.choice = Some(choice.clone());
-                if let crate::domain::record::Conclusion::Choose { candidate, .. } = &choice.conclusion {
+                if let Conclusion::Choose { candidate, .. } = &choice.conclusion {
                     self.phase = Phase::Deciding(candidate.clone());
                 }
             }
@@ -306,6 +287,9 @@ impl State {
         self.phase = Phase::Looking;
         self.closed = None;
         self.looks = 0;
+        self.waits = 0;
+        self.waiting = false;
+        self.merged = None;
         self.plan = None;
         self.alerts.retain(|_, alert| alert.status == AlertStatus::Firing);
     }
@@ -446,6 +430,22 @@ impl State {
 
     fn act_mut(&mut self, id: &IntentId) -> Option<&mut Act> {
         self.acts.iter_mut().find(|act| act.intent.id == *id)
+    }
+
+    /// The candidate that was chosen.
+    pub fn chosen(&self) -> Option<CandidateId> {
+        match &self.choice.as_ref()?.conclusion {
+            Conclusion::Choose { candidate, .. } => Some(candidate.clone()),
+            Conclusion::NoAction | Conclusion::Escalate => None,
+        }
+    }
+
+    /// Whether an act of it has begun and not ended: from its intent until people have said what they want.
+    pub const fn under_way(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Acting(_) | Phase::Verifying(_) | Phase::Confirming(_) | Phase::PlanningRevert(_)
+        )
     }
 
     /// The alert that speaks for the incident: the loudest of those firing (else of all), then the oldest.

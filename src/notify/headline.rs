@@ -45,6 +45,7 @@ fn over(story: &Story, closed: &Closed) -> String {
         Outcome::HandedOver => handed_over(story, story.handed_over().unwrap_or(&closed.summary)),
         Outcome::Notified => format!("For your information: {}. I changed nothing.", found(story)),
         Outcome::Dropped => format!("Nothing to do, says the policy's advice: {subject}."),
+        Outcome::Merged => format!("{}: {}.", found(story), clause(&closed.summary)),
         Outcome::Rejected => match (&story.plan, rejected_by(story)) {
             (Some(plan), Some(name)) => format!("{name} said no: I do not {}.", act(plan, Form::Do)),
             (Some(plan), None) => format!("Rejected: I do not {}.", act(plan, Form::Do)),
@@ -135,6 +136,9 @@ fn going(story: &Story, last: &Act) -> String {
 fn before(story: &Story) -> String {
     match (story.decisions.last(), &story.diagnosis) {
         (Some(decision), _) => match decision.outcome {
+            Says::Notify if decision.waits() => {
+                format!("{}. I wait: {}.", found(story), clause(decision.because()))
+            }
             Says::Notify | Says::Drop => {
                 format!("{}. I do nothing: {}.", found(story), clause(decision.because()))
             }

@@ -8,7 +8,7 @@ use super::limits::{self, Check};
 use super::scope::Home;
 use super::set::{Ceiling, Environment, Freeze, Grant, Guard, PolicySet};
 use crate::domain::cause::CauseWord;
-use crate::domain::decision::{ApprovalRule, Asked, Fact, Level, Question, Reason};
+use crate::domain::decision::{ApprovalRule, Asked, Fact, LOCK, Level, Question, Reason};
 use crate::domain::plan::Direction;
 use crate::domain::target::Kind;
 
@@ -327,7 +327,7 @@ fn own_caps(question: &Question) -> Vec<Cap> {
     }
     if question.undoes.is_none() && limits::locked(question) {
         let text = "another act on this owner is under way".to_owned();
-        caps.push(cap(Level::Observe, "lock".to_owned(), text));
+        caps.push(cap(Level::Observe, LOCK.to_owned(), text));
     }
     caps
 }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::brakes::{Global, HoldOff, OnTarget};
 use super::set::{Blast, Grant, Per, PolicySet};
 use crate::domain::action::ActionKind;
-use crate::domain::decision::{Draw, Fact, Question, Reason};
+use crate::domain::decision::{Draw, Fact, LOCK, Question, Reason};
 use crate::domain::plan::BlastRadius;
 use crate::domain::track::Became;
 
@@ -49,12 +49,7 @@ pub(super) fn draws(set: &PolicySet, grant: &Grant, question: &Question) -> Vec<
 
 /// One act at a time on one owner.
 pub(super) fn lock(question: &Question) -> Draw {
-    Draw {
-        key: format!("lock/{}", question.owner.owner.key()),
-        code: "lock".to_owned(),
-        max: 1,
-        window: None,
-    }
+    Draw { key: format!("lock/{}", question.owner.owner.key()), code: LOCK.to_owned(), max: 1, window: None }
 }
 
 /// Whether another act on this owner is under way.

@@ -109,5 +109,6 @@ const fn ended(outcome: Option<Ended>) -> &'static str {
         Some(Ended::Notified) => "notified",
         Some(Ended::Dropped) => "dropped",
         Some(Ended::Rejected) => "rejected",
+        Some(Ended::Merged) => "merged",
     }
 }

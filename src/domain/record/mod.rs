@@ -9,17 +9,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::alert::Alert;
 use crate::domain::canonical::Hash;
-use crate::domain::decision::{ApprovalRule, Decided, Level, Person, Terms};
-use crate::domain::evidence::{Evidence, Preserved};
-use crate::domain::finding::Finding;
-use crate::domain::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, IntentId, QuestionId, StreamId};
+use crate::domain::decision::{Decided, Level, Person};
+use crate::domain::evidence::Preserved;
+use crate::domain::ids::{CandidateId, GrantId, IncidentId, IntentId, QuestionId, StreamId};
 use crate::domain::plan::{Plan, Refusal};
-use crate::domain::target::{RootOwner, Targeted};
+use crate::domain::target::RootOwner;
 use crate::domain::track::{ActNote, Judgement, Reset};
 use crate::domain::warrant::Applied;
 
 pub use parts::{
-    Answer, Ask, Choice, Conclusion, Diagnosis, Intent, Investigator, MessageRef, Opening, Outcome, Question, Verdict,
+    Answer, Ask, Choice, Conclusion, Diagnosis, Intent, Investigator, MessageRef, Opening, Outcome, Question,
+    Verdict,
 };
 
 /// The version that this program writes.
@@ -171,6 +171,21 @@ pub enum Record {
         /// Its fingerprint.
         fingerprint: super::ids::Fingerprint,
         /// Why it counts as over.
+        why: String,
+    },
+    /// Another object answers for the target than before: it was adopted, or let go.
+    Rehomed {
+        /// Who answers now.
+        owner: RootOwner,
+    },
+    /// Another incident is about the same owner and goes on for both.
+    Merged {
+        /// Which.
+        into: IncidentId,
+    },
+    /// It waits for another act on its owner to end.
+    Waits {
+        /// What for.
         why: String,
     },
     /// The cluster was read and diagnosed.

@@ -223,4 +223,6 @@ pub enum Outcome {
     Dropped,
     /// A person said no.
     Rejected,
+    /// Another incident goes on with it.
+    Merged,
 }

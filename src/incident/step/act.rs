@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::domain::decision::{Decided, Expectation, OnFailure, OnSilence, Person};
+use crate::domain::decision::{Decided, Expectation, LOCK, OnFailure, OnSilence, Person};
 use crate::domain::ids::{IncidentId, IntentId, QuestionId};
 use crate::domain::plan::{Plan, Refusal};
 use crate::domain::record::{Ask, MessageRef, Outcome, Question, Record, Verdict};
@@ -11,7 +11,7 @@ use crate::domain::warrant::Applied;
 use super::super::act::Act;
 use super::super::effect::{Effect, TimerName};
 use super::super::input::{Check, Held};
-use super::super::state::Phase;
+use super::super::phase::Phase;
 use super::decide::Order;
 use super::{DELIVERY, Ignored, Writer};
 
@@ -240,7 +240,7 @@ impl Writer<'_> {
                 terms.verify.expect.retain(|e| *e == Expectation::WorkloadReady && pods);
                 terms.expires = None;
                 // the original drew upon the limits; putting it back must never be refused by them
-                terms.draws.retain(|draw| draw.code == "lock");
+                terms.draws.retain(|draw| draw.code == LOCK);
                 let approved_by = by.map_or("policy", Person::name).to_owned();
                 let set = decided.decision.set;
                 self.intend(Order { plan: *plan, terms, set, approved_by, reverts: Some(id.clone()) });

@@ -5,7 +5,7 @@ use crate::domain::ids::Fingerprint;
 use crate::domain::record::{Outcome, Record};
 
 use super::super::effect::Effect;
-use super::super::state::Phase;
+use super::super::phase::Phase;
 use super::{Ignored, Writer};
 
 impl Writer<'_> {

@@ -5,7 +5,7 @@ use crate::domain::ids::QuestionId;
 use crate::domain::record::{Answer, Ask, Outcome, Record, Verdict};
 
 use super::super::effect::{Effect, TimerName};
-use super::super::state::{OpenQuestion, Phase};
+use super::super::phase::{OpenQuestion, Phase};
 use super::{Ignored, Writer};
 
 impl Writer<'_> {

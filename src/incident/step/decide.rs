@@ -1,7 +1,7 @@
 //! From the diagnosis to the plan: what was found, who chose what, what policy said.
 
 use crate::domain::canonical::Hash;
-use crate::domain::decision::{Asked, Decided, Decision, Outcome as Says, Person, Terms};
+use crate::domain::decision::{Asked, Decided, Decision, LOCK, Outcome as Says, Person, Terms};
 use crate::domain::evidence::Preserved;
 use crate::domain::finding::Cause;
 use crate::domain::ids::{CandidateId, IntentId, QuestionId};
@@ -9,7 +9,7 @@ use crate::domain::plan::{Plan, Refusal};
 use crate::domain::record::{Ask, Choice, Conclusion, Diagnosis, Intent, Outcome, Question, Record};
 
 use super::super::effect::{Effect, TimerName};
-use super::super::state::Phase;
+use super::super::phase::Phase;
 use super::timer::AGAIN;
 use super::{DELIVERY, Ignored, MAX_LOOKS, Writer};
 
@@ -97,6 +97,7 @@ impl Writer<'_> {
         let decision = decided.decision.clone();
         self.record(Record::Decided(Box::new(decided)));
         match decision.outcome {
+            Says::Act | Says::Ask if self.state.waiting => self.waited(candidate),
             Says::Act | Says::Ask => self.effect(Effect::Plan { candidate }),
             Says::Drop | Says::Notify | Says::Escalate => self.declined(&decision),
         }
@@ -174,6 +175,7 @@ impl Writer<'_> {
     pub(super) fn declined(&mut self, decision: &Decision) {
         match decision.outcome {
             Says::Drop => self.close(Outcome::Dropped, decision.because()),
+            Says::Notify if decision.waits() => self.wait(decision.because()),
             Says::Notify if decision.page => self.escalate(decision.because()),
             Says::Notify => self.close(Outcome::Notified, decision.because()),
             Says::Ask | Says::Act | Says::Escalate => self.escalate(decision.because()),
@@ -237,7 +239,10 @@ impl Writer<'_> {
         match (self.phase(), self.state.temporary()) {
             (Phase::Closed, None) => return Err(self.wrong_phase()),
             // its own end is in the way of nothing: it waits for the other act
-            (Phase::Closed, Some(_)) if code == "lock" => self.set(TimerName::Expires, AGAIN),
+            (Phase::Closed, Some(_)) if code == LOCK => self.set(TimerName::Expires, AGAIN),
+            (Phase::Judging | Phase::Approving, _) if code == LOCK => {
+                self.wait("another act on this owner is under way");
+            }
             _ => self.escalate(format!("{code}: {why}")),
         }
         Ok(())

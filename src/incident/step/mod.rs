@@ -6,17 +6,20 @@ mod alerts;
 mod answer;
 mod decide;
 mod note;
+mod share;
 mod timer;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::ids::{IncidentId, IntentId};
 use crate::domain::record::{Intent, Opening, Outcome, Record};
+use crate::domain::target::RootOwner;
 use crate::domain::warrant::Applied;
 
 use super::effect::{Effect, TimerName};
 use super::input::Input;
-use super::state::{Phase, State, says_nothing_new};
+use super::phase::Phase;
+use super::state::{State, says_nothing_new};
 
 /// The moment of a step: what would otherwise be impure.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +45,8 @@ pub struct Step {
     pub release: Vec<IntentId>,
     /// Whether the incident is open from now on (`Some(true)`: its owner's name leads here) or no longer.
     pub open: Option<bool>,
+    /// Whose name leads here from now on, in place of the owner's before.
+    pub owner: Option<RootOwner>,
 }
 
 /// The input changes nothing, and why.
@@ -85,6 +90,8 @@ pub fn step(state: &State, input: Input, moment: Moment) -> Result<Step, Ignored
         Input::Alert(alert) => w.alert(alert)?,
         Input::Vanished { fingerprint, why } => w.vanished(fingerprint, &why)?,
         Input::Diagnosed(diagnosis) => w.diagnosed(*diagnosis)?,
+        Input::Rehomed(owner) => w.rehomed(owner)?,
+        Input::Merge { into } => w.merge(&into)?,
         Input::Advised(decision) => w.advised(&decision)?,
         Input::Chosen(choice) => w.chosen(choice)?,
         Input::Decided { decided, cleared } => w.decided(*decided, cleared)?,

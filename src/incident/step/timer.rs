@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use crate::domain::record::{Ask, Record, Verdict};
 
 use super::super::effect::{Effect, TimerName};
-use super::super::state::Phase;
+use super::super::phase::Phase;
 use super::{Ignored, Writer};
 
 /// How long the end of a measure waits while something else is being changed.
@@ -120,6 +120,7 @@ impl Writer<'_> {
             Effect::Check { .. } => "whether the act helped could not be seen",
             Effect::PlanRevert { .. } => "the undo could not be planned",
             Effect::Note { .. } => "what became of the act could not be noted",
+            Effect::HandOn => "its alerts could not be handed on",
             Effect::Publish => "no channel accepts the message",
             Effect::Page { .. } => "nobody could be called",
         };

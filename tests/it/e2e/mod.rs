@@ -4,12 +4,14 @@
 
 mod acts;
 mod again;
+mod apart;
 mod clicks;
 mod clusters;
 mod deliveries;
 mod fleet;
 pub mod house;
 mod kept;
+mod merge;
 mod mind;
 mod reloads;
 mod replay;

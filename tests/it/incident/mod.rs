@@ -5,6 +5,7 @@
 mod later;
 mod paths;
 mod props;
+mod share;
 
 use belay::domain::canonical::Hash;
 use belay::domain::decision::{Asked, Decided, Decision, Outcome};

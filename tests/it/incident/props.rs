@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 use belay::domain::decision::{Asked, Decided, Outcome};
-use belay::domain::ids::{CandidateId, QuestionId};
+use belay::domain::ids::{CandidateId, IncidentId, QuestionId};
 use belay::domain::plan::Refusal;
 use belay::domain::record::{Answer, Conclusion, Record};
 use belay::domain::warrant::Applied;
@@ -27,7 +27,9 @@ enum Event {
     Checked(u8),
     Answered { right: bool, answer: u8 },
     Timer(usize),
-    Blocked,
+    Blocked { lock: bool },
+    Rehomed(bool),
+    Merge,
     Failed,
     Undelivered,
 }
@@ -49,7 +51,9 @@ fn event() -> impl Strategy<Value = Event> {
         (0..4u8).prop_map(Event::Checked),
         (any::<bool>(), 0..5u8).prop_map(|(right, answer)| Event::Answered { right, answer }),
         (0..TimerName::ALL.len()).prop_map(Event::Timer),
-        Just(Event::Blocked),
+        any::<bool>().prop_map(|lock| Event::Blocked { lock }),
+        any::<bool>().prop_map(Event::Rehomed),
+        Just(Event::Merge),
         Just(Event::Failed),
         Just(Event::Undelivered),
     ]
@@ -137,7 +141,18 @@ fn input(life: &Life, event: &Event) -> Option<Input> {
             Input::Answered { question, answer, by: given::operator() }
         }
         Event::Timer(n) => Input::Timer(TimerName::ALL[*n]),
-        Event::Blocked => Input::Blocked { code: "limit/perTarget".into(), why: "1 of 1 taken".into() },
+        Event::Blocked { lock } => {
+            let code = if *lock { "lock" } else { "limit/perTarget" };
+            Input::Blocked { code: code.into(), why: "1 of 1 taken".into() }
+        }
+        Event::Rehomed(same) => {
+            let mut owner = life.state.owner.clone()?;
+            if !same {
+                owner.0.uid.push('x');
+            }
+            Input::Rehomed(owner)
+        }
+        Event::Merge => Input::Merge { into: IncidentId::new("older") },
         Event::Failed => Input::Failed { effect: Effect::Look, why: "down".into() },
         Event::Undelivered => Input::Undelivered { why: "down".into() },
     })
@@ -179,8 +194,11 @@ proptest! {
                 let open = before.state.acts.iter().any(|a| a.applied.is_none());
                 prop_assert!(!open, "two acts at once");
             }
-            if matches!(event, Event::Timer(_) | Event::Failed | Event::Undelivered | Event::Blocked) {
+            if !matches!(event, Event::Decided { .. } | Event::RevertPlanned(_)) {
                 prop_assert!(!intended, "silence is never consent");
+            }
+            if matches!(event, Event::Merge) && taken {
+                prop_assert!(!before.state.under_way(), "an act ends where it began");
             }
             if !taken {
                 prop_assert_eq!(&before.state, &life.state);

@@ -41,6 +41,9 @@ fn kind(record: &Record) -> &'static str {
         Record::Opened(_) => "opened",
         Record::Observed { .. } => "observed",
         Record::Vanished { .. } => "vanished",
+        Record::Rehomed { .. } => "rehomed",
+        Record::Merged { .. } => "merged",
+        Record::Waits { .. } => "waits",
         Record::Diagnosed(_) => "diagnosed",
         Record::Chosen(_) => "chosen",
         Record::Decided(_) => "decided",
@@ -61,7 +64,7 @@ fn kind(record: &Record) -> &'static str {
     }
 }
 
-const KINDS: [&str; 35] = [
+const KINDS: [&str; 38] = [
     "received",
     "oversize",
     "started",
@@ -80,6 +83,9 @@ const KINDS: [&str; 35] = [
     "opened",
     "observed",
     "vanished",
+    "rehomed",
+    "merged",
+    "waits",
     "diagnosed",
     "chosen",
     "decided",
