@@ -244,7 +244,7 @@ fn controller(meta: &ObjectMeta) -> Option<&OwnerReference> {
 pub(super) fn marking(meta: &ObjectMeta) -> Marking {
     match meta.annotations.as_ref().filter(|a| !a.is_empty()) {
         Some(annotations) => Marking::Annotated { intent: annotations.get(INTENT_ANNOTATION).cloned() },
-        None => Marking::Bare { resource_version: meta.resource_version.clone().unwrap_or_default() },
+        None => Marking::Bare,
     }
 }
 

@@ -173,6 +173,9 @@ impl Live {
         wanted: &TemplateHash,
     ) -> Result<Around, ReadError> {
         let namespace = &object.named.namespace;
+        // until its controller has seen the newest spec, what it says of revisions is about the one before
+        let observed =
+            content.pointer("/status/observedGeneration").and_then(Value::as_i64) == meta.generation;
         let owned = |meta: &ObjectMeta| {
             meta.owner_references.iter().flatten().any(|r| r.controller == Some(true) && r.uid == object.uid)
         };
@@ -182,8 +185,9 @@ impl Live {
             let sets: Vec<DynamicObject> = sets.into_iter().filter(|set| owned(&set.metadata)).collect();
             let hash = |set: &DynamicObject| set.labels().get("pod-template-hash").cloned();
             let revision = meta.annotations.as_ref().and_then(|a| a.get(REVISION));
-            let running =
-                sets.iter().find(|set| revision.is_some() && set.annotations().get(REVISION) == revision);
+            let running = sets
+                .iter()
+                .find(|set| observed && revision.is_some() && set.annotations().get(REVISION) == revision);
             let found = sets.iter().find(|set| hash(set).as_deref() == Some(wanted.as_str()));
             let template = found.and_then(|set| {
                 let ready = set.data.pointer("/status/readyReplicas").and_then(Value::as_u64).unwrap_or(0);
@@ -197,6 +201,7 @@ impl Live {
             revisions.into_iter().filter(|revision| owned(&revision.metadata)).collect();
         revisions.sort_by_key(|revision| revision.revision);
         let running = match content.pointer("/status/updateRevision").and_then(Value::as_str) {
+            _ if !observed => None,
             Some(name) => Some(name.to_owned()),
             None => revisions.last().map(ResourceExt::name_any),
         };

@@ -137,11 +137,6 @@ impl Hand for KubeHand {
                 |generation| json!({ "op": "test", "path": "/metadata/generation", "value": generation }),
             ),
         );
-        ops.extend(
-            order.resource_version().map(
-                |version| json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version }),
-            ),
-        );
         if order.generation().is_none() {
             ops.extend(unmarked_since(order.marking()));
         }
@@ -214,13 +209,14 @@ fn within(named: &Named) -> &str {
 /// version stands for it.
 fn operations(field: &Field) -> Vec<Value> {
     let Field { path, from, to } = field;
-    let test = from.as_ref().map(|from| json!({ "op": "test", "path": path, "value": from }));
+    // to the API server what is missing equals `null`
+    let test = json!({ "op": "test", "path": path, "value": from });
     let change = match (from, to) {
         (None, Some(to)) => json!({ "op": "add", "path": path, "value": to }),
         (Some(_), Some(to)) => json!({ "op": "replace", "path": path, "value": to }),
         (_, None) => json!({ "op": "remove", "path": path }),
     };
-    test.into_iter().chain([change]).collect()
+    vec![test, change]
 }
 
 fn intent_of(mode: Mode<'_>) -> &str {
@@ -272,8 +268,8 @@ fn user_agent(mode: Mode<'_>) -> String {
 fn unmarked_since(marking: &Marking) -> Option<Value> {
     match marking {
         Marking::Annotated { intent } => Some(json!({ "op": "test", "path": marked(), "value": intent })),
-        // marking it tests the version
-        Marking::Bare { .. } => None,
+        // marking it tests that there is still none
+        Marking::Bare => None,
     }
 }
 
@@ -289,8 +285,8 @@ fn mark(marking: &Marking, mode: Mode<'_>) -> Vec<Value> {
         Marking::Annotated { .. } => {
             vec![json!({ "op": "add", "path": marked(), "value": intent })]
         }
-        Marking::Bare { resource_version } => vec![
-            json!({ "op": "test", "path": "/metadata/resourceVersion", "value": resource_version }),
+        Marking::Bare => vec![
+            json!({ "op": "test", "path": "/metadata/annotations", "value": null }),
             json!({ "op": "add", "path": "/metadata/annotations", "value": { INTENT_ANNOTATION: intent } }),
         ],
     }

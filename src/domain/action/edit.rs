@@ -69,7 +69,6 @@ impl Drawn {
 pub struct Edit {
     object: Object,
     generation: Option<i64>,
-    resource_version: Option<String>,
     fields: Vec<Field>,
     marking: Marking,
     template: Option<Value>,
@@ -96,11 +95,6 @@ impl Edit {
     /// Its generation.
     pub const fn generation(&self) -> Option<i64> {
         self.generation
-    }
-
-    /// Its version, where nothing else can show that a field is still missing.
-    pub fn resource_version(&self) -> Option<&str> {
-        self.resource_version.as_deref()
     }
 
     /// The fields, for the intent of this id.
@@ -207,11 +201,9 @@ pub fn order(plan: &Plan, live: Option<&LiveObject>) -> Result<Edit, Refusal> {
         return Err(changed(object, detail));
     }
     let fields = fields(plan)?;
-    let bare = live.generation.is_none() && fields.iter().any(|field| field.from.is_none());
     Ok(Edit {
         object: object.clone(),
         generation: live.generation,
-        resource_version: bare.then(|| live.resource_version.clone()),
         template: template(live, &fields),
         claims: live.claims(),
         fields,

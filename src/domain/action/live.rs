@@ -14,11 +14,8 @@ use crate::domain::target::{Kind, Object, RootOwner};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Marking {
     /// It has no annotations at all: JSON Patch cannot add below a map that is missing, and adding the
-    /// map would overwrite one that somebody else adds meanwhile, so this version must still stand.
-    Bare {
-        /// `metadata.resourceVersion`.
-        resource_version: String,
-    },
+    /// map would overwrite one that somebody else adds meanwhile, so there must still be none.
+    Bare,
     /// It has some.
     Annotated {
         /// The intent that stands on it.
@@ -30,7 +27,7 @@ impl Marking {
     /// The intent that stands on the object.
     pub fn intent(&self) -> Option<&str> {
         match self {
-            Self::Bare { .. } => None,
+            Self::Bare => None,
             Self::Annotated { intent } => intent.as_deref(),
         }
     }

@@ -12,9 +12,8 @@ use crate::domain::warrant::Applied;
 use crate::ports::cluster_writes::{Answer, Hand, Mode};
 use crate::ports::reads::ReadError;
 
-/// How often a pod is read and marked anew. The first annotation is conditioned on the pod's version, and
-/// a crash-looping pod's status moves that every few seconds: to lose against it thrice in a row, within
-/// milliseconds each, means something else is wrong.
+/// How often a pod is read and marked anew. Somebody may annotate it between the two; to lose against that thrice in a
+/// row, within milliseconds each, means something else is wrong.
 const MARK_TRIES: u32 = 3;
 
 /// Works the action out against the live object and lets the API server dry-run it.

@@ -128,8 +128,7 @@ pub fn changed(live: &mut LiveObject, order: &Edit, mode: Mode<'_>) -> bool {
         Mode::Act(intent) => intent.as_str(),
         Mode::DryRun => "plan",
     };
-    let version = order.resource_version().is_none_or(|version| version == live.resource_version);
-    if live.object.uid != order.object().uid || live.generation != order.generation() || !version {
+    if live.object.uid != order.object().uid || live.generation != order.generation() {
         return false;
     }
     let mut content = live.content.clone();

@@ -5,6 +5,7 @@
 pub mod edits;
 pub mod fake;
 mod hub;
+pub mod key;
 mod plans;
 mod server;
 mod warrants;

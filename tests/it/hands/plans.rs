@@ -14,7 +14,7 @@ use super::world::{deployment, pod, replicas, set_replicas, start};
 
 fn markings() -> impl Strategy<Value = Marking> {
     prop_oneof![
-        "[0-9]{1,6}".prop_map(|resource_version| Marking::Bare { resource_version }),
+        Just(Marking::Bare),
         proptest::option::of("[a-z0-9-]{1,12}").prop_map(|intent| Marking::Annotated { intent }),
     ]
 }

@@ -4,25 +4,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
 use belay::adapters::mcp::{Client, InProcess, McpActions, connect_in_process};
 use belay::domain::action::live::{Around, LiveObject, LivePod, Marking, Pods};
 use belay::domain::action::managers::Managers;
 use belay::domain::action::{Action, ActionKind};
 use belay::domain::alert::Labels;
-use belay::domain::canonical::{Hash, canonical};
-use belay::domain::ids::{Cluster, IncidentId, IntentId};
+use belay::domain::ids::Cluster;
 use belay::domain::plan::Plan;
 use belay::domain::target::{Kind, Named, Object, RootOwner};
-use belay::domain::warrant::{SignedWarrant, WarrantBody};
+use belay::domain::warrant::SignedWarrant;
 use belay::ports::clock::{Clock as _, ManualClock};
 use belay::ports::cluster_writes::Hand;
-use belay::servers::actions::{ActionServer, Engine, HardLimits, Ledger, VerifyingKeys, key_id};
-use jiff::{SignedDuration, Timestamp};
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use belay::servers::actions::{ActionServer, Engine, HardLimits, Ledger, VerifyingKeys};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::fake::FakeHand;
+pub use super::key::{Key, body};
 
 pub fn start() -> Timestamp {
     "2026-11-21T08:00:00Z".parse().unwrap()
@@ -80,7 +78,7 @@ pub fn pod() -> LivePod {
         owner: RootOwner(object(Kind::Deployment, "web", "u-web")),
         ready: false,
         terminating: false,
-        marking: Marking::Bare { resource_version: "17".into() },
+        marking: Marking::Bare,
         owner_desired: 3,
         owner_ready: 2,
         budget_allows: None,
@@ -110,41 +108,6 @@ pub fn limits() -> HardLimits {
         actions: ActionKind::ALL.into(),
         max_replicas: 12,
         max_replica_delta: 4,
-    }
-}
-
-/// A key that signs warrants in tests.
-pub struct Key(Ed25519KeyPair);
-
-impl Key {
-    pub fn from_seed(seed: u8) -> Self {
-        Self(Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap())
-    }
-
-    pub fn public(&self) -> &[u8] {
-        self.0.public_key().as_ref()
-    }
-
-    pub fn sign(&self, body: &WarrantBody) -> SignedWarrant {
-        self.sign_text(String::from_utf8(canonical(body).unwrap()).unwrap())
-    }
-
-    pub fn sign_text(&self, body: String) -> SignedWarrant {
-        let signature = base64::engine::general_purpose::STANDARD.encode(self.0.sign(body.as_bytes()));
-        SignedWarrant { body, key: key_id(self.public()), signature }
-    }
-}
-
-/// A warrant's body for this plan, good for two minutes from `now`.
-pub fn body(plan: Hash, id: &str, intent: &str, now: Timestamp) -> WarrantBody {
-    WarrantBody {
-        id: id.into(),
-        plan,
-        intent: IntentId::new(intent),
-        incident: IncidentId::new("inc00001"),
-        approved_by: "grant scale-up".into(),
-        issued_at: now,
-        expires_at: now + SignedDuration::from_mins(2),
     }
 }
 

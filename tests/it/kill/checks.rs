@@ -195,13 +195,13 @@ fn expected(id: &str, plan: &Plan, evicts: bool, sent: &Value) -> (Verb, String,
     }
 }
 
-/// How the intent is put on an object: with its first annotation, which needs the version that was read,
-/// or beside others.
+/// How the intent is put on an object: with its first annotation, which needs that there is still none, or beside
+/// others.
 fn mark(id: &str, sent: &Value) -> Vec<Value> {
-    let bare = sent.as_array().into_iter().flatten().find(|op| op["path"] == "/metadata/resourceVersion");
+    let bare = sent.as_array().into_iter().flatten().find(|op| op["path"] == "/metadata/annotations");
     match bare {
-        Some(test) => vec![
-            json!({ "op": "test", "path": "/metadata/resourceVersion", "value": test["value"] }),
+        Some(_) => vec![
+            json!({ "op": "test", "path": "/metadata/annotations", "value": null }),
             json!({ "op": "add", "path": "/metadata/annotations", "value": { INTENT_ANNOTATION: id } }),
         ],
         None => vec![json!({ "op": "add", "path": MARK, "value": id })],
