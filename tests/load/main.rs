@@ -1,6 +1,6 @@
-//! Webhooks a second beside the floor, and the footprint of an idle daemon. A measure, not a test: it
-//! prints and asserts nothing about time. `tests/run load` runs it; the words `webhooks` or `footprint`
-//! as an argument run that part alone.
+//! Webhooks a second beside the floor, what acting costs, and the footprint of an idle daemon. A measure, not a
+//! test: it prints and asserts nothing about time. `tests/run load` runs it; the words `webhooks`, `acts` or
+//! `footprint` as an argument run that part alone.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -9,6 +9,7 @@
     reason = "a measure that cannot be set up fails by panicking"
 )]
 
+mod acts;
 mod clients;
 mod floor;
 mod footprint;
@@ -28,10 +29,13 @@ const TURNS: usize = 3;
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let only = |part: &str| words.iter().any(|w| w == part);
-    let all = !only("webhooks") && !only("footprint");
+    let all = !["webhooks", "acts", "footprint"].into_iter().any(only);
     rustls::crypto::ring::default_provider().install_default().ok();
     if all || only("footprint") {
         footprint::print();
+    }
+    if all || only("acts") {
+        acts::print();
     }
     if all || only("webhooks") {
         webhooks();

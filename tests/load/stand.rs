@@ -124,7 +124,7 @@ pub fn configuration(dir: &Path, api: SocketAddr, listen: &str) -> String {
 }
 
 /// Takes whatever is said, and answers nothing.
-struct Nobody;
+pub struct Nobody;
 
 #[async_trait]
 impl Messenger for Nobody {
