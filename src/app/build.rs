@@ -35,7 +35,7 @@ use super::former::{self, Former};
 use super::hands::{self, RightsError};
 use super::{Daemon, Ports};
 
-pub use super::hands::{actions_alone, hard_limits, possible, public_key, serve_actions};
+pub use super::hands::{actions_alone, hard_limits, possible, public_key, serve_actions, templates};
 
 /// The file with the key that signs warrants.
 const WARRANT_KEY: &str = "warrant.key";
@@ -143,6 +143,7 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
     let mut servers = Vec::new();
     let cluster = Cluster::new(&config.cluster.name);
 
+    let jobs = Arc::new(hands::jobs(config)?);
     let reading = access(&config.cluster, config.cluster.token_file.as_ref());
     let client = kube::connect(&reading).await?;
     let reads = Arc::new(KubeReads::new(client, cluster.clone(), Arc::clone(&given.clock)));
@@ -161,6 +162,7 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
         store,
         cluster,
         namespaces: config.limits.namespaces.clone(),
+        jobs,
         reads,
         alerts: alerts(config)?,
         actions,

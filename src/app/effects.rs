@@ -66,7 +66,7 @@ impl Daemon {
         let (Some(snapshot), Some(lead)) = (self.snapshot(state).await?, state.lead()) else {
             return Ok(self.advise(state));
         };
-        let mut diagnosis = diagnose::diagnose(&snapshot, &lead.labels);
+        let mut diagnosis = diagnose::diagnose(&snapshot, &lead.labels, &self.ports().jobs);
         // everything that was read is kept before anything is done: an act may remove it
         let whole = serde_json::to_vec(&snapshot).map_err(|e| NotNow(e.to_string()))?;
         let hash = self.ports().store.put_blob(whole).await?;
@@ -212,10 +212,12 @@ impl Daemon {
         if intent.reverts.is_none() && !intent.terms.verify.expect.contains(&Expectation::NoNewRestarts) {
             intent.terms.verify.expect.push(Expectation::NoNewRestarts);
         }
-        let edit = matches!(intent.plan.action.doable(), Ok(Doable::Edit(_)));
-        if edit {
-            intent.terms.verify.expect.push(Expectation::StillOurs);
-        }
+        let besides = match intent.plan.action.doable() {
+            Ok(Doable::Edit(_)) => Some(Expectation::StillOurs),
+            Ok(Doable::Run(_)) => Some(Expectation::JobComplete),
+            Ok(Doable::Evict(_)) | Err(_) => None,
+        };
+        intent.terms.verify.expect.extend(besides);
         let owner = intent.plan.owner.clone();
         let located = Located { target: owner.0.clone(), owner };
         let after = match self.ports().reads.snapshot(&located).await {
@@ -225,7 +227,7 @@ impl Daemon {
         let before = self.before(state).await?;
         let unread = || Err("no Alertmanager is configured whose list could be read".into());
         let active = self.active().await.unwrap_or_else(unread);
-        let applied = if edit {
+        let applied = if besides.is_some() {
             self.ports().actions.status(&intent.plan, id).await.map_err(|e| e.to_string())
         } else {
             Err("a pod that went has no fields".to_owned())

@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::domain::action::job::Templates;
 use crate::domain::ids::Cluster;
 use crate::execute::Signer;
 use crate::investigate::Mind;
@@ -57,6 +58,8 @@ pub struct Ports {
     pub cluster: Cluster,
     /// The namespaces that belay may act in; how they are as a whole is a fact of policy.
     pub namespaces: Vec<String>,
+    /// The jobs that somebody declared.
+    pub jobs: Arc<Templates>,
     /// The eyes.
     pub reads: Arc<dyn Reads>,
     /// Alertmanager's own list, where it is configured.

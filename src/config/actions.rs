@@ -33,9 +33,10 @@ pub struct ActionServerConfig {
 pub fn load_actions(path: &Path) -> Result<ActionServerConfig, ConfigError> {
     let mut config = parse_actions(&path.display().to_string(), &load::read(path)?)?;
     let base = path.parent().unwrap_or(Path::new(""));
-    let ActionServerConfig { cluster, state_dir, client_token_file, .. } = &mut config;
+    let ActionServerConfig { cluster, state_dir, client_token_file, limits, .. } = &mut config;
     let files = [Some(state_dir), client_token_file.as_mut()];
-    for file in files.into_iter().chain([cluster.ca_file.as_mut(), cluster.token_file.as_mut()]).flatten() {
+    let files = files.into_iter().chain([cluster.ca_file.as_mut(), cluster.token_file.as_mut()]);
+    for file in files.chain(limits.jobs.iter_mut().map(Some)).flatten() {
         *file = base.join(&*file);
     }
     Ok(config)
@@ -89,6 +90,7 @@ pub fn actions_schema() -> Value {
             "maxReplicaDelta": number("The largest step in replicas."),
             "actions": texts("The actions that it carries out; without it, all that belay can."),
             "extraRights": texts("What its account may do although no action needs it, as in `delete pods`."),
+            "jobs": texts("The job templates that `run_job` runs: files, or folders of them (`*.yaml`)."),
         }),
     );
     let key = json!({ "type": "string", "pattern": "^[A-Za-z0-9+/]{43}=$" });

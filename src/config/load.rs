@@ -115,6 +115,7 @@ fn rebase(config: &mut Config, base: &Path) {
         pager,
         model,
         actions,
+        limits,
         ..
     } = config;
     let files = [Some(state_dir), Some(policies), prompts.as_mut(), cluster.token_file.as_mut()]
@@ -134,7 +135,8 @@ fn rebase(config: &mut Config, base: &Path) {
         )
         .chain([pager.as_mut().and_then(|p| p.bearer_token_file.as_mut())])
         .chain([model.as_mut().and_then(|m| m.api_key_file.as_mut())])
-        .chain([actions.as_mut().map(|a| &mut a.token_file)]);
+        .chain([actions.as_mut().map(|a| &mut a.token_file)])
+        .chain(limits.jobs.iter_mut().map(Some));
     for file in files.flatten() {
         *file = base.join(&*file);
     }
@@ -169,6 +171,22 @@ pub fn policies(dir: &Path) -> Result<Vec<(String, String)>, ConfigError> {
         Ok((name.display().to_string(), read(&path)?))
     };
     files.into_iter().map(named).collect()
+}
+
+/// Reads each of these files, and each `*.yaml` of those that are folders, as one document; by file name, in a
+/// fixed order.
+pub fn documents<T: serde::de::DeserializeOwned>(paths: &[PathBuf]) -> Result<Vec<(String, T)>, ConfigError> {
+    let mut all = Vec::new();
+    for path in paths {
+        let folder = path.is_dir();
+        let now = fs::canonicalize(path.join(MOUNTED)).unwrap_or_else(|_| path.clone());
+        for file in if folder { files(&now, "yaml")? } else { vec![path.clone()] } {
+            let name = file.display().to_string();
+            let document = yaml(&name, &read(&file)?)?;
+            all.push((name, document));
+        }
+    }
+    Ok(all)
 }
 
 /// Whether the folder is a mounted ConfigMap, whose files change all at once.

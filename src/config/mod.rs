@@ -12,7 +12,9 @@ use serde::Deserialize;
 use crate::telemetry::LogFormat;
 
 pub use actions::{ActionServerConfig, actions_schema, load_actions, parse_actions};
-pub use load::{ConfigError, columns, load, mounted, no_color, parse, policies, prompts, secret, user};
+pub use load::{
+    ConfigError, columns, documents, load, mounted, no_color, parse, policies, prompts, secret, user,
+};
 
 /// `belay.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -194,6 +196,8 @@ pub struct LimitsConfig {
     pub actions: Option<Vec<String>>,
     /// What its account may do although no action needs it, as in `delete pods`.
     pub extra_rights: Vec<String>,
+    /// The job templates that `run_job` runs: files, or folders of them (`*.yaml`).
+    pub jobs: Vec<PathBuf>,
 }
 
 impl Default for LimitsConfig {
@@ -208,6 +212,7 @@ impl Default for LimitsConfig {
             max_replica_delta: 5,
             actions: None,
             extra_rights: Vec::new(),
+            jobs: Vec::new(),
         }
     }
 }

@@ -3,6 +3,7 @@
 
 mod client;
 mod fleet;
+mod jobs;
 mod listing;
 mod live;
 mod locate;

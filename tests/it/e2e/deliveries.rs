@@ -64,6 +64,7 @@ async fn door(house: &House, store: Arc<MemoryStore>) -> (String, CancellationTo
         store,
         cluster: own.cluster.clone(),
         namespaces: own.namespaces.clone(),
+        jobs: Arc::clone(&own.jobs),
         reads: Arc::clone(&own.reads),
         alerts: own.alerts.clone(),
         actions: Arc::clone(&own.actions),
