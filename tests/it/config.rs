@@ -31,7 +31,7 @@ alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
-limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, protected: [data/postgres], nodes: true, maxReplicas: 7, maxReplicaDelta: 2, actions: [restart_pod, cordon_node], extraRights: [delete pods] }
+limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, protected: [data/postgres], nodes: true, maxReplicas: 7, maxReplicaDelta: 2, actions: [restart_pod, cordon_node], extraRights: [delete pods], jobs: [jobs] }
 ";
 
 fn ok(text: &str) -> Config {
@@ -103,6 +103,7 @@ fn each_key_is_read_into_its_place() {
         max_replica_delta: 2,
         actions: Some(vec!["restart_pod".into(), "cordon_node".into()]),
         extra_rights: vec!["delete pods".into()],
+        jobs: vec!["jobs".into()],
     };
     assert_eq!(limits, expected);
     assert_eq!(actions, None, "it excludes `writeTokenFile`");
@@ -180,7 +181,8 @@ fn a_token_that_would_not_be_used_is_refused() {
 #[test]
 fn limits_become_those_of_the_action_server() {
     let cluster = Cluster::new("eu-1");
-    let limits = hard_limits(&ok(ALL).limits, &cluster, &[]).unwrap();
+    let own = LimitsConfig { jobs: Vec::new(), ..ok(ALL).limits };
+    let limits = hard_limits(&own, &cluster, &[]).unwrap();
     assert_eq!(limits.actions, [ActionKind::RestartPod, ActionKind::CordonNode].into());
     assert_eq!((limits.max_replicas, limits.max_replica_delta), (7, 2));
     assert_eq!(limits.own_namespace, "ops");
@@ -193,7 +195,7 @@ fn limits_become_those_of_the_action_server() {
             && !limits.actions.contains(&ActionKind::CordonNode)
     );
     for (name, said) in
-        [("restart_pods", "did you mean `restart_pod`?"), ("run_job", "cannot carry out `run_job`")]
+        [("restart_pods", "did you mean `restart_pod`?"), ("run_job", "`limits.jobs` names no template")]
     {
         let wrong = LimitsConfig { actions: Some(vec![name.to_owned()]), ..LimitsConfig::default() };
         let why = hard_limits(&wrong, &cluster, &[]).unwrap_err().to_string();
@@ -218,6 +220,7 @@ fn paths_are_relative_to_the_file() {
     assert_eq!((Some(slack.token_file), Some(slack.signing_secret_file)), (here("bot"), here("sign")));
     assert_eq!(config.pager.unwrap().bearer_token_file, here("page"));
     assert_eq!(config.model.unwrap().api_key_file, here("key"));
+    assert_eq!(config.limits.jobs.first(), here("jobs").as_ref());
     fs::write(
         &file,
         format!("{LEAST}stateDir: /var/lib/belay\nwebhook: {{ username: u, passwordFile: pw }}\n"),

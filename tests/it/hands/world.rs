@@ -23,6 +23,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
 
 use super::fake::FakeHand;
+use crate::jobs::templates;
 
 pub fn start() -> Timestamp {
     "2026-11-21T08:00:00Z".parse().unwrap()
@@ -110,6 +111,7 @@ pub fn limits() -> HardLimits {
         actions: ActionKind::ALL.into(),
         max_replicas: 12,
         max_replica_delta: 4,
+        jobs: templates(),
     }
 }
 
