@@ -292,7 +292,8 @@ fn what_belay_stands_on_is_protected() {
         ("model.url", "https://vllm.models.svc.cluster.local/v1"),
         ("pager.webhook", "https://pager.example.com/hook"),
     ];
-    let limits = hard_limits(&ok(ALL).limits, &cluster, &reached).unwrap();
+    let own = LimitsConfig { jobs: Vec::new(), ..ok(ALL).limits };
+    let limits = hard_limits(&own, &cluster, &reached).unwrap();
     let places: Vec<&str> = limits.protected.keys().map(String::as_str).collect();
     assert_eq!(places, ["data/postgres", "models", "monitoring"]);
     assert!(limits.protected["monitoring"].contains("`alertmanager.url`"));

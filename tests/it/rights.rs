@@ -10,7 +10,7 @@ use std::sync::Arc;
 use belay::adapters::kube::{Access, CheckedHand, KubeHand, Wanted, connect};
 use belay::domain::action::rights::{self, Right};
 use belay::domain::action::{Action, ActionKind, HpaBounds, Resource, ResourceStep, TemplateHash};
-use belay::domain::ids::Cluster;
+use belay::domain::ids::{Cluster, IntentId};
 use belay::domain::plan::Refusal;
 use belay::domain::target::{Kind as K, Named, Object, RootOwner};
 use belay::domain::warrant::Applied;
@@ -230,7 +230,12 @@ async fn carried_out(case: Case, rights: &BTreeSet<Right>) -> Result<(), Refusal
     let plan = engine.plan(&action, &owner).await?;
     let warrant = key.sign(&body(plan.hash().unwrap(), "w-0", "inc-0", served.clock.now()));
     let applied = engine.apply(&plan, &warrant, &CancellationToken::new()).await;
+    let told = engine.status(&plan, &IntentId::new("inc-0")).await;
     served.stop().await;
+    let job = matches!(plan.action, Action::RunJob { .. });
+    if let (true, Applied::Done { changed: Some(why), .. }) = (job, told) {
+        return Err(Refusal::Unreadable(why));
+    }
     match applied {
         Applied::Done { .. } => Ok(()),
         Applied::Refused { refusal } => Err(refusal),

@@ -63,6 +63,10 @@ pub struct Wish {
     pub dead_model: bool,
     /// Golden inputs besides the demo's own.
     pub examples: Vec<(String, String)>,
+    /// Job templates.
+    pub jobs: Vec<String>,
+    /// The action server has other texts of them.
+    pub other_jobs: Option<Vec<String>>,
     /// The action server has a process of its own, as far as the daemon can tell.
     pub remote: bool,
 }
@@ -78,6 +82,8 @@ impl Default for Wish {
             model: None,
             dead_model: false,
             examples: Vec::new(),
+            jobs: Vec::new(),
+            other_jobs: None,
             remote: false,
         }
     }
@@ -217,8 +223,10 @@ impl House {
             None => (None, None),
         };
         let mut text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
+        text.push_str(&limits(&dir, "jobs", &wish.jobs));
         if wish.remote {
-            text.push_str(&action_server(&dir, &api_url, &clock, (&stop, &mut sides)).await);
+            let own = limits(&dir, "other-jobs", wish.other_jobs.as_ref().unwrap_or(&wish.jobs));
+            text.push_str(&action_server(&dir, &api_url, &clock, (&stop, &mut sides), &own).await);
         }
         let config = config::parse("the test's configuration", &text).unwrap();
         let people = Arc::new(People::default());
@@ -466,13 +474,14 @@ async fn action_server(
     api: &str,
     clock: &SharedClock,
     (stop, sides): (&CancellationToken, &mut JoinSet<()>),
+    limits: &str,
 ) -> String {
     let access = Access::Url { url: api.to_owned(), ca_file: None, token_file: None };
     let cluster = Cluster::new(CLUSTER);
     let hand = KubeHand::new(connect(&access).await.unwrap(), cluster.clone());
     let signer = build::signer(dir.path()).unwrap();
     let keys = VerifyingKeys::new([signer.public_key()]).unwrap();
-    let limits = LimitsConfig { namespaces: vec!["shop".to_owned()], ..LimitsConfig::default() };
+    let limits: LimitsConfig = serde_saphyr::from_str(limits.strip_prefix("limits: ").unwrap()).unwrap();
     let limits = build::hard_limits(&limits, &cluster, &[]).unwrap();
     let ledger = Ledger::open(&dir.path().join(USED), clock.now()).unwrap();
     let engine = Engine::new(Arc::new(hand), keys, limits, Arc::clone(clock), ledger);
@@ -485,6 +494,17 @@ async fn action_server(
     format!("actions: {{ url: '{url}/mcp', tokenFile: {token:?} }}\n")
 }
 
+/// The limits, with these job templates in a folder of this name.
+fn limits(dir: &tempfile::TempDir, folder: &str, jobs: &[String]) -> String {
+    let folder = dir.path().join(folder);
+    std::fs::create_dir(&folder).unwrap();
+    for (i, text) in jobs.iter().enumerate() {
+        std::fs::write(folder.join(format!("{i}.yaml")), text).unwrap();
+    }
+    let jobs = if jobs.is_empty() { String::new() } else { format!("{folder:?}") };
+    format!("limits: {{ namespaces: [shop], extraRights: ['* *'], jobs: [{jobs}] }}\n")
+}
+
 fn configuration(
     dir: &tempfile::TempDir,
     api: &str,
@@ -495,7 +515,7 @@ fn configuration(
     let path = |name: &str| -> PathBuf { dir.path().join(name) };
     let mut text = format!(
         "stateDir: {:?}\npolicies: policies\ncluster: {{ name: {CLUSTER}, url: {api:?} }}\n\
-         alertmanager: {{ url: {alertmanager:?} }}\nlimits: {{ namespaces: [shop], extraRights: ['* *'] }}\n",
+         alertmanager: {{ url: {alertmanager:?} }}\n",
         dir.path(),
     );
     if let Some(slack) = slack {

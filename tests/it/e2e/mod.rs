@@ -8,6 +8,7 @@ mod clicks;
 mod deliveries;
 mod fleet;
 pub mod house;
+mod jobs;
 mod kept;
 mod mind;
 mod reloads;

@@ -121,7 +121,7 @@ fn what_cannot_be_meant_is_refused() {
     assert!(said(OFF, "class: { undo: exact, risk: low }", "class: {}").contains("what it is worth"));
     // a place in the file, where the mistake is one of its form
     let told = said(REQUEUE, "  timeout: 5m", "  timeout: 5m\n  retries: 3");
-    assert!(told.contains("line 28"), "{told}");
+    assert!(told.contains("at line 26, column 3"), "{told}");
     let twice = read(&[REQUEUE, REQUEUE]).unwrap_err();
     assert!(twice.contains("1.yaml") && twice.contains("of the name `requeue-dead-letters`, too"), "{twice}");
 }

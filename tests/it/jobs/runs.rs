@@ -33,7 +33,14 @@ fn a_person_sees_where_as_whom_and_what_runs_with_what() {
     let plan = planned(&requeue(&live().object));
     let shown: Vec<String> =
         plan.changes.iter().map(|c| format!("{} {}", c.path, c.to.as_deref().unwrap_or("-"))).collect();
-    insta::assert_snapshot!(shown.join("\n"), @"");
+    insta::assert_snapshot!(shown.join("\n"), @r#"
+    /metadata/namespace "shop"
+    /spec/template/spec/serviceAccountName "requeue"
+    /spec/template/spec/containers/0/image "registry.example/shop/queue-tools:4.2"
+    /spec/template/spec/containers/0/command ["/bin/requeue-dead-letters"]
+    /spec/template/spec/containers/0/env [{"name":"BELAY_PARAM_CONSUMER","value":"web"},{"name":"BELAY_PARAM_MOST","value":"1000"},{"name":"BELAY_PARAM_QUEUE","value":"orders"},{"name":"QUEUE_URL","valueFrom":{"secretKeyRef":{"key":"url","name":"queue-tools"}}}]
+    /spec/activeDeadlineSeconds 300
+    "#);
     assert_eq!(plan.class, Class { undo: Reversibility::None, risk: Risk::Medium });
     assert!(!plan.revertible() && plan.note.as_ref().unwrap().contains("puts the dead letters"));
     let plan = planned(&off(&live().object));

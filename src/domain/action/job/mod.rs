@@ -27,7 +27,7 @@ pub const ENTRY: Entry = Entry {
     raised_by: "never; lowered by what the template declares",
     does: "runs a Job from a template that the user declared",
     verb: Verb { plain: "run", doing: "starting", done: "started" },
-    transient: true,
+    transient: false,
 };
 
 /// "job `expand-volume` for PersistentVolumeClaim `data` (size=20Gi)".
