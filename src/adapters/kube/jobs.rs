@@ -52,7 +52,7 @@ mod tests {
 
     use super::*;
 
-    fn told(conditions: serde_json::Value) -> String {
+    fn told(conditions: &serde_json::Value) -> String {
         let status = json!({ "conditions": conditions, "completionTime": "2026-11-21T08:00:00Z" });
         progress(&serde_json::from_value(status).unwrap()).words()
     }
@@ -60,11 +60,11 @@ mod tests {
     #[test]
     fn only_the_two_last_conditions_are_an_end() {
         let one = |kind: &str, status: &str| json!({ "type": kind, "status": status, "reason": "R", "message": "m" });
-        assert_eq!(told(json!([])), "runs");
-        assert_eq!(told(json!([one("FailureTarget", "True"), one("SuccessCriteriaMet", "True")])), "runs");
-        assert_eq!(told(json!([one("Complete", "False"), one("Suspended", "True")])), "runs");
-        assert_eq!(told(json!([one("SuccessCriteriaMet", "True"), one("Complete", "True")])), "is complete");
-        assert_eq!(told(json!([one("Failed", "True")])), "failed: R: m");
-        assert_eq!(told(json!([{ "type": "Failed", "status": "True" }])), "failed: no reason is given");
+        assert_eq!(told(&json!([])), "runs");
+        assert_eq!(told(&json!([one("FailureTarget", "True"), one("SuccessCriteriaMet", "True")])), "runs");
+        assert_eq!(told(&json!([one("Complete", "False"), one("Suspended", "True")])), "runs");
+        assert_eq!(told(&json!([one("SuccessCriteriaMet", "True"), one("Complete", "True")])), "is complete");
+        assert_eq!(told(&json!([one("Failed", "True")])), "failed: R: m");
+        assert_eq!(told(&json!([{ "type": "Failed", "status": "True" }])), "failed: no reason is given");
     }
 }

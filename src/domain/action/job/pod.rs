@@ -221,7 +221,8 @@ struct Capabilities {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Mount {
     name: String,
-    mount_path: String,
+    #[serde(rename = "mountPath")]
+    path: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     read_only: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
