@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{JOBS, Stage, done, refusal};
 use crate::jobs::{off, requeue};
+use crate::sim::contract::{data, recorded_for, shape};
 
 const FLAGS: &str = "registry.example/shop/flags:1.9";
 
@@ -176,7 +177,39 @@ async fn what_the_api_server_would_not_take_is_refused_when_it_is_planned() {
     good["spec"]["template"]["spec"]["restartPolicy"] = "Never".into();
     assert_eq!(stage.served.send("POST", JOBS, Some(("application/json", good.clone()))).await.0, 201);
     let (code, said) = stage.served.send("POST", JOBS, Some(("application/json", good))).await;
-    assert_eq!((code, &said["reason"]), (409, &json!("AlreadyExists")));
-    assert_eq!(said["message"], "jobs.batch \"x\" already exists");
-    assert_eq!(said["details"], json!({ "name": "x", "group": "batch", "kind": "jobs" }));
+    let recorded = recorded_for("http-exists-409.txt", &[("recommendations-off-035b5c0b1670", "x")]);
+    assert_eq!((code, said), recorded);
+}
+
+/// The ends of Jobs as 1.36 told them.
+#[tokio::test]
+async fn a_job_ends_as_in_the_recording() {
+    let ends = data("jobs.json");
+    for (behaviour, end) in [(Behaviour::Healthy, "complete"), (Behaviour::NeverReady, "failed")] {
+        let stage = Stage::with(K::Deployment).await;
+        stage.world().behave_image(FLAGS, behaviour);
+        let plan = stage.plan(&off(&stage.web())).await;
+        assert!(done(&stage.apply(&plan, "inc-0").await));
+        stage.until(ended);
+        let (job, recorded) = (jobs(&stage).remove(0), &ends[end]);
+        let told = |job: &Value| -> Vec<Value> {
+            let conditions = job["status"]["conditions"].as_array().unwrap();
+            conditions
+                .iter()
+                .map(|one| json!([one["type"], one["status"], one["reason"], one["message"]]))
+                .collect()
+        };
+        assert_eq!(told(&job), told(recorded));
+        assert_eq!(shape(&job["status"]), shape(&recorded["status"]), "{end}");
+        for field in [
+            "backoffLimit",
+            "completionMode",
+            "completions",
+            "parallelism",
+            "podReplacementPolicy",
+            "suspend",
+        ] {
+            assert_eq!(job["spec"][field], recorded["spec"][field], "{field}");
+        }
+    }
 }
