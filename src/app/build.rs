@@ -38,7 +38,7 @@ use super::hands::{self, RightsError};
 use super::keys;
 use super::{Apart, Daemon, Ports, Site, Sites};
 
-pub use super::hands::{actions_alone, hard_limits, possible, serve_actions};
+pub use super::hands::{actions_alone, hard_limits, possible, serve_actions, templates};
 pub use super::keys::{RotationError, prepare, public_keys, rotate, signer};
 
 /// How long one call of the pager may take.
@@ -253,6 +253,7 @@ async fn site(
         reads,
         alerts: alerts(of)?,
         actions,
+        jobs: Arc::new(hands::jobs(config, of)?),
         mind,
     };
     Ok((site, servers))

@@ -71,7 +71,8 @@ impl Daemon {
         if state.owner.as_ref() != Some(&snapshot.owner) {
             return Ok(Some(Input::Rehomed(snapshot.owner)));
         }
-        let mut diagnosis = diagnose::diagnose(&snapshot, &lead.labels);
+        let jobs = &self.site(&state.cluster)?.jobs;
+        let mut diagnosis = diagnose::diagnose(&snapshot, &lead.labels, jobs);
         // everything that was read is kept before anything is done: an act may remove it
         let whole = serde_json::to_vec(&snapshot).map_err(|e| NotNow(e.to_string()))?;
         let hash = self.ports().store.put_blob(whole).await?;
@@ -217,10 +218,12 @@ impl Daemon {
         if intent.reverts.is_none() && !intent.terms.verify.expect.contains(&Expectation::NoNewRestarts) {
             intent.terms.verify.expect.push(Expectation::NoNewRestarts);
         }
-        let edit = matches!(intent.plan.action.doable(), Ok(Doable::Edit(_)));
-        if edit {
-            intent.terms.verify.expect.push(Expectation::StillOurs);
-        }
+        let besides = match intent.plan.action.doable() {
+            Ok(Doable::Edit(_)) => Some(Expectation::StillOurs),
+            Ok(Doable::Run(_)) => Some(Expectation::JobComplete),
+            Ok(Doable::Evict(_)) | Err(_) => None,
+        };
+        intent.terms.verify.expect.extend(besides);
         let owner = intent.plan.owner.clone();
         let located = Located { target: owner.0.clone(), owner };
         let site = self.site(&state.cluster)?;
@@ -231,7 +234,7 @@ impl Daemon {
         let before = self.before(state).await?;
         let unread = || Err("no Alertmanager is configured whose list could be read".into());
         let active = active(site).await.unwrap_or_else(unread);
-        let applied = if edit {
+        let applied = if besides.is_some() {
             site.actions.status(&intent.plan, id).await.map_err(|e| e.to_string())
         } else {
             Err("a pod that went has no fields".to_owned())

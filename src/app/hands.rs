@@ -15,6 +15,7 @@ use crate::config::{
     self, ActionServerConfig, ClusterConfig, Config, ConfigError, LimitsConfig, ServerConfig, Site,
 };
 use crate::domain::action::ActionKind;
+use crate::domain::action::job::{Rules, Template, Templates};
 use crate::domain::action::rights::{self, Verdict};
 use crate::domain::ids::Cluster;
 use crate::domain::target::{is_dns_label, is_dns_name};
@@ -161,7 +162,8 @@ async fn action_server(held: Held<'_>, clock: &SharedClock) -> Result<ActionServ
     let cluster = Cluster::new(&held.cluster.name);
     let client = kube::connect(&access(held.cluster, held.token)).await?;
     let limits = hard_limits(held.limits, &cluster, &held.reached)?;
-    let hand = CheckedHand::new(KubeHand::new(client, cluster), wanted(held.limits, &held.actions)?);
+    let wanted = wanted(held.limits, &held.actions, &limits.jobs)?;
+    let hand = CheckedHand::new(KubeHand::new(client, cluster), wanted);
     checked(&hand, held.limits, held.actions).await?;
     let ledger = Ledger::open(&held.used, clock.now())?;
     let engine = Engine::new(Arc::new(hand), held.keys, limits, Arc::clone(clock), ledger);
@@ -170,9 +172,18 @@ async fn action_server(held: Held<'_>, clock: &SharedClock) -> Result<ActionServ
 
 /// What the account is held against. Where it acts in no namespace, what it may do everywhere is asked where
 /// belay runs.
-fn wanted(limits: &LimitsConfig, actions: &BTreeSet<ActionKind>) -> Result<Wanted, BuildError> {
+fn wanted(
+    limits: &LimitsConfig,
+    actions: &BTreeSet<ActionKind>,
+    jobs: &Templates,
+) -> Result<Wanted, BuildError> {
     let mut namespaces: BTreeSet<String> = limits.namespaces.iter().cloned().collect();
-    let mut needs = rights::of(actions.iter().copied());
+    // what jobs need depends on where they are run
+    let mut needs = rights::of(actions.iter().copied().filter(|kind| *kind != ActionKind::RunJob));
+    let mut apart = BTreeMap::new();
+    if actions.contains(&ActionKind::RunJob) {
+        apart.extend(namespaces.iter().map(|namespace| (namespace.clone(), jobs.needs(namespace))));
+    }
     if namespaces.is_empty() {
         needs.retain(|right| !right.resource.namespaced);
         namespaces.extend((!needs.is_empty()).then(|| limits.own_namespace.clone()));
@@ -180,7 +191,7 @@ fn wanted(limits: &LimitsConfig, actions: &BTreeSet<ActionKind>) -> Result<Wante
     let exempt = limits.extra_rights.iter().map(|text| text.parse());
     let exempt = exempt.collect::<Result<_, rights::NotExempt>>();
     let exempt = exempt.map_err(|e| ConfigError::Conflict(format!("`limits.extraRights`: {e}")))?;
-    Ok(Wanted { namespaces, needs, exempt })
+    Ok(Wanted { namespaces, needs, apart, exempt })
 }
 
 /// Too little or too much ends the start. Where nobody can be asked, belay starts all the same, so that people
@@ -212,8 +223,10 @@ pub fn hard_limits(
     cluster: &Cluster,
     reached: &[(&str, &str)],
 ) -> Result<HardLimits, ConfigError> {
+    let protected = protected(limits, reached)?;
     Ok(HardLimits {
-        protected: protected(limits, reached)?,
+        jobs: templates(limits, &protected)?,
+        protected,
         cluster: cluster.clone(),
         namespaces: limits.namespaces.iter().cloned().collect(),
         own_namespace: limits.own_namespace.clone(),
@@ -223,6 +236,22 @@ pub fn hard_limits(
         max_replicas: limits.max_replicas,
         max_replica_delta: limits.max_replica_delta,
     })
+}
+
+/// The job templates that the daemon offers: the same files, read as the action server reads them.
+pub(super) fn jobs(config: &Config, site: Site<'_>) -> Result<Templates, ConfigError> {
+    templates(site.limits, &protected(site.limits, &reached(config, site))?)
+}
+
+/// The job templates that these limits name, each within them.
+pub fn templates(
+    limits: &LimitsConfig,
+    protected: &BTreeMap<String, String>,
+) -> Result<Templates, ConfigError> {
+    let namespaces = limits.namespaces.iter().cloned().collect();
+    let rules = Rules { namespaces: &namespaces, own_namespace: &limits.own_namespace, protected };
+    let read: Vec<(String, Template)> = config::documents(&limits.jobs)?;
+    Templates::new(read, rules).map_err(|wrong| ConfigError::Conflict(wrong.to_string()))
 }
 
 /// What belay stands on: what its limits name, and the namespaces of the services that it reaches by these
@@ -268,6 +297,13 @@ pub fn possible(limits: &LimitsConfig) -> Result<BTreeSet<ActionKind>, ConfigErr
             named.iter().map(|name| one_of(name, &all().collect::<Vec<_>>())).collect::<Result<_, _>>()?
         }
     };
+    if limits.jobs.is_empty() {
+        if limits.actions.iter().flatten().any(|name| name == ActionKind::RunJob.name()) {
+            let why = "`limits.actions` names `run_job`, and `limits.jobs` names no template to run";
+            return Err(ConfigError::Conflict(why.to_owned()));
+        }
+        kinds.remove(&ActionKind::RunJob);
+    }
     if !limits.nodes {
         kinds.retain(|kind| rights::needed(*kind).iter().all(|right| right.resource.namespaced));
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
+use crate::domain::action::job::Templates;
 use crate::domain::alert::Alert;
 use crate::domain::ids::Cluster;
 use crate::investigate::Mind;
@@ -33,6 +34,8 @@ pub struct Site {
     pub alerts: Option<Arc<dyn Alerts>>,
     /// The hands.
     pub actions: Arc<dyn Actions>,
+    /// The jobs that somebody declared for it.
+    pub jobs: Arc<Templates>,
     /// The model with its tools for this cluster, where one is configured.
     pub mind: Option<Mind>,
 }

@@ -1,6 +1,6 @@
 //! `belay rbac`: the roles that the action server needs for what it is to do, and nothing more.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -27,6 +27,9 @@ pub(super) struct Args {
     /// In these namespaces; `limits.namespaces` of the configuration unless given
     #[arg(long, value_delimiter = ',', value_name = "NAMESPACE")]
     namespaces: Vec<String>,
+    /// The job templates that `run_job` runs: files, or folders of them; those of the configuration unless given
+    #[arg(long, value_delimiter = ',', value_name = "PATH")]
+    jobs: Vec<PathBuf>,
     /// The account that belay writes with
     #[arg(long, default_value = "belay/belay", value_name = "NAMESPACE/NAME")]
     service_account: Account,
@@ -65,14 +68,46 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.config.as_deref().map(config::load).transpose()?;
     let Some(kinds) = kinds(args, config.as_ref())? else { return Ok(ExitCode::FAILURE) };
     let namespaces = namespaces(args, config.as_ref())?;
-    write!(std::io::stdout().lock(), "{}", manifest(&kinds, &namespaces, &args.service_account)?)?;
+    let config = config.as_ref();
+    let apart = apart(args, config, &kinds, &namespaces)?;
+    write!(std::io::stdout().lock(), "{}", manifest(&kinds, (&namespaces, &apart), &args.service_account)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is needed in each namespace besides: that of jobs, by what their templates say.
+fn apart(
+    args: &Args,
+    config: Option<&Config>,
+    kinds: &BTreeSet<ActionKind>,
+    namespaces: &BTreeSet<String>,
+) -> anyhow::Result<BTreeMap<String, BTreeSet<Right>>> {
+    if !kinds.contains(&ActionKind::RunJob) {
+        return Ok(BTreeMap::new());
+    }
+    let mut limits = config.map(|config| config.limits.clone()).unwrap_or_default();
+    limits.namespaces = namespaces.iter().cloned().collect();
+    if !args.jobs.is_empty() {
+        limits.jobs.clone_from(&args.jobs);
+    }
+    ensure!(
+        !limits.jobs.is_empty(),
+        "what `run_job` needs is said by its templates: name them with `--jobs`, or give the `--config` whose \
+         `limits.jobs` has some"
+    );
+    let jobs = build::templates(&limits, &BTreeMap::new())?;
+    Ok(namespaces.iter().map(|namespace| (namespace.clone(), jobs.needs(namespace))).collect())
 }
 
 /// The kinds that are asked for; `None` where the policy is unsound, which was printed.
 fn kinds(args: &Args, config: Option<&Config>) -> anyhow::Result<Option<BTreeSet<ActionKind>>> {
     if args.all {
-        return Ok(Some(ActionKind::ALL.into_iter().filter(|kind| kind.can_be_carried_out()).collect()));
+        let mut all: BTreeSet<ActionKind> =
+            ActionKind::ALL.into_iter().filter(|kind| kind.can_be_carried_out()).collect();
+        if args.jobs.is_empty() && config.is_none_or(|config| config.limits.jobs.is_empty()) {
+            // without a template there is nothing to run
+            all.remove(&ActionKind::RunJob);
+        }
+        return Ok(Some(all));
     }
     if !args.actions.is_empty() {
         return args.actions.iter().map(|name| named(name)).collect::<Result<_, _>>().map(Some);
@@ -116,20 +151,24 @@ fn namespaces(args: &Args, config: Option<&Config>) -> anyhow::Result<BTreeSet<S
 /// The roles and their bindings, as YAML documents.
 fn manifest(
     kinds: &BTreeSet<ActionKind>,
-    namespaces: &BTreeSet<String>,
+    (namespaces, apart): (&BTreeSet<String>, &BTreeMap<String, BTreeSet<Right>>),
     account: &Account,
 ) -> anyhow::Result<String> {
-    let (inside, everywhere): (Vec<Right>, Vec<Right>) =
-        rights::of(kinds.iter().copied()).into_iter().partition(|right| right.resource.namespaced);
+    let all = kinds.iter().copied().filter(|kind| *kind != ActionKind::RunJob);
+    let (inside, everywhere): (BTreeSet<Right>, BTreeSet<Right>) =
+        rights::of(all).into_iter().partition(|right| right.resource.namespaced);
+    let jobs = kinds.contains(&ActionKind::RunJob);
     ensure!(
-        inside.is_empty() || !namespaces.is_empty(),
+        (inside.is_empty() && !jobs) || !namespaces.is_empty(),
         "name the namespaces with `--namespaces`, or give the `--config` whose `limits.namespaces` has some"
     );
     let mut text = head(kinds, inside.contains(&REHEARSE))?;
     let mut documents = Vec::new();
-    if !inside.is_empty() {
-        for namespace in namespaces {
-            documents.push(role("Role", Some(namespace), &inside)?);
+    for namespace in namespaces {
+        let besides = apart.get(namespace).into_iter().flatten();
+        let here: BTreeSet<Right> = inside.iter().chain(besides).copied().collect();
+        if !here.is_empty() {
+            documents.push(role("Role", Some(namespace), &here)?);
             documents.push(binding("Role", Some(namespace), account));
         }
     }
@@ -168,7 +207,7 @@ fn place(namespace: Option<&str>) -> String {
     namespace.map(|namespace| format!(", namespace: {namespace}")).unwrap_or_default()
 }
 
-fn role(kind: &str, namespace: Option<&String>, rights: &[Right]) -> Result<String, std::fmt::Error> {
+fn role(kind: &str, namespace: Option<&String>, rights: &BTreeSet<Right>) -> Result<String, std::fmt::Error> {
     let place = place(namespace.map(String::as_str));
     let mut text = format!(
         "apiVersion: rbac.authorization.k8s.io/v1\nkind: {kind}\nmetadata: {{ name: {ROLE}{place} }}\nrules:\n"
@@ -184,7 +223,7 @@ fn role(kind: &str, namespace: Option<&String>, rights: &[Right]) -> Result<Stri
 type Rule = (&'static str, Vec<&'static str>, Vec<&'static str>);
 
 /// Rights as rules: resources of one group with the same verbs stand together, in a fixed order.
-fn rules(rights: &[Right]) -> Vec<Rule> {
+fn rules(rights: &BTreeSet<Right>) -> Vec<Rule> {
     let resources: BTreeSet<Resource> = rights.iter().map(|right| right.resource).collect();
     let mut rules: Vec<Rule> = Vec::new();
     for resource in resources {

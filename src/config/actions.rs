@@ -33,10 +33,11 @@ pub struct ActionServerConfig {
 pub fn load_actions(path: &Path) -> Result<ActionServerConfig, ConfigError> {
     let mut config = parse_actions(&path.display().to_string(), &load::read(path)?)?;
     let base = path.parent().unwrap_or(Path::new(""));
-    let ActionServerConfig { cluster, state_dir, client_token_file, .. } = &mut config;
+    let ActionServerConfig { cluster, state_dir, client_token_file, limits, .. } = &mut config;
     let files = [Some(state_dir), client_token_file.as_mut()];
     let of_cluster = [&mut cluster.ca_file, &mut cluster.token_file, &mut cluster.kubeconfig];
-    for file in files.into_iter().chain(of_cluster.map(Option::as_mut)).flatten() {
+    let files = files.into_iter().chain(of_cluster.map(Option::as_mut));
+    for file in files.chain(limits.jobs.iter_mut().map(Some)).flatten() {
         *file = base.join(&*file);
     }
     Ok(config)
@@ -126,6 +127,7 @@ pub fn actions_schema() -> Value {
             "maxReplicaDelta": number("The largest step in replicas."),
             "actions": texts("The actions that it carries out; without it, all that belay can."),
             "extraRights": texts("What its account may do although no action needs it, as in `delete pods`."),
+            "jobs": texts("The job templates that `run_job` runs: files, or folders of them (`*.yaml`)."),
         }),
     );
     let key = json!({ "type": "string", "pattern": "^[A-Za-z0-9+/]{43}=$" });

@@ -169,7 +169,8 @@ fn is_cluster_name(name: &str) -> bool {
 
 fn rebase(config: &mut Config, base: &Path) {
     let Config { state_dir, policies, prompts, webhook, slack, pager, model, .. } = config;
-    let Config { cluster, alertmanager, actions, reads, other_clusters, warrant_key_file, .. } = config;
+    let Config { cluster, alertmanager, actions, reads, limits, other_clusters, warrant_key_file, .. } =
+        config;
     let mut files = vec![state_dir, policies];
     files.extend(prompts);
     files.extend(warrant_key_file);
@@ -178,8 +179,10 @@ fn rebase(config: &mut Config, base: &Path) {
     files.extend(pager.as_mut().and_then(|p| p.bearer_token_file.as_mut()));
     files.extend(model.as_mut().and_then(|m| m.api_key_file.as_mut()));
     files.extend(files_of(cluster, alertmanager.as_mut(), [actions, reads]));
-    for SiteConfig { cluster, alertmanager, actions, reads, limits: _ } in other_clusters {
+    files.extend(&mut limits.jobs);
+    for SiteConfig { cluster, alertmanager, actions, reads, limits } in other_clusters {
         files.extend(files_of(cluster, alertmanager.as_mut(), [actions, reads]));
+        files.extend(&mut limits.jobs);
     }
     for file in files {
         *file = base.join(&*file);
@@ -227,6 +230,22 @@ pub fn policies(dir: &Path) -> Result<Vec<(String, String)>, ConfigError> {
         Ok((name.display().to_string(), read(&path)?))
     };
     files.into_iter().map(named).collect()
+}
+
+/// Reads each of these files, and each `*.yaml` of those that are folders, as one document; by file name, in a
+/// fixed order.
+pub fn documents<T: serde::de::DeserializeOwned>(paths: &[PathBuf]) -> Result<Vec<(String, T)>, ConfigError> {
+    let mut all = Vec::new();
+    for path in paths {
+        let folder = path.is_dir();
+        let now = fs::canonicalize(path.join(MOUNTED)).unwrap_or_else(|_| path.clone());
+        for file in if folder { files(&now, "yaml")? } else { vec![path.clone()] } {
+            let name = file.display().to_string();
+            let document = yaml(&name, &read(&file)?)?;
+            all.push((name, document));
+        }
+    }
+    Ok(all)
 }
 
 /// Whether the folder is a mounted ConfigMap, whose files change all at once.

@@ -15,7 +15,9 @@ use crate::telemetry::LogFormat;
 pub use actions::{
     ActionServerConfig, ReadServerConfig, actions_schema, load_actions, load_reads, parse_actions,
 };
-pub use load::{ConfigError, columns, load, mounted, no_color, parse, policies, prompts, secret, user};
+pub use load::{
+    ConfigError, columns, documents, load, mounted, no_color, parse, policies, prompts, secret, user,
+};
 
 /// `belay.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -276,6 +278,8 @@ pub struct LimitsConfig {
     pub actions: Option<Vec<String>>,
     /// What its account may do although no action needs it, as in `delete pods`.
     pub extra_rights: Vec<String>,
+    /// The job templates that `run_job` runs: files, or folders of them (`*.yaml`).
+    pub jobs: Vec<PathBuf>,
 }
 
 impl Default for LimitsConfig {
@@ -290,6 +294,7 @@ impl Default for LimitsConfig {
             max_replica_delta: 5,
             actions: None,
             extra_rights: Vec::new(),
+            jobs: Vec::new(),
         }
     }
 }

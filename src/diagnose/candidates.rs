@@ -2,7 +2,9 @@
 //! argument here, and nothing that is read later adds to it.
 
 use super::analysers;
+use crate::domain::action::job::Templates;
 use crate::domain::action::{Action, Candidate, TemplateHash};
+use crate::domain::alert::Labels;
 use crate::domain::cluster::{Pod, Revision, Snapshot};
 use crate::domain::finding::{Cause, Finding};
 use crate::domain::ids::CandidateId;
@@ -16,11 +18,22 @@ const MOST_MORE: u32 = 2;
 /// What use should come down to: under the 90 % that count as full, with room for one pod of ten to fail.
 const AIM_PERCENT: u32 = 70;
 
-/// The first three of the [`remedies`].
-pub fn candidates(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
+/// The first three of the [`remedies`] and then of the declared jobs, which are for the first finding.
+pub fn candidates(snapshot: &Snapshot, findings: &[Finding], offers: Vec<Action>) -> Vec<Candidate> {
     let mut all = remedies(snapshot, findings);
+    for (action, finding) in offers.into_iter().filter_map(|action| Some((action, findings.first()?))) {
+        all.push(candidate(all.len() + 1, action, snapshot, finding));
+    }
     all.truncate(AT_MOST);
     all
+}
+
+/// The jobs that are declared for this alert. None where nothing is wrong any more.
+pub fn offers(snapshot: &Snapshot, labels: &Labels, findings: &[Finding], jobs: &Templates) -> Vec<Action> {
+    if findings.iter().any(|finding| finding.cause == Cause::NothingWrong) {
+        return vec![];
+    }
+    jobs.offers(labels, &snapshot.target, &snapshot.owner)
 }
 
 /// Remedies for these findings, in their order; none twice. What cannot be read only ever takes some away.
@@ -36,7 +49,7 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
             Cause::Saturation { percent, .. } => scale(snapshot, *percent).into_iter().collect(),
             Cause::FailedRollout { .. } => back(snapshot).into_iter().chain(pause(snapshot)).collect(),
             Cause::ImagePull { .. } => back(snapshot).into_iter().collect(),
-            Cause::NothingWrong => vec![],
+            Cause::DeclaredJob | Cause::NothingWrong => vec![],
         };
         for action in actions {
             if all.iter().all(|c| c.action != action) {

@@ -11,13 +11,17 @@ pub use facts::{NOBODY_MINUTES, facts};
 
 use std::cmp::Reverse;
 
+use crate::domain::action::job::Templates;
 use crate::domain::alert::Labels;
 use crate::domain::cluster::Snapshot;
 use crate::domain::finding::{Cause, Finding};
 use crate::domain::record::Diagnosis;
 
 /// What the snapshot says about the object of an alert with these labels (authenticated by the webhook).
-pub fn diagnose(snapshot: &Snapshot, labels: &Labels) -> Diagnosis {
+///
+/// `jobs` are those that somebody declared: they are candidates by the labels and the name of what the alert is
+/// about, behind whatever an analyser suggests.
+pub fn diagnose(snapshot: &Snapshot, labels: &Labels, jobs: &Templates) -> Diagnosis {
     let book = evidence::gather(snapshot);
     let mut findings: Vec<Finding> =
         analysers::ALL.iter().filter_map(|analyse| analyse(snapshot, &book)).collect();
@@ -25,7 +29,11 @@ pub fn diagnose(snapshot: &Snapshot, labels: &Labels) -> Diagnosis {
         findings.extend(analysers::nothing_wrong(snapshot, labels, &book));
     }
     findings.sort_by_key(|f| (Reverse(f.certainty), Reverse(severity(&f.cause))));
-    let candidates = candidates::candidates(snapshot, &findings);
+    let offers = candidates::offers(snapshot, labels, &findings, jobs);
+    if findings.is_empty() {
+        findings.extend(analysers::declared(snapshot, &offers, &book));
+    }
+    let candidates = candidates::candidates(snapshot, &findings, offers);
     Diagnosis { evidence: book.pages(), findings, candidates, missing: missing(snapshot) }
 }
 
@@ -37,7 +45,7 @@ const fn severity(cause: &Cause) -> u8 {
         Cause::OomKilled { .. } => 3,
         Cause::CrashLoop { .. } => 2,
         Cause::Saturation { .. } => 1,
-        Cause::NothingWrong => 0,
+        Cause::DeclaredJob | Cause::NothingWrong => 0,
     }
 }
 

@@ -72,13 +72,15 @@ pub enum CauseWord {
     DataCorruption,
     /// Something looks like an intrusion.
     SecuritySignal,
+    /// No analyser finds a cause, and a job is declared for the alert.
+    DeclaredJob,
     /// What the alert speaks of is no longer so.
     NothingWrong,
 }
 
 impl CauseWord {
     /// Every word.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::OomKilled,
         Self::MemoryLeak,
         Self::MemoryLimitTooLow,
@@ -113,6 +115,7 @@ impl CauseWord {
         Self::GpuLost,
         Self::DataCorruption,
         Self::SecuritySignal,
+        Self::DeclaredJob,
         Self::NothingWrong,
     ];
 
@@ -153,6 +156,7 @@ impl CauseWord {
             Self::GpuLost => "GpuLost",
             Self::DataCorruption => "DataCorruption",
             Self::SecuritySignal => "SecuritySignal",
+            Self::DeclaredJob => "DeclaredJob",
             Self::NothingWrong => "NothingWrong",
         }
     }
@@ -199,6 +203,7 @@ impl CauseWord {
             | Self::NetworkPolicyBlocks
             | Self::ModelServerDown
             | Self::GpuLost
+            | Self::DeclaredJob
             | Self::NothingWrong => false,
         }
     }

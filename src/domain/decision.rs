@@ -236,6 +236,8 @@ pub enum Expectation {
     AlertGone,
     /// What was changed still holds what was written. Always looked at; no policy can leave it out.
     StillOurs,
+    /// The Job that was made is complete. Always looked at, and first; no policy can leave it out.
+    JobComplete,
 }
 
 /// How an act is judged.

@@ -50,6 +50,8 @@ pub enum Cause {
         /// Ready pods it was measured on.
         pods: u32,
     },
+    /// No analyser finds a cause, and a job is declared for the alert.
+    DeclaredJob,
     /// What the alert speaks of is no longer so.
     NothingWrong,
 }
@@ -68,6 +70,7 @@ impl Cause {
             Self::ImagePull { .. } => CauseWord::ImagePull,
             Self::FailedRollout { .. } => CauseWord::FailedRollout,
             Self::Saturation { .. } => CauseWord::Saturation,
+            Self::DeclaredJob => CauseWord::DeclaredJob,
             Self::NothingWrong => CauseWord::NothingWrong,
         }
     }

@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod facts;
 pub mod finding;
 pub mod ids;
+pub mod matchers;
 pub mod message;
 pub mod plan;
 pub mod quantity;

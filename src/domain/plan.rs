@@ -68,6 +68,11 @@ pub enum Undo {
         /// `from` is what we wrote, `to` what was there before.
         fields: Vec<FieldChange>,
     },
+    /// Run the Job that its template declares as the undo.
+    Job {
+        /// What runs in it, for people.
+        runs: String,
+    },
     /// There is nothing to put back; people get "hand over" instead of "revert".
     Nothing {
         /// Why, for people.
@@ -122,7 +127,7 @@ impl Plan {
 
     /// Whether a Revert button may be shown once it was done.
     pub const fn revertible(&self) -> bool {
-        matches!(self.undo, Undo::Restore { .. })
+        matches!(self.undo, Undo::Restore { .. } | Undo::Job { .. })
     }
 }
 

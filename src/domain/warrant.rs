@@ -51,6 +51,9 @@ pub enum Applied {
         /// What somebody changed of it since, if anybody did.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         changed: Option<String>,
+        /// How far what it set going is, where it goes on by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        progress: Option<Progress>,
     },
     /// Nothing was changed.
     Refused {
@@ -65,9 +68,38 @@ pub enum Applied {
     },
 }
 
+/// How far a Job is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "progress", rename_all = "snake_case")]
+pub enum Progress {
+    /// It has not ended.
+    Running,
+    /// It did what it was to do.
+    Complete {
+        /// When it ended; `None`: it does not say.
+        at: Option<Timestamp>,
+    },
+    /// It ended without that.
+    Failed {
+        /// Why, as Kubernetes says it.
+        why: String,
+    },
+}
+
+impl Progress {
+    /// "runs", "is complete", "failed: …".
+    pub fn words(&self) -> String {
+        match self {
+            Self::Running => "runs".to_owned(),
+            Self::Complete { .. } => "is complete".to_owned(),
+            Self::Failed { why } => format!("failed: {why}"),
+        }
+    }
+}
+
 impl Applied {
     /// It is done, and nothing of it was changed since.
     pub fn done(detail: impl Into<String>) -> Self {
-        Self::Done { detail: detail.into(), changed: None }
+        Self::Done { detail: detail.into(), changed: None, progress: None }
     }
 }

@@ -11,7 +11,7 @@ use crate::domain::cluster::{ActiveAlert, Container, ContainerState, Ended, Part
 use crate::domain::decision::Expectation;
 use crate::domain::record::Intent;
 use crate::domain::target::{Kind, Object};
-use crate::domain::warrant::Applied;
+use crate::domain::warrant::{Applied, Progress};
 
 /// One expectation, as far as it can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Seen {
     Held(String),
     /// It does not hold yet, or no more; it may later.
     Not(String),
-    /// The cause came again: it will not hold any more.
+    /// The cause came again, or what was to bring it about failed: it will not hold any more.
     Again(String),
     /// What would show it could not be read.
     CannotTell(String),
@@ -46,14 +46,51 @@ pub struct Look<'a> {
 }
 
 /// Each expectation of the intent's terms with what is seen of it, in their order.
+///
+/// A Job has to be complete first: until then nothing else says anything of whether it helped.
 pub fn verify(look: &Look<'_>) -> Vec<(Expectation, Seen)> {
+    let expected = &look.intent.terms.verify.expect;
+    if expected.contains(&Expectation::JobComplete) {
+        let seen = job(look);
+        if !matches!(seen, Seen::Held(_)) {
+            return vec![(Expectation::JobComplete, seen)];
+        }
+    }
     let see = |expectation: &Expectation| match expectation {
         Expectation::WorkloadReady => ready(look),
         Expectation::NoNewRestarts => restarts(look),
         Expectation::AlertGone => alert(look),
         Expectation::StillOurs => still_ours(look),
+        Expectation::JobComplete => job(look),
     };
-    look.intent.terms.verify.expect.iter().map(|e| (*e, see(e))).collect()
+    expected.iter().map(|e| (*e, see(e))).collect()
+}
+
+/// Whether the Job is complete. One that still runs may come to anything.
+fn job(look: &Look<'_>) -> Seen {
+    match look.applied {
+        Ok(Applied::Done { progress: Some(progress), .. }) => match progress {
+            Progress::Complete { .. } => Seen::Held("its Job is complete".into()),
+            Progress::Running => Seen::CannotTell("its Job still runs".into()),
+            Progress::Failed { why } => Seen::Again(format!("its Job failed: {why}")),
+        },
+        Ok(Applied::Done { changed, progress: None, .. }) => {
+            Seen::CannotTell(changed.clone().unwrap_or_else(|| "how far its Job is is not known".into()))
+        }
+        Ok(Applied::Unknown { detail }) => Seen::CannotTell(detail.clone()),
+        Ok(Applied::Refused { refusal }) => Seen::CannotTell(refusal.to_string()),
+        Err(why) => Seen::CannotTell(why.clone()),
+    }
+}
+
+/// When the Job ended, where one did: what happened before that is not *again*.
+fn completed(look: &Look<'_>) -> Option<Timestamp> {
+    match look.applied {
+        Ok(Applied::Done { progress: Some(Progress::Complete { at }), .. }) => {
+            Some(at.map_or(look.acted, |at| at.max(look.acted)))
+        }
+        _ => None,
+    }
 }
 
 /// Whether what was changed still holds what was written. Once it does not, nobody can tell any more what the
@@ -99,6 +136,9 @@ fn ready(look: &Look<'_>) -> Seen {
 }
 
 fn restarts(look: &Look<'_>) -> Seen {
+    // counted from its end on, by when containers ended: nobody looked at that very moment
+    let since = completed(look).map(|acted| Look { acted, before: look.after, ..*look });
+    let look = since.as_ref().unwrap_or(look);
     let pods = match &look.after.pods {
         Ok(pods) => pods,
         Err(why) => return Seen::CannotTell(why.clone()),

@@ -1,5 +1,6 @@
 //! The paragraphs below the headline: what happened, what was found, what is done and why, what came of it.
 
+use crate::domain::action::ActionKind;
 use crate::domain::decision::{Decision, OnSilence, Reason};
 use crate::domain::evidence::{Evidence, Source};
 use crate::domain::ids::EvidenceId;
@@ -179,10 +180,16 @@ fn unplanned(story: &Story) -> Vec<Line> {
 
 fn planned(story: &Story, plan: &Plan) -> Vec<Line> {
     let mut lines = vec![Line::Belay(format!("{}.", sentence(&act(plan, Form::Do))))];
+    let job = plan.action.kind() == ActionKind::RunJob;
     if !plan.changes.is_empty() {
-        lines.push(Line::Diff(words::diff(&plan.changes)));
+        let told = if job { words::makes(&plan.changes) } else { words::diff(&plan.changes) };
+        lines.push(Line::Diff(told));
     }
-    lines.push(Line::Belay(words::blast(&plan.blast, plan.class.risk)));
+    lines.push(Line::Belay(if job {
+        format!("What the job does besides, belay cannot know. Risk: {}.", plan.class.risk.name())
+    } else {
+        words::blast(&plan.blast, plan.class.risk)
+    }));
     lines.extend(plan.note.as_ref().map(|note| belay(&format!("Mind: {}.", clause(note)))));
     lines.push(belay(&words::undo(&plan.undo)));
     lines.extend(story.kept.as_ref().map(|kept| belay(&words::kept(kept, &story.incident))));

@@ -16,6 +16,9 @@ use super::Story;
 /// The longest name or sentence of others that a headline repeats.
 const SHORT: usize = 120;
 
+/// The longest command or environment of a Job that is told: what is longer is in the template's file.
+const COMMAND: usize = 300;
+
 /// How many fields of a change are told one by one.
 const MOST_FIELDS: usize = 20;
 
@@ -74,6 +77,7 @@ pub fn why(cause: &Cause) -> String {
         Cause::ImagePull { .. } => "its image cannot be pulled".to_owned(),
         Cause::FailedRollout { revision, .. } => format!("revision {revision} does not come up"),
         Cause::Saturation { percent, .. } => format!("CPU at {percent} % of its limit"),
+        Cause::DeclaredJob => "a job is declared for it".to_owned(),
         Cause::NothingWrong => "nothing is wrong any more".to_owned(),
     }
 }
@@ -107,12 +111,14 @@ pub fn act(plan: &Plan, form: Form) -> String {
             action @ (Action::RollbackWorkload { .. }
             | Action::SetResources { .. }
             | Action::RestoreConfig { .. }
-            | Action::OpenPullRequest { .. }
-            | Action::RunJob { .. }),
+            | Action::OpenPullRequest { .. }),
             Direction::Revert,
         ) => {
             let put = if form == Form::Doing { "putting back" } else { "put back" };
             format!("{put} {}", changed(action))
+        }
+        (action @ Action::RunJob { .. }, Direction::Revert) => {
+            format!("{verb} the undo of {}", action.what())
         }
         (action, _) => format!("{verb} {}", action.what()),
     }
@@ -143,6 +149,14 @@ pub fn diff(changes: &[FieldChange]) -> String {
     let more = changes.len().saturating_sub(MOST_FIELDS);
     let more = (more > 0).then(|| format!("… and {more} more fields"));
     lines.chain(more).collect::<Vec<_>>().join("\n")
+}
+
+/// What a Job is made of, one line each; there is nothing before it.
+pub fn makes(changes: &[FieldChange]) -> String {
+    let line = |FieldChange { path, from: _, to }: &FieldChange| {
+        format!("+ {path}: {}", to.as_ref().map_or_else(String::new, |to| brief(to, COMMAND)))
+    };
+    changes.iter().take(MOST_FIELDS).map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// How much an act disturbs.
@@ -192,6 +206,9 @@ pub fn undo(undo: &Undo) -> String {
             });
             let fields = fields.chain(more).collect::<Vec<_>>().join(", ");
             format!("Revert puts {fields}, if nobody has changed it since.")
+        }
+        Undo::Job { runs } => {
+            format!("Revert runs the job that the template declares as the undo: {}.", clause(runs))
         }
         Undo::Nothing { why } => {
             format!(

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::judge::Cap;
-use super::matchers::Matchers;
 use super::set::PolicySet;
 use crate::domain::alert::Labels;
 use crate::domain::decision::{ClusterFacts, Fact, Heartbeat, Level, Question, Reason};
+use crate::domain::matchers::Matchers;
 
 /// All brakes of a policy set.
 #[derive(Debug)]

@@ -153,7 +153,8 @@ fn miss_text(grant: &Grant, question: &Question, miss: Miss<'_>) -> String {
     match miss {
         Miss::Action => format!("action {} is not listed", question.action.kind().name()),
         Miss::Alerts => {
-            let sources: Vec<&str> = grant.alerts.iter().map(super::matchers::Matchers::source).collect();
+            let sources: Vec<&str> =
+                grant.alerts.iter().map(crate::domain::matchers::Matchers::source).collect();
             format!("the alert does not match {}", sources.join(" or "))
         }
         Miss::Scope(home) => outside(question, home),

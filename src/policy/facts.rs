@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::action::{Class, Reversibility, Risk};
+use crate::domain::action::{Action, Class, Reversibility, Risk};
 use crate::domain::alert::{Labels, Severity};
 use crate::domain::decision::{Asked, Fact, Question};
 use crate::domain::finding::Certainty;
@@ -39,7 +39,7 @@ pub(super) enum Value<'q> {
 }
 
 /// Every fact there is.
-pub(super) const FACTS: [(&str, Type); 50] = [
+pub(super) const FACTS: [(&str, Type); 52] = [
     ("alert.labels", Type::Labels),
     ("alert.name", Type::Text),
     ("alert.severity", Type::Text),
@@ -73,6 +73,8 @@ pub(super) const FACTS: [(&str, Type); 50] = [
     ("owner.migration", Type::Bool),
     ("action.kind", Type::Text),
     ("action.params.replicas", Type::Int),
+    ("action.params.template", Type::Text),
+    ("action.params.given", Type::Labels),
     ("action.class.undo", Type::Text),
     ("action.class.risk", Type::Text),
     ("action.transient", Type::Bool),
@@ -193,6 +195,9 @@ fn action<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
     match (name, &question.action) {
         ("kind", action) => text(action.kind().name()),
         ("params.replicas", action) => action.replicas().map_or(Fact::NotApplicable, int),
+        ("params.template", Action::RunJob { template, .. }) => text(template),
+        ("params.given", Action::RunJob { parameters, .. }) => Fact::Known(Value::Labels(parameters)),
+        ("params.template" | "params.given", _) => Fact::NotApplicable,
         ("class.undo", _) => text(undo_name(class.undo)),
         ("class.risk", _) => text(risk_name(class.risk)),
         ("transient", action) => Fact::Known(Value::Bool(action.kind().entry().transient)),

@@ -17,7 +17,6 @@ mod ics;
 mod judge;
 mod ladder;
 mod limits;
-mod matchers;
 mod mutate;
 mod people;
 mod permit;

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::cel::Rule;
-use super::matchers::Matchers;
 use super::problem::{Problem, Section, fit_to_show, lines, meant};
 use super::raw::{Key, Node, Pos, Yaml};
 use super::scope::Home;
 use crate::domain::decision::Level;
+use crate::domain::matchers::Matchers;
 use crate::domain::redact;
 
 /// One file and what is wrong with it so far.

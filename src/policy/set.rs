@@ -9,13 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::brakes::Brakes;
 use super::calendar::Window;
 use super::cel::Rule;
-use super::matchers::Matchers;
 use super::raw::Node;
 use super::scope::Home;
 use crate::domain::action::ActionKind;
 use crate::domain::canonical::Hash;
 use crate::domain::decision::{ApprovalRule, ConfirmRule, Level, Outcome, VerifyRule};
 use crate::domain::ids::GrantId;
+use crate::domain::matchers::Matchers;
 
 /// Where a rule stands, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use super::reads::ReadError;
 use crate::domain::action::Action;
 use crate::domain::action::edit::Edit;
-use crate::domain::action::live::{LiveObject, LivePod};
+use crate::domain::action::job::{CreateJob, LiveJob};
+use crate::domain::action::live::{LiveAbout, LiveObject, LivePod};
 use crate::domain::action::restart_pod::Evict;
 use crate::domain::ids::IntentId;
 use crate::domain::target::Object;
@@ -48,6 +49,15 @@ pub trait Hand: Send + Sync {
 
     /// The pod of that name as it is now, whatever its uid; `None`: there is none.
     async fn pod(&self, pod: &Object) -> Result<Option<LivePod>, ReadError>;
+
+    /// What a job is run for, as it is now, whatever its uid; `None`: there is none.
+    async fn about(&self, object: &Object) -> Result<Option<LiveAbout>, ReadError>;
+
+    /// The Job of that name; `None`: there is none.
+    async fn job(&self, namespace: &str, name: &str) -> Result<Option<LiveJob>, ReadError>;
+
+    /// Makes the Job in the name of the intent; its own name follows from it, so that a second one is refused.
+    async fn create_job(&self, order: &CreateJob, mode: Mode<'_>) -> Answer;
 
     /// Changes the fields and puts the intent on the object in one patch that tests uid, generation and
     /// the old values.

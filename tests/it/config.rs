@@ -36,11 +36,11 @@ model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
 otherClusters:
 - cluster: { name: eu-2, labels: { cluster: eu-2 }, kubeconfig: kube, context: two }
   alertmanager: { url: 'http://am2:9093', bearerTokenFile: am2 }
-  limits: { namespaces: [till] }
+  limits: { namespaces: [till], jobs: [jobs2] }
 - cluster: { name: eu-3, labels: { cluster: eu-3 } }
   actions: { url: 'https://hands/mcp', tokenFile: hands }
   reads: { url: 'https://eyes/mcp', tokenFile: eyes }
-limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, protected: [data/postgres], nodes: true, maxReplicas: 7, maxReplicaDelta: 2, actions: [restart_pod, cordon_node], extraRights: [delete pods] }
+limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, protected: [data/postgres], nodes: true, maxReplicas: 7, maxReplicaDelta: 2, actions: [restart_pod, cordon_node], extraRights: [delete pods], jobs: [jobs] }
 ";
 
 fn ok(text: &str) -> Config {
@@ -119,6 +119,7 @@ fn each_key_is_read_into_its_place() {
         max_replica_delta: 2,
         actions: Some(vec!["restart_pod".into(), "cordon_node".into()]),
         extra_rights: vec!["delete pods".into()],
+        jobs: vec!["jobs".into()],
     };
     assert_eq!(limits, expected);
     assert_eq!((actions, reads), (None, None), "it excludes `writeTokenFile`");
@@ -249,7 +250,8 @@ fn a_way_into_a_cluster_that_would_not_be_used_is_refused() {
 #[test]
 fn limits_become_those_of_the_action_server() {
     let cluster = Cluster::new("eu-1");
-    let limits = hard_limits(&ok(ALL).limits, &cluster, &[]).unwrap();
+    let own = LimitsConfig { jobs: Vec::new(), ..ok(ALL).limits };
+    let limits = hard_limits(&own, &cluster, &[]).unwrap();
     assert_eq!(limits.actions, [ActionKind::RestartPod, ActionKind::CordonNode].into());
     assert_eq!((limits.max_replicas, limits.max_replica_delta), (7, 2));
     assert_eq!(limits.own_namespace, "ops");
@@ -262,7 +264,7 @@ fn limits_become_those_of_the_action_server() {
             && !limits.actions.contains(&ActionKind::CordonNode)
     );
     for (name, said) in
-        [("restart_pods", "did you mean `restart_pod`?"), ("run_job", "cannot carry out `run_job`")]
+        [("restart_pods", "did you mean `restart_pod`?"), ("run_job", "`limits.jobs` names no template")]
     {
         let wrong = LimitsConfig { actions: Some(vec![name.to_owned()]), ..LimitsConfig::default() };
         let why = hard_limits(&wrong, &cluster, &[]).unwrap_err().to_string();
@@ -287,9 +289,11 @@ fn paths_are_relative_to_the_file() {
     assert_eq!((Some(slack.token_file), Some(slack.signing_secret_file)), (here("bot"), here("sign")));
     assert_eq!(config.pager.unwrap().bearer_token_file, here("page"));
     assert_eq!(config.model.unwrap().api_key_file, here("key"));
+    assert_eq!(config.limits.jobs.first(), here("jobs").as_ref());
     assert_eq!(config.warrant_key_file, here("key.pem"));
     let [second, third] = &config.other_clusters[..] else { panic!("two") };
     assert_eq!(second.cluster.kubeconfig, here("kube"));
+    assert_eq!(second.limits.jobs.first(), here("jobs2").as_ref());
     assert_eq!(second.alertmanager.as_ref().unwrap().bearer_token_file, here("am2"));
     let servers = [&third.actions, &third.reads].map(|s| Some(s.clone().unwrap().token_file));
     assert_eq!(servers, [here("hands"), here("eyes")]);
@@ -364,7 +368,8 @@ fn what_belay_stands_on_is_protected() {
         ("model.url", "https://vllm.models.svc.cluster.local/v1"),
         ("pager.webhook", "https://pager.example.com/hook"),
     ];
-    let limits = hard_limits(&ok(ALL).limits, &cluster, &reached).unwrap();
+    let own = LimitsConfig { jobs: Vec::new(), ..ok(ALL).limits };
+    let limits = hard_limits(&own, &cluster, &reached).unwrap();
     let places: Vec<&str> = limits.protected.keys().map(String::as_str).collect();
     assert_eq!(places, ["data/postgres", "models", "monitoring"]);
     assert!(limits.protected["monitoring"].contains("`alertmanager.url`"));

@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 53] = [
+    const KEYS: [&str; 54] = [
         "listen",
         "stateDir",
         "policies",
@@ -129,6 +129,7 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "limits.nodes",
         "limits.actions",
         "limits.extraRights",
+        "limits.jobs",
         "limits.maxReplicas",
         "limits.maxReplicaDelta",
         "BELAY_STATE_DIR",
@@ -166,6 +167,7 @@ fn an_action_servers_own_file_is_described() {
         ("protected", "[data/postgres]"),
         ("nodes", "true"),
         ("extraRights", "[delete pods]"),
+        ("jobs", "[jobs]"),
     ] {
         all = all.replacen("limits:\n", &format!("limits:\n  {key}: {value}\n"), 1);
     }
@@ -297,7 +299,7 @@ fn roles_are_for_what_is_named_and_in_a_fixed_order() {
 fn roles_for_what_there_is_not_are_refused() {
     for (args, said) in [
         (&["--actions", "restart_pods", "--namespaces", "shop"][..], "did you mean `restart_pod`?"),
-        (&["--actions", "run_job", "--namespaces", "shop"], "cannot carry out `run_job` yet"),
+        (&["--actions", "run_job", "--namespaces", "shop"], "name them with `--jobs`"),
         (&["--actions", "restart_pod"], "name the namespaces with `--namespaces`"),
         (&["--actions", "restart_pod", "--namespaces", "a b"], "`a b` is not the name of a namespace"),
         (&["--namespaces", "shop"], "name the actions with `--actions`"),
@@ -307,6 +309,25 @@ fn roles_for_what_there_is_not_are_refused() {
         let told = String::from_utf8_lossy(&done.stderr).into_owned();
         assert!(!done.status.success() && told.contains(said), "{args:?}: {told}");
     }
+}
+
+/// Jobs are made and read where they are run; what they are about is read wherever belay acts.
+#[test]
+fn the_roles_for_jobs_are_what_the_templates_say() {
+    let args = ["rbac", "--actions", "run_job", "--namespaces", "shop,stg-shop", "--jobs", "deploy/jobs"];
+    let all = printed(&args);
+    let (run, read) = all.split_once("namespace: stg-shop").unwrap();
+    let making = "apiGroups: [batch], resources: [jobs], verbs: [get, create]";
+    let reading = "apiGroups: [apps], resources: [deployments], verbs: [get]";
+    assert!(run.contains(making) && run.contains(reading), "{run}");
+    assert!(!read.contains("jobs") && read.contains(reading), "{read}");
+    // where nothing may be done, no job is run either
+    let done = Command::new(env!("CARGO_BIN_EXE_belay"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["rbac", "--actions", "run_job", "--namespaces", "stg-shop", "--jobs", "deploy/jobs"])
+        .output()
+        .unwrap();
+    assert!(String::from_utf8_lossy(&done.stderr).contains("`shop` is not one of `limits.namespaces`"));
 }
 
 /// Applied in this order to a cluster that has nothing of belay's yet, nothing is missing: an API server takes

@@ -22,6 +22,7 @@ mod hands_sim;
 mod incident;
 mod intake;
 mod investigate;
+mod jobs;
 mod kill;
 mod kube_reads;
 mod kube_tls;

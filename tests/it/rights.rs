@@ -10,7 +10,7 @@ use std::sync::Arc;
 use belay::adapters::kube::{Access, CheckedHand, KubeHand, Wanted, connect};
 use belay::domain::action::rights::{self, Right};
 use belay::domain::action::{Action, ActionKind, HpaBounds, Resource, ResourceStep, TemplateHash};
-use belay::domain::ids::Cluster;
+use belay::domain::ids::{Cluster, IntentId};
 use belay::domain::plan::Refusal;
 use belay::domain::target::{Kind as K, Named, Object, RootOwner};
 use belay::domain::warrant::Applied;
@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::hands::world::{Key, body, engine};
+use crate::jobs::{requeue, templates};
 use crate::sim::{Served, live};
 
 /// A right as a rule of a role in the shop, or everywhere.
@@ -201,7 +202,13 @@ fn cases(kind: ActionKind) -> Vec<Case> {
             switched(world, Kind::Node, "node-a", "unschedulable");
             on(found(world, Kind::Node, K::Node, "node-a"), |node| Action::UncordonNode { node })
         }],
-        ActionKind::RestoreConfig | ActionKind::OpenPullRequest | ActionKind::RunJob => Vec::new(),
+        ActionKind::RunJob => {
+            vec![|world| {
+                let web = deployment(world, "web");
+                (requeue(&web), RootOwner(web))
+            }]
+        }
+        ActionKind::RestoreConfig | ActionKind::OpenPullRequest => Vec::new(),
     }
 }
 
@@ -223,7 +230,12 @@ async fn carried_out(case: Case, rights: &BTreeSet<Right>) -> Result<(), Refusal
     let plan = engine.plan(&action, &owner).await?;
     let warrant = key.sign(&body(plan.hash().unwrap(), "w-0", "inc-0", served.clock.now()));
     let applied = engine.apply(&plan, &warrant, &CancellationToken::new()).await;
+    let told = engine.status(&plan, &IntentId::new("inc-0")).await;
     served.stop().await;
+    let job = matches!(plan.action, Action::RunJob { .. });
+    if let (true, Applied::Done { changed: Some(why), .. }) = (job, told) {
+        return Err(Refusal::Unreadable(why));
+    }
     match applied {
         Applied::Done { .. } => Ok(()),
         Applied::Refused { refusal } => Err(refusal),
@@ -234,7 +246,10 @@ async fn carried_out(case: Case, rights: &BTreeSet<Right>) -> Result<(), Refusal
 #[tokio::test]
 async fn each_action_needs_exactly_what_the_table_says() {
     for kind in ActionKind::ALL {
-        let all = rights::of([kind]);
+        let mut all = rights::of([kind]);
+        if kind == ActionKind::RunJob {
+            all = templates().needs("shop");
+        }
         for case in cases(kind) {
             let done = carried_out(case, &all).await;
             assert!(done.is_ok(), "{} lacks something: {done:?}", kind.name());
@@ -251,7 +266,7 @@ async fn each_action_needs_exactly_what_the_table_says() {
 }
 
 fn wanted(kind: ActionKind) -> Wanted {
-    Wanted { namespaces: ["shop".to_owned()].into(), needs: rights::of([kind]), exempt: Vec::new() }
+    Wanted { namespaces: ["shop".to_owned()].into(), needs: rights::of([kind]), ..Wanted::default() }
 }
 
 fn scaling() -> Vec<Granted> {
@@ -298,6 +313,26 @@ async fn the_api_server_is_asked_what_the_account_may_do() {
     assert!(told.contains("`patch *.*`"), "{told}");
     let all = Wanted { exempt: vec!["* *".parse().unwrap()], ..scale };
     assert_eq!(verdict(sim::Access::Write, all).await, "");
+}
+
+/// What jobs need is asked for where they are run.
+#[tokio::test]
+async fn what_only_some_namespaces_need_is_asked_of_those() {
+    let apart = [("shop".to_owned(), templates().needs("shop"))].into();
+    let jobs =
+        Wanted { namespaces: ["shop".to_owned(), "stg".to_owned()].into(), apart, ..Wanted::default() };
+    let own = |rights: BTreeSet<Right>| exactly(rights.into_iter().map(granted).collect());
+    assert_eq!(verdict(own(templates().needs("shop")), jobs.clone()).await, "");
+    let told = verdict(own(BTreeSet::new()), jobs.clone()).await;
+    assert!(
+        told.contains("may not `create jobs.batch` in namespace `shop`") && !told.contains("stg"),
+        "{told}"
+    );
+    let mut everywhere = Granted { namespace: None, ..granted(rights::needed(ActionKind::RunJob)[1]) };
+    everywhere.verbs.push("get".into());
+    let reading = templates().needs("stg").into_iter().map(granted).chain([everywhere]);
+    let told = verdict(exactly(reading.collect()), jobs).await;
+    assert_eq!(told, "too much: no action needs `create jobs.batch`, which it may in `stg`");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod client;
 mod fleet;
+mod jobs;
 mod kubeconfig;
 mod listing;
 mod live;

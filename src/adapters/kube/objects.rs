@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::live::{Live, failed, marking, page, plain, whole};
 use super::locate::resource;
-use crate::domain::action::live::{Around, LiveObject, Pods};
+use crate::domain::action::live::{Around, LiveAbout, LiveObject, Pods};
 use crate::domain::action::managers::Managers;
 use crate::domain::action::{Action, TemplateHash};
 use crate::domain::target::{Kind, Named, Object, RootOwner};
@@ -54,6 +54,14 @@ impl Live {
             around,
             object,
         }))
+    }
+
+    /// What a job is run for.
+    pub(super) async fn about(&self, wanted: &Object) -> Result<Option<LiveAbout>, ReadError> {
+        let Some(found) = self.dynamic(&wanted.named).await? else { return Ok(None) };
+        let object = self.object(wanted.named.kind, &wanted.named.namespace, &found.metadata);
+        let owner = self.answers_for(&object, &found.metadata, None).await?;
+        Ok(Some(LiveAbout { object, owner: RootOwner(owner) }))
     }
 
     async fn dynamic(&self, named: &Named) -> Result<Option<DynamicObject>, ReadError> {

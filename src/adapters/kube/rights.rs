@@ -1,7 +1,7 @@
 //! What the writing account may do, asked of the API server itself, and a hand that stays shut until that was
 //! found to be neither too little nor too much.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use k8s_openapi::api::authorization::v1::{
@@ -15,7 +15,8 @@ use super::live::failed;
 use super::writes::KubeHand;
 use crate::domain::action::Action;
 use crate::domain::action::edit::Edit;
-use crate::domain::action::live::{LiveObject, LivePod};
+use crate::domain::action::job::{CreateJob, LiveJob};
+use crate::domain::action::live::{LiveAbout, LiveObject, LivePod};
 use crate::domain::action::restart_pod::Evict;
 use crate::domain::action::rights::{Exempt, Held, Right, Rule, Verdict, weigh};
 use crate::domain::ids::IntentId;
@@ -34,6 +35,8 @@ pub struct Wanted {
     pub namespaces: BTreeSet<String>,
     /// What the enabled actions need.
     pub needs: BTreeSet<Right>,
+    /// What they need in some namespaces only.
+    pub apart: BTreeMap<String, BTreeSet<Right>>,
     /// What it may do besides.
     pub exempt: Vec<Exempt>,
 }
@@ -53,11 +56,12 @@ impl CheckedHand {
 
     /// Asks the API server, once, and weighs what it says.
     pub async fn check(&self) -> Result<Verdict, ReadError> {
-        let mut all = Vec::new();
+        let mut verdict = Verdict::default();
         for namespace in &self.wanted.namespaces {
-            all.push(self.held(namespace).await?);
+            let apart = self.wanted.apart.get(namespace).into_iter().flatten();
+            let needs = self.wanted.needs.iter().chain(apart).copied().collect();
+            verdict.add(weigh(&[self.held(namespace).await?], &needs, &self.wanted.exempt));
         }
-        let verdict = weigh(&all, &self.wanted.needs, &self.wanted.exempt);
         if verdict.is_right() {
             // whoever found it first is as good
             let _ = self.found.set(());
@@ -116,6 +120,23 @@ impl Hand for CheckedHand {
     async fn pod(&self, pod: &Object) -> Result<Option<LivePod>, ReadError> {
         self.open().await?;
         self.hand.pod(pod).await
+    }
+
+    async fn about(&self, object: &Object) -> Result<Option<LiveAbout>, ReadError> {
+        self.open().await?;
+        self.hand.about(object).await
+    }
+
+    async fn job(&self, namespace: &str, name: &str) -> Result<Option<LiveJob>, ReadError> {
+        self.open().await?;
+        self.hand.job(namespace, name).await
+    }
+
+    async fn create_job(&self, order: &CreateJob, mode: Mode<'_>) -> Answer {
+        match self.open().await {
+            Ok(()) => self.hand.create_job(order, mode).await,
+            Err(shut) => refused(&shut),
+        }
     }
 
     async fn edit(&self, order: &Edit, mode: Mode<'_>) -> Answer {

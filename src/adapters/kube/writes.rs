@@ -1,11 +1,12 @@
-//! The hand on Kubernetes: five requests and no other. Each says in its `User-Agent` whose intent it carries, asks
-//! once, never forces, and is guarded by the uid it was planned for.
+//! The hand on Kubernetes: six requests and no other. Each says in its `User-Agent` whose intent it carries, asks
+//! once, never forces, and is guarded by the uid it was planned for; a Job by its name.
 
 use std::error::Error as _;
 
 use async_trait::async_trait;
 use http::header::{HeaderValue, USER_AGENT};
 use k8s_openapi::api::apps::v1::{DaemonSet, ReplicaSet, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Pod, PodTemplateSpec, Volume};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams, Request};
@@ -16,7 +17,8 @@ use super::live::{Live, plain};
 use super::locate::resource;
 use crate::domain::action::Action;
 use crate::domain::action::edit::{Edit, Field};
-use crate::domain::action::live::{LiveObject, LivePod, Marking};
+use crate::domain::action::job::{CreateJob, LiveJob};
+use crate::domain::action::live::{LiveAbout, LiveObject, LivePod, Marking};
 use crate::domain::action::restart_pod::Evict;
 use crate::domain::ids::{Cluster, IntentId};
 use crate::domain::plan::{FIELD_MANAGER, INTENT_ANNOTATION, escaped};
@@ -124,6 +126,23 @@ impl Hand for KubeHand {
 
     async fn pod(&self, pod: &Object) -> Result<Option<LivePod>, ReadError> {
         self.live.pod(pod).await
+    }
+
+    async fn about(&self, object: &Object) -> Result<Option<LiveAbout>, ReadError> {
+        self.live.about(object).await
+    }
+
+    async fn job(&self, namespace: &str, name: &str) -> Result<Option<LiveJob>, ReadError> {
+        self.live.job(namespace, name).await
+    }
+
+    async fn create_job(&self, order: &CreateJob, mode: Mode<'_>) -> Answer {
+        if !plain(order.namespace()) {
+            return unsent("no namespace has such a name");
+        }
+        let request = Request::new(Job::url_path(&(), Some(order.namespace())));
+        let body = order.body(intent_of(mode)).to_string().into_bytes();
+        self.send(request.create(&post(mode), body), mode).await
     }
 
     async fn edit(&self, order: &Edit, mode: Mode<'_>) -> Answer {

@@ -1,10 +1,13 @@
 //! `belay policy admission`: the API server as second witness.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::config::LimitsConfig;
+use crate::app::build;
+use crate::config::{self, LimitsConfig};
+use crate::domain::action::job::Template;
 use crate::policy::{self, Bounds};
 
 /// Who is held to it, and the bounds that hold whatever a policy says.
@@ -28,13 +31,16 @@ pub(super) struct Args {
     /// The largest step in replicas (`limits.maxReplicaDelta`)
     #[arg(long, default_value_t = LimitsConfig::default().max_replica_delta, value_name = "N")]
     max_replica_delta: u32,
+    /// The job templates that `run_job` runs (`limits.jobs`): files, or folders of them
+    #[arg(long, value_delimiter = ',', value_name = "PATH")]
+    jobs: Vec<PathBuf>,
     /// Print the stop policy instead: it denies this identity everything, at once
     #[arg(long)]
     stop: bool,
 }
 
 pub(super) fn run(args: &Args, dir: &Path) -> anyhow::Result<ExitCode> {
-    let Args { identity, cluster, namespaces, nodes, max_replicas, max_replica_delta, stop } = args;
+    let Args { identity, cluster, namespaces, nodes, max_replicas, max_replica_delta, jobs, stop } = args;
     let bounds = Bounds {
         identity: identity.clone(),
         cluster: cluster.clone(),
@@ -42,6 +48,7 @@ pub(super) fn run(args: &Args, dir: &Path) -> anyhow::Result<ExitCode> {
         nodes: *nodes,
         max_replicas: *max_replicas,
         max_replica_delta: *max_replica_delta,
+        jobs: places(jobs)?,
     };
     let mut out = std::io::stdout().lock();
     if *stop {
@@ -53,4 +60,12 @@ pub(super) fn run(args: &Args, dir: &Path) -> anyhow::Result<ExitCode> {
     let Some(set) = super::load(dir)? else { return Ok(ExitCode::FAILURE) };
     write!(out, "{}", policy::admission(&set, &files, &bounds).map_err(anyhow::Error::msg)?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The namespaces and service accounts of these templates. They are held to the limits where they are run.
+fn places(jobs: &[PathBuf]) -> anyhow::Result<BTreeSet<(String, String)>> {
+    let read: Vec<(String, Template)> = config::documents(jobs)?;
+    let namespaces = read.iter().map(|(_, template)| template.spec.namespace.clone()).collect();
+    let limits = LimitsConfig { namespaces, jobs: jobs.to_vec(), ..LimitsConfig::default() };
+    Ok(build::templates(&limits, &BTreeMap::new())?.places())
 }

@@ -2,6 +2,7 @@
 //! share its cause.
 
 mod crash_loop;
+mod declared;
 mod failed_rollout;
 mod image_pull;
 mod nothing;
@@ -14,6 +15,7 @@ use super::evidence::{Book, Key};
 use crate::domain::cluster::{Container, ContainerState, Ended, Pod, Snapshot};
 use crate::domain::finding::{Cause, Certainty, Finding};
 
+pub use declared::declared;
 pub use nothing::nothing_wrong;
 pub use saturation::measured as saturation;
 
@@ -36,6 +38,7 @@ pub fn affected<'a>(snapshot: &'a Snapshot, cause: &Cause) -> Vec<&'a Pod> {
         Cause::ImagePull { .. }
         | Cause::FailedRollout { .. }
         | Cause::Saturation { .. }
+        | Cause::DeclaredJob
         | Cause::NothingWrong => vec![],
     }
 }

@@ -145,8 +145,9 @@ impl ActionKind {
             | Self::SetHpaBounds
             | Self::SetResources
             | Self::CordonNode
-            | Self::UncordonNode => true,
-            Self::RestoreConfig | Self::OpenPullRequest | Self::RunJob => false,
+            | Self::UncordonNode
+            | Self::RunJob => true,
+            Self::RestoreConfig | Self::OpenPullRequest => false,
         }
     }
 }

@@ -154,7 +154,7 @@ pub fn plan_revert(
     let live = same(live, |l| &l.object, object)?;
     let fields = match &done.undo {
         Undo::Restore { fields } if *fields == diff::reversed(&done.changes) => fields,
-        Undo::Restore { .. } => {
+        Undo::Restore { .. } | Undo::Job { .. } => {
             return Err(Refusal::Limit("the recorded undo does not fit the plan".to_owned()));
         }
         Undo::Nothing { why } => return Err(Refusal::NothingToDo(format!("there is no undo: {why}"))),
@@ -224,6 +224,7 @@ pub fn status(live: Option<&LiveObject>, plan: &Plan, intent: &IntentId) -> Appl
         return Applied::Done {
             detail: format!("`{object}` carries the intent; {}", holds(live, plan)),
             changed: changed.map(|refusal| refusal.to_string()),
+            progress: None,
         };
     }
     let untouched = match plan.preconditions.generation {
@@ -259,7 +260,9 @@ fn draw(live: &LiveObject, action: &Action) -> Result<Drawn, Refusal> {
         Action::RestartPod { .. }
         | Action::RestoreConfig { .. }
         | Action::OpenPullRequest { .. }
-        | Action::RunJob { .. } => Err(Refusal::NotYet(action.kind())),
+        | Action::RunJob { .. } => {
+            Err(Refusal::Limit(format!("`{}` changes no fields", action.kind().name())))
+        }
     }
 }
 

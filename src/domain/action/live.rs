@@ -165,6 +165,15 @@ pub struct LivePod {
     pub budget_allows: Option<u32>,
 }
 
+/// What a job is run for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveAbout {
+    /// Which object.
+    pub object: Object,
+    /// The top of its chain of controllers; itself where nothing controls it.
+    pub owner: RootOwner,
+}
+
 /// The live object, if it is still the one that `wanted` names.
 pub(super) fn same<'a, T>(
     live: Option<&'a T>,

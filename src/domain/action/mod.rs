@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::canonical::Hash;
 use super::ids::{CandidateId, EvidenceId};
 use super::plan::{FieldChange, Refusal};
 use super::target::{Object, RootOwner};
@@ -139,6 +140,8 @@ pub enum Action {
         parameters: BTreeMap<String, String>,
         /// The class that the template declares.
         declared: Class,
+        /// The template's hash: whoever carries it out must have the same one.
+        hash: Hash,
     },
 }
 
@@ -149,6 +152,8 @@ pub enum Doable<'a> {
     Evict(&'a Object),
     /// Change fields of this object.
     Edit(&'a Object),
+    /// Run a Job for this object.
+    Run(&'a Object),
 }
 
 impl Action {
@@ -272,9 +277,8 @@ impl Action {
             | ActionKind::SetResources
             | ActionKind::CordonNode
             | ActionKind::UncordonNode => Ok(Doable::Edit(target)),
-            kind @ (ActionKind::RestoreConfig | ActionKind::OpenPullRequest | ActionKind::RunJob) => {
-                Err(Refusal::NotYet(kind))
-            }
+            ActionKind::RunJob => Ok(Doable::Run(target)),
+            kind @ (ActionKind::RestoreConfig | ActionKind::OpenPullRequest) => Err(Refusal::NotYet(kind)),
         }
     }
 

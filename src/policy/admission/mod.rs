@@ -28,6 +28,8 @@ pub struct Bounds {
     pub max_replicas: u32,
     /// The largest step in replicas.
     pub max_replica_delta: u32,
+    /// The namespace and the service account of each job template.
+    pub jobs: BTreeSet<(String, String)>,
 }
 
 /// What is done to nodes.
@@ -56,7 +58,7 @@ where
         let expression = format!("{apart}variables.place in [{}]", names.join(", "));
         rules.push(rule(&expression, "belay may not act in this namespace"));
     }
-    rules.extend(write_rules(&writes, &kinds, &acting, &places));
+    rules.extend(write_rules(&writes, (&kinds, &acting), &places, &bounds.jobs));
     if kinds.contains(&ActionKind::ScaleWorkload) {
         rules.extend(replica_rules(&acting, bounds));
     }
@@ -290,9 +292,9 @@ fn variables(writes: &[&Write], kinds: &BTreeSet<ActionKind>) -> Vec<(&'static s
 /// Each write is of the form of a granted action, in a place where a grant for it reaches.
 fn write_rules(
     writes: &[&Write],
-    kinds: &BTreeSet<ActionKind>,
-    acting: &[&Grant],
+    (kinds, acting): (&BTreeSet<ActionKind>, &[&Grant]),
     places: &Places,
+    jobs: &BTreeSet<(String, String)>,
 ) -> Vec<Validation> {
     let mut rules = Vec::new();
     let updates: Vec<String> = writes.iter().filter(|w| w.updates()).map(|w| quoted(w.name)).collect();
@@ -301,6 +303,11 @@ fn write_rules(
         rules.push(rule(&expression, &format!("only the annotation {INTENT_ANNOTATION} may change")));
     }
     for write in writes {
+        if matches!(write.object, Seen::Job) {
+            // where it is run is for its template to say, and need not be where a grant reaches
+            rules.push(rule(&format!("variables.what != 'job' || {}", job(jobs)), write.denial));
+            continue;
+        }
         let granted = write.kinds.iter().filter(|kind| kinds.contains(kind));
         let mut ways: Vec<String> = Vec::new();
         for kind in granted {
@@ -320,6 +327,22 @@ fn write_rules(
         }
     }
     rules
+}
+
+/// A Job that carries an intent, where and as whom some template says.
+fn job(places: &BTreeSet<(String, String)>) -> String {
+    let place = |(namespace, account): &(String, String)| {
+        format!(
+            "(variables.place == {} && has(object.spec.template.spec.serviceAccountName) && object.spec.template.spec.serviceAccountName == {})",
+            quoted(namespace),
+            quoted(account)
+        )
+    };
+    if places.is_empty() {
+        return "false".to_owned();
+    }
+    let places: Vec<String> = places.iter().map(place).collect();
+    format!("({} in variables.notes && ({}))", quoted(INTENT_ANNOTATION), places.join(" || "))
 }
 
 /// A change of this form, where these grants reach.

@@ -23,6 +23,8 @@ pub(super) enum Seen {
     Eviction,
     /// A dry run of making a pod. Never stored.
     Rehearsal,
+    /// The making of a Job.
+    Job,
 }
 
 impl Write {
@@ -36,6 +38,7 @@ impl Write {
         let (group, resource, sub, operation, more) = match self.object {
             Seen::Update(group, resource) => (group, resource, "", "UPDATE", ""),
             Seen::Eviction => ("", "pods", "eviction", "CREATE", ""),
+            Seen::Job => ("batch", "jobs", "", "CREATE", ""),
             Seen::Rehearsal => ("", "pods", "", "CREATE", " && has(request.dryRun) && request.dryRun"),
         };
         format!(
@@ -49,7 +52,7 @@ const ROLLING: &[ActionKind] =
     &[ActionKind::RestartWorkload, ActionKind::RollbackWorkload, ActionKind::SetResources];
 
 /// Every write of belay's.
-pub(super) const WRITES: [Write; 9] = [
+pub(super) const WRITES: [Write; 10] = [
     Write {
         name: "mark",
         denial: "no grant allows this change of a pod",
@@ -115,6 +118,12 @@ pub(super) const WRITES: [Write; 9] = [
         denial: "no grant allows this change of a node",
         object: Seen::Update("", "nodes"),
         kinds: &[ActionKind::CordonNode, ActionKind::UncordonNode],
+    },
+    Write {
+        name: "job",
+        denial: "no template that belay runs makes this job",
+        object: Seen::Job,
+        kinds: &[ActionKind::RunJob],
     },
 ];
 

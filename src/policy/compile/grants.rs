@@ -71,7 +71,8 @@ fn grant(all: &mut Gathered, reader: &mut Reader<'_>, node: &Node, shadow: bool)
     if let Some((node, _)) = &when {
         all.place(reader, "grant when", &id, node);
     }
-    let undoes_any = actions.iter().any(|action| has_undo(&[*action]));
+    // a template may declare an undo
+    let undoes_any = actions.iter().any(|action| has_undo(&[*action]) || *action == ActionKind::RunJob);
     if level == Level::Autonomous && verify.on_failure != OnFailure::Revert && undoes_any {
         let help = "add `onFailure: revert` to `verify`; actions without an undo need a grant of their own"
             .to_owned();
@@ -217,7 +218,10 @@ fn verify(reader: &mut Reader<'_>, node: &Node, actions: &[ActionKind]) -> Optio
     let on_failure = fields.get("onFailure").map_or(Some(OnFailure::Escalate), |node| {
         let found = reader.word(node, "what a failure may lead to", &outcomes);
         if found == Some(OnFailure::Revert) {
-            refuse_revert(reader, node, actions);
+            // whether a job has an undo is for its template to say: without one, a person is called
+            let listed: Vec<ActionKind> =
+                actions.iter().copied().filter(|kind| *kind != ActionKind::RunJob).collect();
+            refuse_revert(reader, node, &listed);
         }
         found
     });

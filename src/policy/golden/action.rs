@@ -8,6 +8,7 @@ use super::super::reader::{Fields, Reader};
 use crate::domain::action::{
     Action, ActionKind, Class, HpaBounds, Resource, ResourceStep, Reversibility, Risk, TemplateHash,
 };
+use crate::domain::canonical::Hash;
 use crate::domain::target::Object;
 
 /// Every key that some action has.
@@ -158,7 +159,9 @@ fn job(reader: &mut Reader<'_>, fields: &Fields<'_>, about: Object) -> Option<Ac
         Some(node) => declared(reader, node)?,
         None => ActionKind::RunJob.class(),
     };
-    Some(Action::RunJob { about, template, parameters, declared })
+    // a golden input is never carried out: no text of the template is behind it
+    let hash = Hash::of(template.as_bytes());
+    Some(Action::RunJob { about, template, parameters, declared, hash })
 }
 
 /// The class that a template declares.

@@ -52,7 +52,7 @@ impl Engine {
     /// The plan for this action on this owner.
     pub async fn plan(&self, action: &Action, owner: &RootOwner) -> Result<Plan, Refusal> {
         self.limits.admit(action)?;
-        let plan = steps::plan(&*self.hand, action, self.clock.now()).await?;
+        let plan = steps::plan(&*self.hand, &self.limits.jobs, action, self.clock.now()).await?;
         if plan.owner != *owner {
             return Err(Refusal::Changed {
                 object: action.target().to_string(),
@@ -65,8 +65,8 @@ impl Engine {
 
     /// The plan to put `done` back, which one of these intents of ours stands for on the object.
     pub async fn plan_revert(&self, done: &Plan, ours: &[IntentId]) -> Result<Plan, Refusal> {
-        self.limits.admit_object(done.action.target())?;
-        let plan = steps::plan_revert(&*self.hand, done, ours, self.clock.now()).await?;
+        self.limits.admit_place(done)?;
+        let plan = steps::plan_revert(&*self.hand, &self.limits.jobs, done, ours, self.clock.now()).await?;
         self.limits.admit_plan(&plan)?;
         Ok(plan)
     }
@@ -81,7 +81,7 @@ impl Engine {
 
     /// What became of the intent: from the ledger where the outcome is sure, otherwise from the object.
     pub async fn status(&self, plan: &Plan, intent: &IntentId) -> Applied {
-        if let Err(refusal) = self.limits.admit_object(plan.action.target()) {
+        if let Err(refusal) = self.limits.admit_place(plan) {
             return Applied::Refused { refusal };
         }
         let ledger = self.ledger.lock().await;
@@ -92,14 +92,16 @@ impl Engine {
         let recorded = done.or_else(|| outcomes.into_iter().next_back().filter(|_| !open));
         let begun = ledger.of_intent(intent).next().is_some();
         match (self.told(plan, intent, recorded).await, plan.action.doable()) {
-            (Applied::Done { detail, changed: None }, Ok(Doable::Edit(_))) => {
-                Applied::Done { detail, changed: self.changed_since(plan, intent).await }
+            (Applied::Done { detail, changed: None, progress: _ }, Ok(Doable::Edit(_))) => {
+                Applied::Done { detail, changed: self.changed_since(plan, intent).await, progress: None }
             }
+            // it goes on by itself: what was kept is how far it was then
+            (Applied::Done { detail, .. }, Ok(Doable::Run(_))) => self.further(plan, intent, detail).await,
             // that a pod is gone says nothing of who removed it: what was never begun was not our doing
             (Applied::Done { detail, .. }, Ok(Doable::Evict(pod))) if !begun => {
                 Applied::Refused { refusal: Refusal::Gone { object: pod.to_string(), detail } }
             }
-            (told, Ok(Doable::Evict(_) | Doable::Edit(_))) => told,
+            (told, Ok(Doable::Evict(_) | Doable::Edit(_) | Doable::Run(_))) => told,
             (_, Err(refusal)) => Applied::Refused { refusal },
         }
     }
@@ -115,6 +117,16 @@ impl Engine {
         }
     }
 
+    /// How far a Job is that is known to have been made.
+    async fn further(&self, plan: &Plan, intent: &IntentId, detail: String) -> Applied {
+        let changed = match steps::look(&*self.hand, plan, intent).await {
+            done @ Applied::Done { .. } => return done,
+            Applied::Refused { refusal } => format!("its Job is not there any more: {refusal}"),
+            Applied::Unknown { detail } => format!("how far its Job is is unknown: {detail}"),
+        };
+        Applied::Done { detail, changed: Some(changed), progress: None }
+    }
+
     async fn applied(
         &self,
         plan: &Plan,
@@ -123,7 +135,7 @@ impl Engine {
     ) -> Result<Applied, Refusal> {
         let authentic = Authentic::of(signed, &self.keys)?;
         let hash = plan.hash().map_err(|e| Refusal::Warrant(e.to_string()))?;
-        self.limits.admit_object(plan.action.target())?;
+        self.limits.admit_place(plan)?;
         let mut ledger = self.turn(cancelled).await?;
         // asked before the times are: what was done stays done, also when its warrant has expired since
         match self.before(&ledger, plan, hash, &authentic).await? {
@@ -139,7 +151,7 @@ impl Engine {
     }
 
     async fn act(&self, ledger: &mut Ledger, plan: &Plan, warrant: &Warrant) -> Applied {
-        let applied = steps::apply(&*self.hand, plan, warrant.intent()).await;
+        let applied = steps::apply(&*self.hand, &self.limits.jobs, plan, warrant.intent()).await;
         // the write is over: if its outcome cannot be kept, the ledger refuses the next one by itself
         let _ = ledger.end(warrant, &applied).await;
         applied

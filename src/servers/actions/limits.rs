@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::action::job::{self, Templates};
 use crate::domain::action::{Action, ActionKind};
-use crate::domain::ids::Cluster;
+use crate::domain::ids::{Cluster, IntentId};
 use crate::domain::plan::{Direction, Plan, Refusal};
 use crate::domain::target::{Kind, Named, Object};
 
@@ -29,6 +30,8 @@ pub struct HardLimits {
     pub max_replicas: u32,
     /// The most by which replicas are changed at once.
     pub max_replica_delta: u32,
+    /// The job templates that it runs, and no other.
+    pub jobs: Templates,
 }
 
 impl HardLimits {
@@ -42,6 +45,9 @@ impl HardLimits {
                 "`{}` is not one of the actions that it carries out",
                 action.kind().name()
             ));
+        }
+        if action.kind() == ActionKind::RunJob {
+            self.jobs.find(action)?;
         }
         match action.replicas() {
             Some(replicas) if replicas > self.max_replicas => {
@@ -58,6 +64,7 @@ impl HardLimits {
             Direction::Forward => self.admit(&plan.action)?,
             Direction::Revert => self.admit_object(plan.action.target())?,
         }
+        self.admit_place(plan)?;
         self.admit_named(&plan.owner.0.named)?;
         let delta = plan.blast.replica_delta.unsigned_abs();
         if plan.direction == Direction::Forward && delta > u64::from(self.max_replica_delta) {
@@ -67,6 +74,18 @@ impl HardLimits {
             ));
         }
         Ok(())
+    }
+
+    /// Whether what this plan is about is within reach, and where its Job is.
+    pub fn admit_place(&self, plan: &Plan) -> Result<(), Refusal> {
+        self.admit_object(plan.action.target())?;
+        if plan.action.kind() != ActionKind::RunJob {
+            return Ok(());
+        }
+        let (namespace, name) = job::seen_as(plan, &IntentId::new("none"))?;
+        let mut place = plan.action.target().clone();
+        place.named = Named { kind: Kind::Job, namespace, name, ..place.named };
+        self.admit_object(&place)
     }
 
     /// Whether this object is within reach.

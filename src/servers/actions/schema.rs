@@ -85,6 +85,7 @@ impl Described for Plan {
                 })),
                 "undo": { "oneOf": [
                     record(json!({ "undo": { "const": "restore" }, "fields": { "type": "array", "items": field_change() } })),
+                    record(json!({ "undo": { "const": "job" }, "runs": text() })),
                     record(json!({ "undo": { "const": "nothing" }, "why": text() })),
                 ] },
                 "made_at": moment(),
@@ -142,6 +143,15 @@ impl Described for Applied {
             "properties": {
                 "applied": { "enum": ["done", "refused", "unknown"] },
                 "detail": text(),
+                "changed": text(),
+                "progress": {
+                    "type": "object",
+                    "description": "How far the Job is that was made.",
+                    "properties": {
+                        "progress": { "enum": ["running", "complete", "failed"] }, "at": maybe("string"), "why": text(),
+                    },
+                    "required": ["progress"],
+                },
                 "refusal": text(),
                 "why": {},
             },

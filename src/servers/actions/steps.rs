@@ -4,10 +4,12 @@
 use jiff::Timestamp;
 
 use crate::domain::action::edit::{self, Edit};
+use crate::domain::action::job::{self, LiveJob, Templates};
 use crate::domain::action::restart_pod::Evict;
-use crate::domain::action::{Action, Doable, restart_pod};
+use crate::domain::action::{Action, ActionKind, Doable, restart_pod};
 use crate::domain::ids::IntentId;
 use crate::domain::plan::{Direction, Plan, Refusal};
+use crate::domain::target::Object;
 use crate::domain::warrant::Applied;
 use crate::ports::cluster_writes::{Answer, Hand, Mode};
 use crate::ports::reads::ReadError;
@@ -17,7 +19,12 @@ use crate::ports::reads::ReadError;
 const MARK_TRIES: u32 = 3;
 
 /// Works the action out against the live object and lets the API server dry-run it.
-pub async fn plan(hand: &dyn Hand, action: &Action, now: Timestamp) -> Result<Plan, Refusal> {
+pub async fn plan(
+    hand: &dyn Hand,
+    jobs: &Templates,
+    action: &Action,
+    now: Timestamp,
+) -> Result<Plan, Refusal> {
     match action.doable()? {
         Doable::Evict(pod) => {
             let live = hand.pod(pod).await.map_err(unreadable)?;
@@ -33,12 +40,20 @@ pub async fn plan(hand: &dyn Hand, action: &Action, now: Timestamp) -> Result<Pl
             rehearse(hand, &edit::order(&plan, live.as_ref())?).await?;
             Ok(plan)
         }
+        Doable::Run(about) => {
+            let live = hand.about(about).await.map_err(unreadable)?;
+            let plan = job::plan(live.as_ref(), action, jobs, now)?;
+            let order = job::order(&plan, live.as_ref(), jobs)?;
+            rehearsed(hand.create_job(&order, Mode::DryRun).await, "making the Job")?;
+            Ok(plan)
+        }
     }
 }
 
 /// Works out how `done` is put back.
 pub async fn plan_revert(
     hand: &dyn Hand,
+    jobs: &Templates,
     done: &Plan,
     ours: &[IntentId],
     now: Timestamp,
@@ -53,14 +68,45 @@ pub async fn plan_revert(
             rehearse(hand, &edit::order(&plan, live.as_ref())?).await?;
             Ok(plan)
         }
+        Doable::Run(about) => {
+            let intent =
+                ours.first().ok_or_else(|| Refusal::Limit("it does not say what it puts back".to_owned()))?;
+            let live = hand.about(about).await.map_err(unreadable)?;
+            let (forward, back) = (made(hand, done, intent).await?, undone(hand, done, intent).await?);
+            let found = (forward.as_ref(), back.as_ref());
+            let plan = job::plan_revert(live.as_ref(), found, (done, intent), jobs, now)?;
+            let order = job::order(&plan, live.as_ref(), jobs)?;
+            rehearsed(hand.create_job(&order, Mode::DryRun).await, "making the Job")?;
+            Ok(plan)
+        }
     }
 }
 
+/// The Job that stands for this plan and intent.
+async fn made(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Result<Option<LiveJob>, Refusal> {
+    let (namespace, name) = job::seen_as(plan, intent)?;
+    hand.job(&namespace, &name).await.map_err(unreadable)
+}
+
+/// The Job that put this plan back, if one did.
+async fn undone(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Result<Option<LiveJob>, Refusal> {
+    let (namespace, _) = job::seen_as(plan, intent)?;
+    let Some(name) = job::undo_name(plan, intent) else { return Ok(None) };
+    hand.job(&namespace, &name).await.map_err(unreadable)
+}
+
 /// Carries the plan out: live state once more, then the one write.
-pub async fn apply(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Applied {
+pub async fn apply(hand: &dyn Hand, jobs: &Templates, plan: &Plan, intent: &IntentId) -> Applied {
     let sent = match plan.action.doable() {
         Ok(Doable::Evict(_)) => restart(hand, plan, intent).await,
         Ok(Doable::Edit(_)) => change(hand, plan, intent).await,
+        Ok(Doable::Run(about)) => {
+            let live = hand.about(about).await.map_err(unreadable);
+            match live.and_then(|live| job::order(plan, live.as_ref(), jobs)) {
+                Ok(order) => Ok(hand.create_job(&order, Mode::Act(intent)).await),
+                Err(refusal) => Err(refusal),
+            }
+        }
         Err(not_yet) => Err(not_yet),
     };
     match sent {
@@ -78,9 +124,27 @@ pub async fn look(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Applied {
         Ok(Doable::Edit(_)) => {
             hand.object(&plan.action).await.map(|live| edit::status(live.as_ref(), plan, intent))
         }
+        Ok(Doable::Run(about)) => return look_at_job(hand, about, plan, intent).await,
         Err(refusal) => return Applied::Refused { refusal },
     };
     seen.unwrap_or_else(|error| Applied::Unknown { detail: error.to_string() })
+}
+
+/// The Job tells; what it is about is looked at only where there is none.
+async fn look_at_job(hand: &dyn Hand, about: &Object, plan: &Plan, intent: &IntentId) -> Applied {
+    let found = match made(hand, plan, intent).await {
+        Ok(found) => found,
+        Err(Refusal::Unreadable(detail)) => return Applied::Unknown { detail },
+        Err(refusal) => return Applied::Refused { refusal },
+    };
+    let live = match &found {
+        Some(_) => Ok(None),
+        None => hand.about(about).await,
+    };
+    match live {
+        Ok(live) => job::status(live.as_ref(), found.as_ref(), plan, intent),
+        Err(error) => Applied::Unknown { detail: error.to_string() },
+    }
 }
 
 async fn change(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Result<Answer, Refusal> {
@@ -165,6 +229,9 @@ async fn conclude(hand: &dyn Hand, plan: &Plan, intent: &IntentId, answer: Answe
 fn done_words(plan: &Plan) -> String {
     match plan.direction {
         Direction::Forward => plan.action.done_words(),
+        Direction::Revert if plan.action.kind() == ActionKind::RunJob => {
+            format!("started the undo of {}", plan.action.what())
+        }
         Direction::Revert => format!("{}, as it was before", plan.action.done_words()),
     }
 }

@@ -38,6 +38,14 @@ pub(crate) fn settle(kind: Kind, object: &mut Value) {
             missing(object, &["spec", "successfulJobsHistoryLimit"], json!(3));
             missing(object, &["spec", "suspend"], json!(false));
         }
+        Kind::Job => {
+            missing(object, &["spec", "backoffLimit"], json!(6));
+            missing(object, &["spec", "completionMode"], json!("NonIndexed"));
+            missing(object, &["spec", "completions"], json!(1));
+            missing(object, &["spec", "parallelism"], json!(1));
+            missing(object, &["spec", "podReplacementPolicy"], json!("TerminatingOrFailed"));
+            missing(object, &["spec", "suspend"], json!(false));
+        }
         Kind::HorizontalPodAutoscaler => missing(object, &["spec", "minReplicas"], json!(1)),
         Kind::Node => drop_false(object, &["spec", "unschedulable"]),
         Kind::Namespace
@@ -47,7 +55,6 @@ pub(crate) fn settle(kind: Kind, object: &mut Value) {
         | Kind::ConfigMap
         | Kind::ReplicaSet
         | Kind::ControllerRevision
-        | Kind::Job
         | Kind::PodDisruptionBudget
         | Kind::PodMetrics => {}
     }

@@ -25,7 +25,7 @@ pub enum Kind {
     DaemonSet,
     /// `apps/v1` ControllerRevision.
     ControllerRevision,
-    /// `batch/v1` Job (never has a controller here).
+    /// `batch/v1` Job (what is made over HTTP runs, without pods of its own, and ends as its image behaves).
     Job,
     /// `batch/v1` CronJob (never has a controller here).
     CronJob,

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::behaviours::{Behaviour, Running};
 use super::controllers;
+use super::controllers::jobs::Run;
 use super::faults::{Faults, Late};
 use super::kinds::Kind;
 use super::kubelet;
@@ -43,7 +44,9 @@ pub(crate) struct State {
     pub tokens: Vec<Token>,
     /// Effective evictions by pod uid.
     pub evictions: BTreeMap<String, u32>,
-    /// The next moment at which a rollout's deadline passes.
+    /// The Jobs that were made over HTTP, by uid.
+    pub jobs: BTreeMap<String, Run>,
+    /// The next moment at which a rollout's deadline passes, or a Job ends or goes.
     pub deadline: Option<Timestamp>,
     /// The version at which the controllers last found nothing to do.
     settled: u64,
@@ -61,6 +64,7 @@ impl State {
             log: WriteLog::default(),
             tokens: Vec::new(),
             evictions: BTreeMap::new(),
+            jobs: BTreeMap::new(),
             deadline: None,
             settled: 0,
         }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::api::stored;
+use super::controllers;
 use super::defaults;
 use super::json::{cut, int, items, put, text};
 use super::kinds::Kind;
@@ -62,6 +63,9 @@ pub(crate) fn create(state: &mut State, request: &Request, target: &Target) -> R
     let created = state.objects.insert(target.kind, object);
     if target.kind == Kind::Pod {
         kubelet::begin(state, &created, None);
+    }
+    if target.kind == Kind::Job {
+        controllers::jobs::begin(state, &created);
     }
     Ok(Answer::json(201, created))
 }
@@ -188,7 +192,7 @@ fn validate(kind: Kind, object: &Value) -> Result<(), Refusal> {
     }
     let pod_spec = match kind {
         Kind::Pod => "spec",
-        _ if scalable || kind == Kind::DaemonSet => "spec/template/spec",
+        _ if scalable || matches!(kind, Kind::DaemonSet | Kind::Job) => "spec/template/spec",
         _ => return Ok(()),
     };
     let containers = items(object, &format!("/{pod_spec}/containers"));
@@ -198,6 +202,12 @@ fn validate(kind: Kind, object: &Value) -> Result<(), Refusal> {
     }
     if containers.iter().any(|container| text(container, "/image").is_empty()) {
         return invalid(&format!("{field}[0].image"), "FieldValueRequired", "Required value");
+    }
+    if kind == Kind::Job
+        && !matches!(text(object, "/spec/template/spec/restartPolicy"), "Never" | "OnFailure")
+    {
+        let why = "Required value: valid values: \"OnFailure\", \"Never\"";
+        return invalid("spec.template.spec.restartPolicy", "FieldValueRequired", why);
     }
     // only the pod itself tells: a StatefulSet adds volumes to what its template has
     if kind == Kind::Pod {

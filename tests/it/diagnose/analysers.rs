@@ -2,6 +2,7 @@
 
 use belay::diagnose::{NOBODY_MINUTES, diagnose, facts};
 use belay::domain::action::Action;
+use belay::domain::action::job::Templates;
 use belay::domain::cluster::{Autoscaler, Snapshot, Writer};
 use belay::domain::decision::Fact;
 use belay::domain::finding::Certainty::{Certain, Likely, Possible};
@@ -15,7 +16,7 @@ use super::{
 
 /// By an alert of which it cannot be said that nothing is wrong.
 fn of(snapshot: &Snapshot) -> Diagnosis {
-    diagnose(snapshot, &labels("ApiErrorRateHigh"))
+    diagnose(snapshot, &labels("ApiErrorRateHigh"), &Templates::default())
 }
 
 fn causes(snapshot: &Snapshot) -> Vec<(&'static str, Certainty)> {
@@ -146,7 +147,7 @@ fn saturation() {
 #[test]
 fn nothing_wrong_is_said_of_what_was_seen_alone() {
     let said = |snapshot: &Snapshot, alert: &str| {
-        let found = diagnose(snapshot, &labels(alert)).findings;
+        let found = diagnose(snapshot, &labels(alert), &Templates::default()).findings;
         found.iter().any(|f| f.cause == Cause::NothingWrong)
     };
     assert!(said(&healthy(), "KubePodCrashLooping"));

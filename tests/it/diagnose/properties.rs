@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use belay::diagnose::{diagnose, remedies};
 use belay::domain::action::Action;
+use belay::domain::action::job::Templates;
 use belay::domain::cluster::{Autoscaler, Container, ContainerState, Event, LogTail, Pod, Snapshot};
 use belay::domain::evidence::Source;
 use belay::domain::finding::{Cause, Certainty};
@@ -146,10 +147,10 @@ proptest! {
     #[test]
     fn what_cannot_be_read_makes_nobody_surer(snapshot in any_snapshot(), bits in 0u16..1024) {
         let alert = labels("KubePodCrashLooping");
-        let full = diagnose(&snapshot, &alert);
+        let full = diagnose(&snapshot, &alert, &Templates::default());
         // before the bound: a remedy that drops out for want of sight makes room for the next
         let known = remedies(&snapshot, &full.findings);
-        let part = diagnose(&blinded(snapshot, bits), &alert);
+        let part = diagnose(&blinded(snapshot, bits), &alert, &Templates::default());
         let (all, some) = (surest(&full), surest(&part));
         for (cause, certainty) in &some {
             prop_assert!(all.get(cause).is_some_and(|full| full >= certainty), "{cause}: {all:?}, {some:?}");
@@ -165,8 +166,8 @@ proptest! {
     #[test]
     fn text_steers_nothing(snapshot in any_snapshot(), text in "\\PC{0,40}|OOMKilled|CrashLoopBackOff|cart") {
         let alert = labels("KubePodCrashLooping");
-        let plain = diagnose(&snapshot, &alert);
-        let told = diagnose(&rewritten(snapshot, &text), &alert);
+        let plain = diagnose(&snapshot, &alert, &Templates::default());
+        let told = diagnose(&rewritten(snapshot, &text), &alert, &Templates::default());
         prop_assert_eq!(&plain.candidates, &told.candidates);
         prop_assert_eq!(&plain.findings, &told.findings);
         let stated = |d: &Diagnosis| {
@@ -178,7 +179,7 @@ proptest! {
 
     #[test]
     fn candidates_are_few_and_grounded(snapshot in any_snapshot()) {
-        let diagnosis = diagnose(&snapshot, &labels("KubePodCrashLooping"));
+        let diagnosis = diagnose(&snapshot, &labels("KubePodCrashLooping"), &Templates::default());
         prop_assert!(diagnosis.candidates.len() <= 3);
         let pods = snapshot.pods.as_ref().unwrap();
         for (n, candidate) in diagnosis.candidates.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use belay::adapters::kube::from_json;
 use belay::diagnose::diagnose;
+use belay::domain::action::job::Templates;
 use belay::domain::cluster::{Pod, Snapshot};
 use belay::domain::finding::Certainty::{Certain, Likely};
 use belay::domain::record::Diagnosis;
@@ -44,7 +45,7 @@ fn snapshot(deployment: &str, pods: &str) -> Snapshot {
 }
 
 fn of(deployment: &str, pods: &str) -> Diagnosis {
-    diagnose(&snapshot(deployment, pods), &labels("KubePodCrashLooping"))
+    diagnose(&snapshot(deployment, pods), &labels("KubePodCrashLooping"), &Templates::default())
 }
 
 #[test]

@@ -5,14 +5,16 @@
 use belay::domain::action::Action;
 use belay::domain::canonical::Hash;
 use belay::domain::cluster::{ActiveAlert, Part, Snapshot};
-use belay::domain::decision::Expectation::{self, AlertGone, NoNewRestarts, StillOurs, WorkloadReady};
+use belay::domain::decision::Expectation::{
+    self, AlertGone, JobComplete, NoNewRestarts, StillOurs, WorkloadReady,
+};
 use belay::domain::ids::{Fingerprint, IntentId};
 use belay::domain::plan::Refusal;
 use belay::domain::record::Intent;
 use belay::domain::target::Kind;
-use belay::domain::warrant::Applied;
+use belay::domain::warrant::{Applied, Progress};
 use belay::execute::verify::{Look, Seen, verify};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{ago, ended, healthy, labels, pod, waiting};
 use crate::given::{object, opening, plan, scale, terms};
@@ -238,10 +240,65 @@ fn the_alert_is_gone() {
     assert!(untold(&case.see(AlertGone)));
 }
 
+fn job(progress: Option<Progress>) -> Part<Applied> {
+    Ok(Applied::Done { detail: String::new(), changed: None, progress })
+}
+
+/// What one look at an act shows, where a Job has to be complete.
+fn seen_of_job(case: &Case) -> Vec<(Expectation, Seen)> {
+    let (mut intent, alert) = (intent(case.action.clone()), labels("KubePodCrashLooping"));
+    intent.terms.verify.expect = vec![WorkloadReady, AlertGone, NoNewRestarts, JobComplete];
+    let (before, after, active, applied) = (&case.before, &case.after, &case.active, &case.applied);
+    verify(&Look { intent: &intent, acted: acted(), alert: &alert, before, after, active, applied })
+}
+
+/// While a Job runs nobody can tell; once it failed it did not help, whatever else is so; only once it is
+/// complete is the rest looked at.
+#[test]
+fn a_job_is_looked_at_first() {
+    let complete = Progress::Complete { at: Some(acted() + SignedDuration::from_secs(30)) };
+    let failed = Progress::Failed { why: "BackoffLimitExceeded".into() };
+    for (applied, expected) in [
+        (job(Some(Progress::Running)), untold as fn(&Seen) -> bool),
+        (job(Some(failed)), |seen| matches!(seen, Seen::Again(why) if why.contains("BackoffLimit"))),
+        (job(None), untold),
+        (Ok(Applied::Unknown { detail: "no answer".into() }), untold),
+        (Err("the action server is down".into()), untold),
+    ] {
+        // an alert that still fires says nothing of a Job that has not ended
+        let mut case = Case { applied, ..Case::new(scale(5)) };
+        case.after.pods = Err("forbidden".into());
+        let seen = seen_of_job(&case);
+        let [(JobComplete, seen)] = seen.as_slice() else { panic!("{seen:?}") };
+        assert!(expected(seen), "{:?}: {seen:?}", case.applied);
+    }
+    let case = Case { applied: job(Some(complete)), ..Case::new(scale(3)) };
+    let seen = seen_of_job(&case);
+    assert_eq!(seen.len(), 4);
+    assert!(seen.iter().all(|(_, seen)| held(seen)), "{seen:?}");
+}
+
+/// What ended while the Job ran is what it was to remedy; what ends after it is *again*.
+#[test]
+fn restarts_are_counted_from_the_end_of_the_job_on() {
+    let end = acted() + SignedDuration::from_secs(30);
+    for (seconds, again) in [(10, false), (40, true)] {
+        let at = acted() + SignedDuration::from_secs(seconds);
+        let mut case =
+            Case { applied: job(Some(Progress::Complete { at: Some(end) })), ..Case::new(scale(3)) };
+        let pods = case.after.pods.as_mut().unwrap();
+        pods[0].containers[0].restarts += 1;
+        pods[0].containers[0].last_end = Some(ended("OOMKilled", 137, Some(at)));
+        let seen = seen_of_job(&case);
+        assert_eq!(seen.iter().any(|(_, seen)| matches!(seen, Seen::Again(_))), again, "{seen:?}");
+    }
+}
+
 /// Once somebody changes what was changed, nobody can tell any more what the act has done.
 #[test]
 fn what_was_changed_is_still_what_was_written() {
-    let changed = Applied::Done { detail: String::new(), changed: Some("it holds 7 now".into()) };
+    let changed =
+        Applied::Done { detail: String::new(), changed: Some("it holds 7 now".into()), progress: None };
     let refused = Applied::Refused { refusal: Refusal::NotApplied("it is as it was".into()) };
     let cases: [(Part<Applied>, fn(&Seen) -> bool); 5] = [
         (Ok(Applied::done("")), held),

@@ -67,6 +67,10 @@ pub struct Wish {
     pub dead_model: bool,
     /// Golden inputs besides the demo's own.
     pub examples: Vec<(String, String)>,
+    /// Job templates.
+    pub jobs: Vec<String>,
+    /// The action server has other texts of them.
+    pub other_jobs: Option<Vec<String>>,
     /// The action server has a process of its own, as far as the daemon can tell.
     pub remote: bool,
     /// There is a second cluster, which only servers inside it reach.
@@ -84,6 +88,8 @@ impl Default for Wish {
             model: None,
             dead_model: false,
             examples: Vec::new(),
+            jobs: Vec::new(),
+            other_jobs: None,
             remote: false,
             second: false,
         }
@@ -226,9 +232,11 @@ impl House {
             None => (None, None),
         };
         let mut text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
+        text.push_str(&limits(&dir, "jobs", &wish.jobs));
         let mut servers = Servers { dir: &dir, clock: &clock, stop: &stop, sides: &mut sides };
         if wish.remote {
-            text.push_str(&servers.actions(CLUSTER, &api_url).await);
+            let own = limits(&dir, "other-jobs", wish.other_jobs.as_ref().unwrap_or(&wish.jobs));
+            text.push_str(&servers.actions(CLUSTER, &api_url, &own).await);
         }
         let second = if wish.second {
             let world = World::shop(Arc::clone(&clock));
@@ -490,7 +498,7 @@ struct Servers<'a> {
 
 impl Servers<'_> {
     /// Serves an action server over HTTP, and says where in the words of the configuration.
-    async fn actions(&mut self, cluster: &str, api: &str) -> String {
+    async fn actions(&mut self, cluster: &str, api: &str, limits: &str) -> String {
         let access = Access::Url { url: api.to_owned(), ca_file: None, token_file: None };
         let used = if cluster == CLUSTER { USED.to_owned() } else { format!("{cluster}.{USED}") };
         let cluster = Cluster::new(cluster);
@@ -498,7 +506,7 @@ impl Servers<'_> {
         let key = build::public_keys(&bare(self.dir.path())).unwrap().remove(0);
         let key = base64::engine::general_purpose::STANDARD.decode(key).unwrap();
         let keys = VerifyingKeys::new([key.as_slice()]).unwrap();
-        let limits = LimitsConfig { namespaces: vec!["shop".to_owned()], ..LimitsConfig::default() };
+        let limits: LimitsConfig = serde_saphyr::from_str(limits.strip_prefix("limits: ").unwrap()).unwrap();
         let limits = build::hard_limits(&limits, &cluster, &[]).unwrap();
         let ledger = Ledger::open(&self.dir.path().join(used), self.clock.now()).unwrap();
         let engine = Engine::new(Arc::new(hand), keys, limits, Arc::clone(self.clock), ledger);
@@ -516,7 +524,7 @@ impl Servers<'_> {
         self.sides.spawn(alertmanager.serve(listing, self.stop.clone()));
         let (api, url) = port().await;
         self.sides.spawn(world.serve(api, self.stop.clone()));
-        let actions = self.actions(name, &url).await;
+        let actions = self.actions(name, &url, "limits: { namespaces: [shop] }").await;
         let token = self.token();
         let file = self.dir.path().join("reads.yaml");
         let text = format!("cluster: {{ name: {name}, url: {url:?} }}\nclientTokenFile: {token:?}\n");
@@ -550,6 +558,17 @@ pub fn bare(state: &Path) -> Config {
     config::parse("the test's configuration", &text).unwrap()
 }
 
+/// The limits, with these job templates in a folder of this name.
+fn limits(dir: &tempfile::TempDir, folder: &str, jobs: &[String]) -> String {
+    let folder = dir.path().join(folder);
+    std::fs::create_dir(&folder).unwrap();
+    for (i, text) in jobs.iter().enumerate() {
+        std::fs::write(folder.join(format!("{i}.yaml")), text).unwrap();
+    }
+    let jobs = if jobs.is_empty() { String::new() } else { format!("{folder:?}") };
+    format!("limits: {{ namespaces: [shop], extraRights: ['* *'], jobs: [{jobs}] }}\n")
+}
+
 fn configuration(
     dir: &tempfile::TempDir,
     api: &str,
@@ -560,7 +579,7 @@ fn configuration(
     let path = |name: &str| -> PathBuf { dir.path().join(name) };
     let mut text = format!(
         "stateDir: {:?}\npolicies: policies\ncluster: {{ name: {CLUSTER}, url: {api:?} }}\n\
-         alertmanager: {{ url: {alertmanager:?} }}\nlimits: {{ namespaces: [shop], extraRights: ['* *'] }}\n",
+         alertmanager: {{ url: {alertmanager:?} }}\n",
         dir.path(),
     );
     if let Some(slack) = slack {

@@ -10,6 +10,7 @@ mod clusters;
 mod deliveries;
 mod fleet;
 pub mod house;
+mod jobs;
 mod kept;
 mod merge;
 mod mind;

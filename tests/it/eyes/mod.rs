@@ -10,6 +10,7 @@ mod unread;
 
 use belay::adapters::kube::from_json;
 use belay::diagnose::diagnose;
+use belay::domain::action::job::Templates;
 use belay::domain::alert::Labels;
 use belay::domain::cluster::*;
 use belay::domain::record::Diagnosis;
@@ -29,7 +30,7 @@ fn labels(name: &str) -> Labels {
 }
 
 fn diagnosed(snapshot: &Snapshot) -> Diagnosis {
-    diagnose(snapshot, &labels("KubePodCrashLooping"))
+    diagnose(snapshot, &labels("KubePodCrashLooping"), &Templates::default())
 }
 
 /// A Deployment of the recorded cluster as a snapshot, made by the same conversions as a live one.

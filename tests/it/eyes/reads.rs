@@ -6,6 +6,7 @@ use std::time::Duration;
 use belay::adapters::kube::{Access, KubeReads, connect};
 use belay::diagnose::diagnose;
 use belay::domain::action::Action;
+use belay::domain::action::job::Templates;
 use belay::domain::cluster::*;
 use belay::domain::ids::Cluster;
 use belay::domain::target::{Kind as K, Named};
@@ -36,7 +37,7 @@ async fn a_saturated_deployment_is_measured_and_scaled_from_three_to_five() {
     let located = reads.locate(&named(K::Deployment, "checkout")).await.unwrap();
     let snapshot = reads.snapshot(&located).await.unwrap();
     assert_eq!(snapshot.usage.as_ref().unwrap().len(), 3);
-    let found = diagnose(&snapshot, &labels("CPUSaturation"));
+    let found = diagnose(&snapshot, &labels("CPUSaturation"), &Templates::default());
     let actions: Vec<Action> = found.candidates.into_iter().map(|c| c.action).collect();
     assert_eq!(actions, [Action::ScaleWorkload { workload: located.owner.0, replicas: 5 }]);
     let search = reads.locate(&named(K::Deployment, "search")).await.unwrap();

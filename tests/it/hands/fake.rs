@@ -1,15 +1,18 @@
 //! A cluster of one Deployment and one pod behind the `Hand` port, with faults on demand.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use belay::domain::action::Action;
 use belay::domain::action::edit::{Edit, Field};
-use belay::domain::action::live::{LiveObject, LivePod, Marking, Pods};
+use belay::domain::action::job::{CreateJob, LiveJob};
+use belay::domain::action::live::{LiveAbout, LiveObject, LivePod, Marking, Pods};
 use belay::domain::action::restart_pod::Evict;
 use belay::domain::ids::IntentId;
+use belay::domain::plan::INTENT_ANNOTATION;
 use belay::domain::target::Object;
+use belay::domain::warrant::Progress;
 use belay::ports::cluster_writes::{Answer, Hand, Mode};
 use belay::ports::reads::ReadError;
 use serde_json::{Value, json};
@@ -34,6 +37,7 @@ pub enum Fault {
 pub struct World {
     pub workload: Option<LiveObject>,
     pub pod: Option<LivePod>,
+    pub jobs: BTreeMap<String, LiveJob>,
     pub faults: VecDeque<Fault>,
     /// What dry runs are answered.
     pub dry_run: Option<(u16, &'static str, &'static str)>,
@@ -161,6 +165,32 @@ impl Hand for FakeHand {
 
     async fn pod(&self, _: &Object) -> Result<Option<LivePod>, ReadError> {
         self.read(|w| w.pod.clone())
+    }
+
+    async fn about(&self, _: &Object) -> Result<Option<LiveAbout>, ReadError> {
+        let about = |live: &LiveObject| LiveAbout { object: live.object.clone(), owner: live.owner.clone() };
+        self.read(|w| w.workload.as_ref().map(about))
+    }
+
+    async fn job(&self, _: &str, name: &str) -> Result<Option<LiveJob>, ReadError> {
+        self.read(|w| w.jobs.get(name).cloned())
+    }
+
+    async fn create_job(&self, order: &CreateJob, mode: Mode<'_>) -> Answer {
+        let intent = match mode {
+            Mode::Act(intent) => intent.as_str(),
+            Mode::DryRun => "plan",
+        };
+        let body = order.body(intent);
+        let name = body["metadata"]["name"].as_str().unwrap().to_owned();
+        let intent = body["metadata"]["annotations"][INTENT_ANNOTATION].as_str().map(str::to_owned);
+        self.write(format!("job {name}"), mode, |world| {
+            if world.jobs.contains_key(&name) {
+                return refused(409, "AlreadyExists", "already exists");
+            }
+            world.jobs.insert(name.clone(), LiveJob { name, intent, progress: Progress::Running });
+            Answer::Done
+        })
     }
 
     async fn edit(&self, order: &Edit, mode: Mode<'_>) -> Answer {

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use super::fake::FakeHand;
 pub use super::key::{Key, body};
+use crate::jobs::templates;
 
 pub fn start() -> Timestamp {
     "2026-11-21T08:00:00Z".parse().unwrap()
@@ -108,6 +109,7 @@ pub fn limits() -> HardLimits {
         actions: ActionKind::ALL.into(),
         max_replicas: 12,
         max_replica_delta: 4,
+        jobs: templates(),
     }
 }
 

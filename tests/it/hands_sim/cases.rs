@@ -6,7 +6,8 @@ use belay::sim::kube::faults::{Effect, Rule};
 use belay::sim::kube::{Kind, Verb};
 use serde_json::{Value, json};
 
-use super::{PODS, Stage, path, sim_kind};
+use super::{JOBS, PODS, Stage, path, sim_kind};
+use crate::jobs::requeue;
 use crate::sim::live;
 
 /// An action, what comes before it, and what it leads to.
@@ -45,6 +46,7 @@ impl Case {
 pub fn on_write(action: &Action, effect: Effect) -> Rule {
     let rule = match action {
         Action::RestartPod { .. } => Rule::on(Verb::Create, PODS, effect).ending("/eviction"),
+        Action::RunJob { .. } => Rule::on(Verb::Create, JOBS, effect),
         _ => Rule::on(Verb::Patch, &path(action.target()), effect),
     };
     rule.dry_run(false)
@@ -139,6 +141,17 @@ fn fields() -> Vec<Case> {
             action: Stage::restart_pod,
             meddle: |pod| pod["metadata"]["uid"] = "another".into(),
             followed: |stage| stage.world().deployment("shop", "web").unwrap().ready == 3,
+        },
+        Case {
+            name: "run a job",
+            on: K::Deployment,
+            before: nothing,
+            action: |stage| requeue(&stage.web()),
+            meddle: |web| web["metadata"]["uid"] = "another".into(),
+            followed: |stage| {
+                let jobs = stage.world().objects(Kind::Job, "shop");
+                jobs.iter().any(|job| job["status"]["succeeded"] == 1)
+            },
         },
     ]
 }

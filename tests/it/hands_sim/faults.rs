@@ -23,7 +23,7 @@ fn held(stage: &Stage, plan: &Plan) -> Option<Value> {
 
 /// Those whose target stays while it is changed.
 fn edits() -> impl Iterator<Item = Case> {
-    cases().into_iter().filter(|case| case.name != "restart a pod")
+    cases().into_iter().filter(|case| !["restart a pod", "run a job"].contains(&case.name))
 }
 
 #[tokio::test]
@@ -184,6 +184,11 @@ async fn an_object_that_is_gone_or_another_one_is_left_alone() {
                 _ => stage.fault(on_write(&plan.action, Effect::Edit(replace))),
             }
             let applied = stage.apply(&plan, "inc-0").await;
+            if when == "meanwhile" && matches!(plan.action, Action::RunJob { .. }) {
+                // the Job is an object of its own: what it is about is read right before, and can go at any time
+                assert!(done(&applied), "{told}: {applied:?}");
+                continue;
+            }
             if when == "meanwhile" && matches!(plan.action, Action::RestartPod { .. }) {
                 // it was marked and is gone: nothing shows that it was somebody else
                 assert!(done(&applied), "{told}: {applied:?}");

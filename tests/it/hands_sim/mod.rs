@@ -8,6 +8,7 @@ mod cases;
 mod crash;
 mod every;
 mod faults;
+mod jobs;
 mod others;
 mod special;
 
@@ -32,6 +33,7 @@ use crate::hands::world::{Key, body, engine};
 use crate::sim::{Served, live, run_until};
 
 const WEB: &str = "/apis/apps/v1/namespaces/shop/deployments/web";
+const JOBS: &str = "/apis/batch/v1/namespaces/shop/jobs";
 const PODS: &str = "/api/v1/namespaces/shop/pods";
 
 /// A world, and an action server whose hand reaches it.

@@ -23,8 +23,7 @@ async fn pods_that_would_be_refused_are_met_before_anything_is_written() {
         let action = (case.action)(&stage);
         let plan = stage.plan(&action).await;
         let tried = stage.world().writes().iter().filter(|write| write.path == PODS).count();
-        let replaces = matches!(action, Action::RestartPod { .. })
-            || plan.changes.iter().any(|change| change.path.starts_with("/spec/template"));
+        let replaces = action.removes_pods();
         assert_eq!(tried, usize::from(replaces), "{}", case.name);
         if !replaces {
             continue;

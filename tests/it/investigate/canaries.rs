@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use belay::adapters::openai::OpenAi;
 use belay::diagnose::diagnose;
+use belay::domain::action::job::Templates;
 use belay::domain::cluster::{Event, LogTail, Snapshot};
 use belay::domain::record::Diagnosis;
 use belay::domain::target::Kind;
@@ -78,7 +79,7 @@ fn given(diagnosis: Diagnosis) -> Given {
 
 #[tokio::test]
 async fn planted_secrets_do_not_reach_the_model_the_transcript_or_people() {
-    let diagnosis = diagnose(&snapshot(), &labels("KubePodCrashLooping"));
+    let diagnosis = diagnose(&snapshot(), &labels("KubePodCrashLooping"), &Templates::default());
     assert_clean("the diagnosis", &serde_json::to_string(&diagnosis).unwrap());
     let given = given(diagnosis.clone());
 

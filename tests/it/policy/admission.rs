@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{BASE, edited};
 use crate::hands::edits::{cases, planned, write};
+use crate::jobs::templates;
 
 fn bounds() -> Bounds {
     Bounds {
@@ -22,6 +23,7 @@ fn bounds() -> Bounds {
         nodes: false,
         max_replicas: 20,
         max_replica_delta: 5,
+        jobs: templates().places(),
     }
 }
 
@@ -380,6 +382,49 @@ fn each_action_may_write_its_own_fields_and_no_other_action_may() {
 
 fn kind_of_node(kind: ActionKind) -> bool {
     [ActionKind::CordonNode, ActionKind::UncordonNode].contains(&kind)
+}
+
+/// A Job is made where and as whom a template says, with an intent on it; nothing else is done to Jobs.
+#[test]
+fn only_the_jobs_of_the_templates_are_made() {
+    let object = json!({
+        "metadata": { "annotations": { INTENT_ANNOTATION: "inc-0" } },
+        "spec": { "template": { "spec": { "serviceAccountName": "flags" } } },
+    });
+    let made = Request {
+        group: "batch",
+        resource: "jobs",
+        sub: "",
+        operation: "CREATE",
+        place: "shop".to_owned(),
+        dry_run: false,
+        object: object.clone(),
+        old: Value::Null,
+    };
+    let policy = policy_for(ActionKind::RunJob, &bounds());
+    assert_eq!(denied(&policy, &made), None);
+    assert_eq!(denied(&policy, &Request { dry_run: true, ..made.clone() }), None, "the rehearsal");
+    let with = |path: &str, value: Value| {
+        let mut other = object.clone();
+        *other.pointer_mut(path).unwrap() = value;
+        Request { object: other, ..made.clone() }
+    };
+    for wrong in [
+        with("/metadata/annotations", json!({})),
+        with("/spec/template/spec/serviceAccountName", json!("default")),
+        with("/spec/template/spec", json!({})),
+        Request { place: "other".to_owned(), ..made.clone() },
+        Request { place: "belay".to_owned(), ..made.clone() },
+        Request { operation: "UPDATE", old: object.clone(), ..made.clone() },
+        Request { operation: "DELETE", object: Value::Null, old: object.clone(), ..made.clone() },
+        Request { resource: "cronjobs", ..made.clone() },
+        Request { sub: "status", ..made.clone() },
+    ] {
+        assert!(denied(&policy, &wrong).is_some(), "{wrong:?}");
+    }
+    let none = policy_for(ActionKind::RunJob, &Bounds { jobs: [].into(), ..bounds() });
+    assert!(denied(&none, &made).is_some(), "without a template there is no job");
+    assert!(denied(&policy_for(ActionKind::RestartPod, &bounds()), &made).is_some());
 }
 
 /// Every place in a value.

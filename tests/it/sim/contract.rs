@@ -93,7 +93,7 @@ async fn refusals_are_those_of_the_recording() {
 }
 
 /// As recorded, with the names and uids that this world has.
-fn recorded_for(name: &str, replaced: &[(&str, &str)]) -> (u16, Value) {
+pub fn recorded_for(name: &str, replaced: &[(&str, &str)]) -> (u16, Value) {
     let (code, body) = recorded(name);
     let text = replaced.iter().fold(body.to_string(), |text, (from, to)| text.replace(from, to));
     (code, serde_json::from_str(&text).unwrap())

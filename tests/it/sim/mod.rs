@@ -4,7 +4,7 @@
 
 mod alertmanager;
 mod client;
-mod contract;
+pub mod contract;
 mod faults;
 mod life;
 mod rollout;

@@ -103,6 +103,16 @@ impl Verdict {
     pub fn is_right(&self) -> bool {
         self.missing.is_empty() && self.excess.is_empty()
     }
+
+    /// Both verdicts as one.
+    pub fn add(&mut self, other: Self) {
+        let Self { missing, excess, unsure } = other;
+        self.missing.extend(missing);
+        for (excess, places) in excess {
+            self.excess.entry(excess).or_default().extend(places);
+        }
+        self.unsure.extend(unsure);
+    }
 }
 
 /// What is wrong, a line for each.

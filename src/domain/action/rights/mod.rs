@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::ActionKind;
+use crate::domain::target::Kind;
 
 pub use held::{Excess, Exempt, Held, Missing, NotExempt, Rule, Verdict, weigh};
 
@@ -80,6 +81,9 @@ const STATEFULSETS: Resource = resource("apps", "statefulsets");
 const DAEMONSETS: Resource = resource("apps", "daemonsets");
 const REVISIONS: Resource = resource("apps", "controllerrevisions");
 const CRONJOBS: Resource = resource("batch", "cronjobs");
+const JOBS: Resource = resource("batch", "jobs");
+const VOLUME_CLAIMS: Resource = resource("", "persistentvolumeclaims");
+const SERVICES: Resource = resource("", "services");
 const AUTOSCALERS: Resource = resource("autoscaling", "horizontalpodautoscalers");
 const BUDGETS: Resource = resource("policy", "poddisruptionbudgets");
 
@@ -176,7 +180,33 @@ pub const fn needed(kind: ActionKind) -> &'static [Right] {
             const { &[get(NODES), list(NODES), patch(NODES)] }
         }
         // belay cannot carry these out yet
-        ActionKind::RestoreConfig | ActionKind::OpenPullRequest | ActionKind::RunJob => const { &[] },
+        ActionKind::RestoreConfig | ActionKind::OpenPullRequest => const { &[] },
+        // where its templates say; what they are about comes to it, see `reading`
+        ActionKind::RunJob => const { &[get(JOBS), create(JOBS)] },
+    }
+}
+
+/// What it takes to read an object of this kind and the controllers above it.
+pub const fn reading(kind: Kind) -> &'static [Right] {
+    match kind {
+        Kind::Pod => {
+            const { &[get(PODS), get(REPLICASETS), get(DEPLOYMENTS), get(STATEFULSETS), get(DAEMONSETS)] }
+        }
+        Kind::ReplicaSet => const { &[get(REPLICASETS), get(DEPLOYMENTS)] },
+        Kind::Deployment => const { &[get(DEPLOYMENTS)] },
+        Kind::StatefulSet => const { &[get(STATEFULSETS)] },
+        Kind::DaemonSet => const { &[get(DAEMONSETS)] },
+        Kind::Job => const { &[get(JOBS)] },
+        Kind::CronJob => const { &[get(CRONJOBS)] },
+        Kind::PersistentVolumeClaim => const { &[get(VOLUME_CLAIMS)] },
+        Kind::Service => const { &[get(SERVICES)] },
+        // no job is about one of these
+        Kind::Node
+        | Kind::Namespace
+        | Kind::HorizontalPodAutoscaler
+        | Kind::PodDisruptionBudget
+        | Kind::ConfigMap
+        | Kind::Other => const { &[] },
     }
 }
 

@@ -4,6 +4,7 @@ mod autoscaler;
 mod budget;
 mod daemonset;
 mod deployment;
+pub(crate) mod jobs;
 mod node;
 mod replicaset;
 mod revisions;
@@ -49,6 +50,7 @@ pub(crate) fn reconcile(state: &mut State) {
     for object in all(state, Kind::Deployment) {
         rollout::report(state, &object);
     }
+    jobs::reconcile(state);
     for object in all(state, Kind::PodDisruptionBudget) {
         budget::reconcile(state, &object);
     }

@@ -3,11 +3,11 @@
 
 use regex::Regex;
 
-use crate::domain::alert::Labels;
+use super::alert::Labels;
 
 /// One text of matchers; all of them must hold.
 #[derive(Debug)]
-pub(super) struct Matchers {
+pub struct Matchers {
     source: String,
     all: Vec<Matcher>,
 }

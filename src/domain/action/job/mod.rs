@@ -1,10 +1,23 @@
 //! `run_job`: runs a Kubernetes Job from a template that the user declared, with parameters that the
 //! template's schema allows. The one door for actions of the user's own.
 
+mod build;
+mod offer;
+mod parameters;
+mod pod;
+mod run;
+mod template;
+mod templates;
+
 use std::collections::BTreeMap;
 
 use super::{Class, Entry, Reversibility, Risk, Verb, named};
 use crate::domain::target::Object;
+
+pub use build::CreateJob;
+pub use run::{LiveJob, MANAGED_BY, TEMPLATE_LABEL, order, plan, plan_revert, seen_as, status, undo_name};
+pub use template::{Template, WrongTemplate};
+pub use templates::{Rules, Templates};
 
 /// What it is by its nature: the class of a template that declares none.
 pub const ENTRY: Entry = Entry {
@@ -13,7 +26,7 @@ pub const ENTRY: Entry = Entry {
     why: "belay cannot know what a user's Job does; its template may declare an undo and a lower risk",
     raised_by: "never; lowered by what the template declares",
     does: "runs a Job from a template that the user declared",
-    verb: Verb { plain: "run", doing: "running", done: "ran" },
+    verb: Verb { plain: "run", doing: "starting", done: "started" },
     transient: false,
 };
 
