@@ -57,6 +57,8 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
         usage,
         logs,
         neighbours,
+        // it has nothing that could not be read: what is not recorded is not known
+        recorded: _,
     } = snapshot;
     let parts = [
         ("the pod", pod.as_ref().err()),

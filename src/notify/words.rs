@@ -126,6 +126,7 @@ fn changed(action: &Action) -> String {
         Action::SetResources { container, step, .. } => {
             format!("the {} limit of container `{container}` of {target}", step.resource().name())
         }
+        Action::RestoreConfig { .. } => format!("the content of {target}"),
         _ => format!("what was done to {target}"),
     }
 }

@@ -8,6 +8,7 @@ mod live;
 mod locate;
 mod logs;
 mod objects;
+mod readers;
 mod reads;
 mod rights;
 mod token;

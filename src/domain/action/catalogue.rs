@@ -36,7 +36,7 @@ pub enum ActionKind {
     CordonNode,
     /// Let new pods onto a node again.
     UncordonNode,
-    /// Give a ConfigMap or Service its last recorded content.
+    /// Give a ConfigMap or Service the content that was recorded before it changed.
     RestoreConfig,
     /// Propose a change where the desired state is kept.
     OpenPullRequest,
@@ -145,8 +145,9 @@ impl ActionKind {
             | Self::SetHpaBounds
             | Self::SetResources
             | Self::CordonNode
-            | Self::UncordonNode => true,
-            Self::RestoreConfig | Self::OpenPullRequest | Self::RunJob => false,
+            | Self::UncordonNode
+            | Self::RestoreConfig => true,
+            Self::OpenPullRequest | Self::RunJob => false,
         }
     }
 }

@@ -81,6 +81,8 @@ const DAEMONSETS: Resource = resource("apps", "daemonsets");
 const REVISIONS: Resource = resource("apps", "controllerrevisions");
 const CRONJOBS: Resource = resource("batch", "cronjobs");
 const AUTOSCALERS: Resource = resource("autoscaling", "horizontalpodautoscalers");
+const CONFIGMAPS: Resource = resource("", "configmaps");
+const SERVICES: Resource = resource("", "services");
 const BUDGETS: Resource = resource("policy", "poddisruptionbudgets");
 
 const fn get(resource: Resource) -> Right {
@@ -175,8 +177,23 @@ pub const fn needed(kind: ActionKind) -> &'static [Right] {
         ActionKind::CordonNode | ActionKind::UncordonNode => {
             const { &[get(NODES), list(NODES), patch(NODES)] }
         }
+        ActionKind::RestoreConfig => {
+            const {
+                &[
+                    get(CONFIGMAPS),
+                    patch(CONFIGMAPS),
+                    get(SERVICES),
+                    patch(SERVICES),
+                    // whoever reads it
+                    list(DEPLOYMENTS),
+                    list(STATEFULSETS),
+                    list(DAEMONSETS),
+                    list(BUDGETS),
+                ]
+            }
+        }
         // belay cannot carry these out yet
-        ActionKind::RestoreConfig | ActionKind::OpenPullRequest | ActionKind::RunJob => const { &[] },
+        ActionKind::OpenPullRequest | ActionKind::RunJob => const { &[] },
     }
 }
 
