@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::adapters::alertmanager::{self, Alertmanager, Credentials};
-use crate::adapters::kube::{self, Access, KubeReads};
+use crate::adapters::kube::{self, Access, KubeReads, KubeWatches};
 use crate::adapters::mcp::{self, ConnectError, Hub};
 use crate::adapters::openai::{self, OpenAi, TokenField};
 use crate::adapters::pager_webhook::{self, WebhookPager};
@@ -26,19 +26,22 @@ use crate::policy::{self, PolicySet};
 use crate::ports::clock::{SharedClock, SystemClock};
 use crate::ports::messenger::{Messenger, Pager};
 use crate::ports::reads::Alerts;
+use crate::ports::recorder::ShelfError;
 use crate::ports::store::{Append, AppendError, Store};
 use crate::servers::actions::{LedgerError, NotAKey};
 use crate::servers::kubernetes::{self, KubernetesServer};
-use crate::store;
+use crate::store::{self, SledShelf};
 
 use super::former::{self, Former};
 use super::hands::{self, RightsError};
-use super::{Daemon, Ports};
+use super::{Daemon, Ports, Recorder};
 
 pub use super::hands::{actions_alone, hard_limits, possible, public_key, serve_actions};
 
 /// The file with the key that signs warrants.
 const WARRANT_KEY: &str = "warrant.key";
+/// The folder with what was recorded.
+const RECORDED: &str = "recorded";
 /// How long one call of the pager may take.
 const PAGER_WITHIN: Duration = Duration::from_secs(10);
 /// How long one try of the model may take.
@@ -78,6 +81,8 @@ pub enum BuildError {
     Rights(#[from] RightsError),
     #[error("the file of used warrants cannot be opened")]
     Ledger(#[from] LedgerError),
+    #[error("the folder for what is recorded cannot be used")]
+    Shelf(#[from] ShelfError),
     #[error("the cluster cannot be reached")]
     Cluster(#[from] kube::ConnectError),
     #[error("Alertmanager cannot be asked")]
@@ -156,6 +161,7 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
             Some(made.0)
         }
     };
+    let recorder = recorder(config, &reading, &cluster, &given.clock).await?;
     let ports = Ports {
         clock: given.clock,
         store,
@@ -166,6 +172,7 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
         actions,
         messenger: messenger(config, given.messenger)?,
         pager: pager(config, given.pager)?,
+        recorder,
         mind,
     };
     let files = match &former {
@@ -175,6 +182,23 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
     record_start(&ports, &set, files).await?;
     let start = Start { former: former.map(|former| former.set), refused };
     Ok(Built { daemon: Daemon::new(ports, set, signer), report, start, _servers: servers })
+}
+
+/// The recorder of the namespaces that belay may act in, with the account that reads. Where it may act in none,
+/// there is nothing to go back to.
+async fn recorder(
+    config: &Config,
+    reading: &Access,
+    cluster: &Cluster,
+    clock: &SharedClock,
+) -> Result<Option<Arc<Recorder>>, BuildError> {
+    if config.limits.namespaces.is_empty() {
+        return Ok(None);
+    }
+    let client = kube::connect_watching(reading).await?;
+    let watches = KubeWatches::new(client, cluster.clone(), Arc::clone(clock));
+    let shelf = SledShelf::open(&config.state_dir.join(RECORDED))?;
+    Ok(Some(Arc::new(Recorder::open(Arc::new(watches), Arc::new(shelf)).await)))
 }
 
 /// The set of the files at hand. Where they are refused, the set that was in force last stays, as it does when

@@ -47,7 +47,11 @@ impl Daemon {
             }
             (Err(e), _) => return Err(e.into()),
         };
-        Ok(Some(self.ports().reads.snapshot(&located).await?))
+        let mut snapshot = self.ports().reads.snapshot(&located).await?;
+        if let (Some(recorder), Ok(Some(workload))) = (&self.ports().recorder, &snapshot.workload) {
+            snapshot.recorded = recorder.memory(workload, snapshot.at);
+        }
+        Ok(Some(snapshot))
     }
 
     /// The whole question.

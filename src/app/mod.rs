@@ -16,6 +16,7 @@ mod loops;
 pub mod policies;
 mod query;
 mod reconcile;
+mod recorder;
 mod story;
 mod track;
 pub mod undo;
@@ -39,6 +40,7 @@ use crate::telemetry::Metrics;
 
 pub use incidents::{Fed, FeedError};
 pub use intake::{Receipt, ReceiveError};
+pub use recorder::Recorder;
 pub use query::{Summary, Unclear};
 pub use track::{GrantStanding, TrackAsk, Tracks};
 pub use watch::armed;
@@ -67,6 +69,8 @@ pub struct Ports {
     pub messenger: Arc<dyn Messenger>,
     /// How people are called.
     pub pager: Arc<dyn Pager>,
+    /// What was recorded, where anything is.
+    pub recorder: Option<Arc<Recorder>>,
     /// The model with its tools, where one is configured.
     pub mind: Option<Mind>,
 }

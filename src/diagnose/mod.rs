@@ -32,6 +32,7 @@ pub fn diagnose(snapshot: &Snapshot, labels: &Labels) -> Diagnosis {
 /// Which of two equally certain causes people should read first: the one that explains the other.
 const fn severity(cause: &Cause) -> u8 {
     match cause {
+        Cause::ConfigChanged { .. } => 6,
         Cause::FailedRollout { .. } => 5,
         Cause::ImagePull { .. } => 4,
         Cause::OomKilled { .. } => 3,
@@ -57,8 +58,7 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
         usage,
         logs,
         neighbours,
-        // it has nothing that could not be read: what is not recorded is not known
-        recorded: _,
+        recorded,
     } = snapshot;
     let parts = [
         ("the pod", pod.as_ref().err()),
@@ -75,5 +75,8 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
     let sentence = |(part, why): (&str, Option<&String>)| {
         why.map(|why| format!("{part} could not be read: {}", crate::domain::redact::line(why, 300)))
     };
-    parts.into_iter().filter_map(sentence).collect()
+    let unwatched = recorded.unwatched.iter().map(|why| {
+        format!("what changed before is not known: {}", crate::domain::redact::line(why, 300))
+    });
+    parts.into_iter().filter_map(sentence).chain(unwatched).collect()
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::alert::Labels;
+use super::canonical::Hash;
 use super::recorded::Memory;
 use super::target::{Kind, Object, RootOwner};
 
@@ -190,6 +191,9 @@ pub struct Revision {
     pub created: Option<Timestamp>,
     /// `kubernetes.io/change-cause`, where it is set.
     pub change_cause: Option<String>,
+    /// What its pods are made from, without labels and annotations: a restart leaves it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Hash>,
 }
 
 /// An event.

@@ -1,5 +1,6 @@
 //! What diagnosis concluded: typed, with the evidence it rests on and what it rules out.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::action::ActionKind;
@@ -50,6 +51,15 @@ pub enum Cause {
         /// Ready pods it was measured on.
         pods: u32,
     },
+    /// A ConfigMap or Service was changed, and then it failed.
+    ConfigChanged {
+        /// Which one.
+        config: Object,
+        /// The recorded version before the change.
+        version: u64,
+        /// When it was changed.
+        at: Timestamp,
+    },
     /// What the alert speaks of is no longer so.
     NothingWrong,
 }
@@ -68,6 +78,7 @@ impl Cause {
             Self::ImagePull { .. } => CauseWord::ImagePull,
             Self::FailedRollout { .. } => CauseWord::FailedRollout,
             Self::Saturation { .. } => CauseWord::Saturation,
+            Self::ConfigChanged { .. } => CauseWord::ConfigChanged,
             Self::NothingWrong => CauseWord::NothingWrong,
         }
     }

@@ -74,6 +74,9 @@ pub fn why(cause: &Cause) -> String {
         Cause::ImagePull { .. } => "its image cannot be pulled".to_owned(),
         Cause::FailedRollout { revision, .. } => format!("revision {revision} does not come up"),
         Cause::Saturation { percent, .. } => format!("CPU at {percent} % of its limit"),
+        Cause::ConfigChanged { config, .. } => {
+            format!("{} `{}` was changed", config.named.kind, brief(&config.named.name, SHORT))
+        }
         Cause::NothingWrong => "nothing is wrong any more".to_owned(),
     }
 }

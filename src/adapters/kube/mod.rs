@@ -13,10 +13,12 @@ mod reads;
 mod rights;
 mod token;
 mod views;
+mod watch;
 mod writes;
 
-pub use client::{Access, ConnectError, connect};
+pub use client::{Access, ConnectError, connect, connect_watching};
 pub use reads::KubeReads;
 pub use rights::{CheckedHand, Wanted};
 pub use views::{NotReadable, Recorded, from_json};
+pub use watch::KubeWatches;
 pub use writes::KubeHand;

@@ -1,6 +1,7 @@
 //! One analyser per file: each a pure function from the snapshot to at most one finding, of the pods that
 //! share its cause.
 
+mod config_changed;
 mod crash_loop;
 mod failed_rollout;
 mod image_pull;
@@ -21,8 +22,14 @@ pub use saturation::measured as saturation;
 pub type Analyse = fn(&Snapshot, &Book) -> Option<Finding>;
 
 /// All that look for something wrong.
-pub const ALL: [Analyse; 5] =
-    [oom::analyse, crash_loop::analyse, image_pull::analyse, failed_rollout::analyse, saturation::analyse];
+pub const ALL: [Analyse; 6] = [
+    oom::analyse,
+    crash_loop::analyse,
+    image_pull::analyse,
+    failed_rollout::analyse,
+    saturation::analyse,
+    config_changed::analyse,
+];
 
 /// How long ago a container may have ended and still explain an alert: `for: 15m` of the usual rules, five
 /// minutes of back-off, the same again for grouping and reading late, doubled.
@@ -36,6 +43,7 @@ pub fn affected<'a>(snapshot: &'a Snapshot, cause: &Cause) -> Vec<&'a Pod> {
         Cause::ImagePull { .. }
         | Cause::FailedRollout { .. }
         | Cause::Saturation { .. }
+        | Cause::ConfigChanged { .. }
         | Cause::NothingWrong => vec![],
     }
 }

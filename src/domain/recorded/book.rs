@@ -181,6 +181,13 @@ impl Book {
         changed
     }
 
+    /// Makes what was recalled fit.
+    pub fn fit(&mut self) {
+        if let Some(any) = self.configs.keys().next().cloned() {
+            self.shrink(&any);
+        }
+    }
+
     /// Takes away what was replaced the longest ago until all fits. What holds now goes last: first of what is
     /// gone, then of whoever is looked at.
     fn shrink(&mut self, looked_at: &Place) -> Vec<Place> {
@@ -193,6 +200,7 @@ impl Book {
                 None => looked_at.clone(),
             };
             let Some(history) = self.configs.get_mut(&place) else { break };
+            let history: &mut History = history;
             let before = history.size();
             if history.versions.is_empty() {
                 self.configs.remove(&place);

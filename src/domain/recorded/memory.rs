@@ -75,12 +75,15 @@ pub struct Memory {
     /// The workload itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<WorkloadHistory>,
+    /// What is not watched around it now, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unwatched: Vec<String>,
 }
 
 impl Memory {
     /// Whether nothing is known.
     pub const fn is_empty(&self) -> bool {
-        self.configs.is_empty() && self.workload.is_none()
+        self.configs.is_empty() && self.workload.is_none() && self.unwatched.is_empty()
     }
 
     /// What the book says about this workload now.
@@ -91,7 +94,8 @@ impl Memory {
             let here = place.namespace == object.named.namespace && history.gone.is_none();
             here.then(|| config(history, workload, now)).flatten()
         });
-        Self { configs: around.take(MOST).collect(), workload: known.map(|known| known.at(now)) }
+        let configs = around.take(MOST).collect();
+        Self { configs, workload: known.map(|known| known.at(now)), unwatched: Vec::new() }
     }
 }
 

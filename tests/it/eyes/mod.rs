@@ -13,6 +13,7 @@ use belay::diagnose::diagnose;
 use belay::domain::alert::Labels;
 use belay::domain::cluster::*;
 use belay::domain::record::Diagnosis;
+use belay::domain::recorded::Memory;
 use belay::domain::target::{Kind, RootOwner};
 use jiff::Timestamp;
 
@@ -84,6 +85,7 @@ fn pod(name: &str) -> Pod {
         phase: "Running".into(),
         ready: true,
         terminating: false,
+        not_ready_since: None,
         created: Some(after(-86_400)),
         node: Some("n1".into()),
         labels: Labels::new(),
@@ -118,6 +120,8 @@ fn workload(desired: u32, ready: u32) -> Workload {
         conditions: vec![],
         template_changed: Some(after(-86_400)),
         writers: vec![Writer { manager: "helm".into(), at: Some(after(-86_400)) }],
+        pod_labels: Labels::new(),
+        reads: vec![],
     }
 }
 
@@ -142,12 +146,14 @@ fn healthy() -> Snapshot {
             ready: 3,
             created: Some(after(-86_400)),
             change_cause: None,
+            content: None,
         }]),
         events: Ok(vec![]),
         budgets: Ok(vec![]),
         autoscalers: Ok(vec![]),
         logs: Ok(vec![]),
         neighbours: Ok(vec!["web".into(), "checkout".into()]),
+        recorded: Memory::default(),
     }
 }
 

@@ -7,6 +7,7 @@ use super::{at, count, map, object, text};
 use crate::domain::alert::Labels;
 use crate::domain::cluster::{Condition, Revision, Workload, Writer};
 use crate::domain::ids::Cluster;
+use crate::domain::recorded::digest;
 use crate::domain::target::Kind;
 use crate::domain::template;
 
@@ -187,6 +188,7 @@ pub fn revision(cluster: &Cluster, r: &apps::ReplicaSet) -> Revision {
         desired: r.spec.as_ref().map_or(0, |s| count(s.replicas)),
         ready: r.status.as_ref().map_or(0, |s| count(s.ready_replicas)),
         created: at(meta.creation_timestamp.as_ref()),
+        content: template.and_then(|spec| serde_json::to_value(spec).ok()).map(|spec| digest(&spec)),
         change_cause: annotation("kubernetes.io/change-cause").map(|cause| text(Some(&cause))),
     }
 }
