@@ -40,8 +40,8 @@ use crate::telemetry::Metrics;
 
 pub use incidents::{Fed, FeedError};
 pub use intake::{Receipt, ReceiveError};
-pub use recorder::Recorder;
 pub use query::{Summary, Unclear};
+pub use recorder::Recorder;
 pub use track::{GrantStanding, TrackAsk, Tracks};
 pub use watch::armed;
 pub use work::Job;

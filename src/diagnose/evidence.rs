@@ -150,7 +150,12 @@ fn rows_of(config: &Config) -> impl Iterator<Item = String> {
         let fields: Vec<&str> = written.chain(withheld).take(5).collect();
         let (at, version) = (change.at.strftime("%H:%M:%SZ"), change.version);
         let seen = if change.watched { "changed" } else { "was found changed" };
-        format!("{} {} {seen} at {at}, after version {version}: {}", named.kind, named.name, fields.join(", "))
+        format!(
+            "{} {} {seen} at {at}, after version {version}: {}",
+            named.kind,
+            named.name,
+            fields.join(", ")
+        )
     })
 }
 

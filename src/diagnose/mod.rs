@@ -75,8 +75,9 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
     let sentence = |(part, why): (&str, Option<&String>)| {
         why.map(|why| format!("{part} could not be read: {}", crate::domain::redact::line(why, 300)))
     };
-    let unwatched = recorded.unwatched.iter().map(|why| {
-        format!("what changed before is not known: {}", crate::domain::redact::line(why, 300))
-    });
+    let unwatched = recorded
+        .unwatched
+        .iter()
+        .map(|why| format!("what changed before is not known: {}", crate::domain::redact::line(why, 300)));
     parts.into_iter().filter_map(sentence).chain(unwatched).collect()
 }

@@ -139,7 +139,8 @@ fn container_since(look: &Look<'_>, pod: &Pod, container: &Container) -> Seen {
     };
     let due = settled(look);
     // a start that follows an end of before is the remedy at work, where the pod stays
-    let late = |end: Option<&Ended>| due == look.acted || end.is_none_or(|end| end.at.is_none_or(|at| at >= due));
+    let late =
+        |end: Option<&Ended>| due == look.acted || end.is_none_or(|end| end.at.is_none_or(|at| at >= due));
     let known = counts(look.before.pods.as_deref().unwrap_or_default());
     let before = known.get(&(pod.object.uid.as_str(), container.name.as_str()));
     if let Some(before) = before

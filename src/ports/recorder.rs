@@ -25,12 +25,7 @@ pub enum Shown {
 pub trait Watches: Send + Sync {
     /// Shows all objects of this kind in this namespace, and then each change, for as long as it can. `Ok`:
     /// what happened since cannot be told any more, so that it has to begin anew, or nobody listens.
-    async fn follow(
-        &self,
-        kind: Kind,
-        namespace: &str,
-        show: &mpsc::Sender<Shown>,
-    ) -> Result<(), ReadError>;
+    async fn follow(&self, kind: Kind, namespace: &str, show: &mpsc::Sender<Shown>) -> Result<(), ReadError>;
 }
 
 /// What was on the shelf.

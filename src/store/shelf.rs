@@ -82,7 +82,8 @@ impl SledShelf {
             Ok(db)
         };
         // sled panics on some kinds of damage; nothing of it is used after that
-        catch_unwind(AssertUnwindSafe(whole)).unwrap_or_else(|_| Err("sled panicked while opening it".to_owned()))
+        catch_unwind(AssertUnwindSafe(whole))
+            .unwrap_or_else(|_| Err("sled panicked while opening it".to_owned()))
     }
 }
 

@@ -32,9 +32,7 @@ impl Live {
             _ => None,
         };
         let restored = match action {
-            Action::RestoreConfig { restore, .. } => {
-                Some(self.readers(&object, &content, restore).await?)
-            }
+            Action::RestoreConfig { restore, .. } => Some(self.readers(&object, &content, restore).await?),
             _ => None,
         };
         let reader = restored.as_ref().and_then(|readers| readers.wanted.clone());
@@ -48,8 +46,7 @@ impl Live {
         if owner.named.kind == Kind::Other {
             managers.operator = Some(owner.named.name.clone());
         }
-        let workload =
-            concerned.map_or((wanted.kind, &content), |(it, found)| (it.named.kind, &found.data));
+        let workload = concerned.map_or((wanted.kind, &content), |(it, found)| (it.named.kind, &found.data));
         let pods = self.pods_of(&wanted.namespace, workload).await?;
         let around = match restored {
             Some(readers) => readers.around(),

@@ -40,7 +40,9 @@ impl Live {
         for kind in WORKLOADS {
             for workload in self.workloads(kind, &config.named.namespace).await? {
                 let template = workload.data.pointer("/spec/template").unwrap_or(&Value::Null);
-                let Some(ways) = restore_config::concerns(config, content, restore, template) else { continue };
+                let Some(ways) = restore_config::concerns(config, content, restore, template) else {
+                    continue;
+                };
                 let object = self.object(kind, &config.named.namespace, &workload.metadata);
                 let reader = Reader { named: object.named.clone(), uid: object.uid.clone(), ways };
                 if restore_config::is_for(restore, &reader) {

@@ -187,9 +187,8 @@ fn service(content: &Value) -> std::collections::BTreeMap<String, String> {
 
 /// How a workload is.
 fn workload(kind: Kind, object: &DynamicObject) -> Option<WorkloadSeen> {
-    let number = |path: &str| {
-        object.data.pointer(path).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok())
-    };
+    let number =
+        |path: &str| object.data.pointer(path).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
     let text = |path: &str| object.data.pointer(path).and_then(Value::as_str);
     let status = |field: &str| number(&format!("/status/{field}")).unwrap_or(0);
     // the API server defaults a missing value to 1

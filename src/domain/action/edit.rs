@@ -265,7 +265,9 @@ fn draw(live: &LiveObject, action: &Action) -> Result<Drawn, Refusal> {
         Action::CordonNode { .. } => node::draw(live, true),
         Action::UncordonNode { .. } => node::draw(live, false),
         Action::RestoreConfig { restore, .. } => restore_config::draw(live, restore),
-        Action::RestartPod { .. } | Action::OpenPullRequest { .. } | Action::RunJob { .. } => Err(Refusal::NotYet(action.kind())),
+        Action::RestartPod { .. } | Action::OpenPullRequest { .. } | Action::RunJob { .. } => {
+            Err(Refusal::NotYet(action.kind()))
+        }
     }
 }
 

@@ -60,7 +60,8 @@ pub fn own(path: &str) -> bool {
 
 /// The map and the key of a value of a ConfigMap. Its keys are letters, digits, `-`, `_` and `.` alone.
 fn key(path: &str) -> Option<(&'static str, &str)> {
-    let map = MAPS.into_iter().find(|map| path.strip_prefix(map).is_some_and(|rest| rest.starts_with('/')))?;
+    let map =
+        MAPS.into_iter().find(|map| path.strip_prefix(map).is_some_and(|rest| rest.starts_with('/')))?;
     let key = path.get(map.len() + 1..)?;
     let fit = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     ((1..=253).contains(&key.len()) && key.chars().all(fit)).then_some((map, key))
@@ -94,7 +95,8 @@ pub fn draw(live: &LiveObject, restore: &Restore) -> Result<Drawn, Refusal> {
             single.extend(diff_of(&live.content, &field.path, value.as_ref()));
         }
     }
-    let mut changes: Vec<FieldChange> = MAPS.iter().flat_map(|map| mapped(&live.content, &wanted, map)).collect();
+    let mut changes: Vec<FieldChange> =
+        MAPS.iter().flat_map(|map| mapped(&live.content, &wanted, map)).collect();
     changes.extend(single);
     Ok(Drawn::quiet(live, ENTRY.class.risk, changes))
 }
@@ -126,7 +128,10 @@ fn checked(live: &LiveObject, field: &Restored) -> Result<Option<Value>, Refusal
     let held = live.content.pointer(path);
     let now = held.map(Value::to_string);
     if [&now, value].into_iter().flatten().any(|text| looks_secret(path, text)) {
-        let why = format!("`{path}` of `{}` looks like a secret, which belay neither keeps nor writes", live.object);
+        let why = format!(
+            "`{path}` of `{}` looks like a secret, which belay neither keeps nor writes",
+            live.object
+        );
         return Err(Refusal::Limit(why));
     }
     let parsed = parse(value.as_deref())?;
@@ -134,7 +139,8 @@ fn checked(live: &LiveObject, field: &Restored) -> Result<Option<Value>, Refusal
         return Err(Refusal::Limit(format!("`{path}` of a ConfigMap is text, and nothing else")));
     }
     if held != parsed.as_ref() && held != parse(instead_of.as_deref())?.as_ref() {
-        let detail = format!("`{path}` holds something else now than when it was recorded last: somebody is at it");
+        let detail =
+            format!("`{path}` holds something else now than when it was recorded last: somebody is at it");
         return Err(changed(&live.object, detail));
     }
     Ok(parsed)
@@ -195,7 +201,8 @@ pub fn notes(live: &LiveObject, restore: &Restore) -> Vec<String> {
         }
     }
     if !others.is_empty() {
-        let names = others.iter().take(NAMED).map(|other| format!("{} `{}`", other.named.kind, other.named.name));
+        let names =
+            others.iter().take(NAMED).map(|other| format!("{} `{}`", other.named.kind, other.named.name));
         let names = names.collect::<Vec<_>>().join(", ");
         let more = others.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -224,7 +231,9 @@ pub fn concerns(config: &Object, content: &Value, restore: &Restore, template: &
             let to_come = to_come.and_then(|text| serde_json::from_str::<Value>(text).ok());
             let present = content.pointer("/spec/selector").cloned();
             let selects = |selector: &Value| {
-                let Some(wanted) = selector.as_object().filter(|wanted| !wanted.is_empty()) else { return false };
+                let Some(wanted) = selector.as_object().filter(|wanted| !wanted.is_empty()) else {
+                    return false;
+                };
                 wanted.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
             };
             [to_come, present].into_iter().flatten().any(|selector| selects(&selector)).then(Vec::new)

@@ -163,8 +163,7 @@ impl Book {
         let all = self.configs.keys().chain(self.workloads.keys());
         let missing: Vec<Place> =
             all.filter(|place| same(place) && !present.contains(place)).cloned().collect();
-        let mut changed: Vec<Place> =
-            missing.iter().flat_map(|place| self.gone(place, at)).collect();
+        let mut changed: Vec<Place> = missing.iter().flat_map(|place| self.gone(place, at)).collect();
         let old = |history: &History| history.gone.is_some_and(|gone| at.duration_since(gone) > GONE);
         let forgotten: Vec<Place> = self
             .configs

@@ -20,7 +20,7 @@ pub use book::Book;
 pub use memory::{Change, Concern, Config, Memory};
 pub use values::{Held, Key, looks_secret};
 pub use versions::{History, Version};
-pub use workloads::{Healthy, HEALTHY_FOR, WorkloadHistory, WorkloadSeen};
+pub use workloads::{HEALTHY_FOR, Healthy, WorkloadHistory, WorkloadSeen};
 
 /// Where an object stands in one cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

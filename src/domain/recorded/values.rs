@@ -113,7 +113,8 @@ pub fn looks_secret(path: &str, json: &str) -> bool {
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     const PIECE: usize = 128 * 1024;
     const OVERLAP: usize = 4 * 1024;
-    let border = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let border =
+        |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     let starts = (0..text.len().max(1)).step_by(PIECE - OVERLAP);
     starts.filter_map(move |start| text.get(border(start)..border(start + PIECE)))
 }

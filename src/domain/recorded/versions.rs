@@ -152,11 +152,9 @@ impl History {
             let why = old.and_then(Held::why_not).or_else(|| new.and_then(Held::why_not));
             let text = |held: Option<&Held>| held.and_then(Held::plain).map(str::to_owned);
             match why {
-                Some(why) => withheld.push(Withheld {
-                    path: path.clone(),
-                    why: why.to_owned(),
-                    changed: old != new,
-                }),
+                Some(why) => {
+                    withheld.push(Withheld { path: path.clone(), why: why.to_owned(), changed: old != new })
+                }
                 None if old != new => {
                     restored.push(Restored { path: path.clone(), value: text(old), instead_of: text(new) });
                 }

@@ -69,11 +69,9 @@ impl Behaviour {
             Self::Leak { oom_after } if run.restarts == 0 => after(run.started, *oom_after),
             Self::Leak { oom_after } => after(run.started, RELAPSE.min(*oom_after)),
             Self::CrashAtStart { .. } => after(run.started.max(run.since), CRASH_AFTER),
-            Self::Healthy
-            | Self::BadImage
-            | Self::NeverReady
-            | Self::Reads { .. }
-            | Self::Busy { .. } => None,
+            Self::Healthy | Self::BadImage | Self::NeverReady | Self::Reads { .. } | Self::Busy { .. } => {
+                None
+            }
         }
     }
 

@@ -69,6 +69,7 @@ async fn door(house: &House, store: Arc<MemoryStore>) -> (String, CancellationTo
         actions: Arc::clone(&own.actions),
         messenger: Arc::clone(&own.messenger),
         pager: Arc::clone(&own.pager),
+        recorder: None,
         mind: None,
     };
     let set = policy::load(house.policies.iter().map(|(n, t)| (n.as_str(), t.as_str()))).unwrap();

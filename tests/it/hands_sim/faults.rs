@@ -7,7 +7,7 @@ use belay::sim::kube::faults::Effect;
 use serde_json::Value;
 
 use super::cases::{Case, cases, on_write};
-use super::{Stage, done, refusal, sim_kind};
+use super::{Stage, done, part, refusal, sim_kind};
 
 /// A case that is planned.
 async fn planned(case: &Case) -> (Stage, Plan) {
@@ -18,7 +18,7 @@ async fn planned(case: &Case) -> (Stage, Plan) {
 
 fn held(stage: &Stage, plan: &Plan) -> Option<Value> {
     let named = &plan.action.target().named;
-    Some(stage.world().object(sim_kind(named.kind), &named.namespace, &named.name)?["spec"].clone())
+    Some(part(&stage.world().object(sim_kind(named.kind), &named.namespace, &named.name)?))
 }
 
 /// Those whose target stays while it is changed.

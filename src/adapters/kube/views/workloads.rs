@@ -137,7 +137,10 @@ pub fn replica_set(cluster: &Cluster, r: &apps::ReplicaSet) -> Workload {
         ready: count(status.ready_replicas),
         updated: count(Some(status.replicas)),
         available: count(status.available_replicas),
-        ..with_template(base(cluster, Kind::ReplicaSet, &r.metadata), r.spec.as_ref().and_then(|s| s.template.as_ref()))
+        ..with_template(
+            base(cluster, Kind::ReplicaSet, &r.metadata),
+            r.spec.as_ref().and_then(|s| s.template.as_ref()),
+        )
     }
 }
 
