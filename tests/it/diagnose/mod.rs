@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod analysers;
+mod changed;
 mod properties;
 mod recorded;
 mod verify;

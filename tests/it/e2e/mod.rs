@@ -5,6 +5,7 @@
 mod acts;
 mod again;
 mod clicks;
+mod config;
 mod deliveries;
 mod fleet;
 pub mod house;

@@ -242,6 +242,8 @@ impl Request {
             Kind::HorizontalPodAutoscaler => ("autoscaling", "horizontalpodautoscalers"),
             Kind::Node => ("", "nodes"),
             Kind::Pod => ("", "pods"),
+            Kind::ConfigMap => ("", "configmaps"),
+            Kind::Service => ("", "services"),
             other => panic!("belay changes no {other}"),
         };
         let place = if kind == Kind::Node { "" } else { "shop" }.to_owned();
