@@ -16,6 +16,7 @@ mod loops;
 pub mod policies;
 mod query;
 mod reconcile;
+mod recorded;
 mod recorder;
 mod story;
 mod track;

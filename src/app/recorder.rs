@@ -65,6 +65,11 @@ impl Recorder {
         self.blind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What cannot be followed now, and why.
+    pub fn unwatched(&self) -> Vec<String> {
+        self.blind().values().cloned().collect()
+    }
+
     /// What is recorded about this workload.
     pub fn memory(&self, workload: &Workload, now: jiff::Timestamp) -> Memory {
         let memory = Memory::of(&self.book(), workload, now);
@@ -86,17 +91,10 @@ impl Recorder {
         }
         drop(told);
         loop {
-            let (like, shown) = tokio::select! {
+            tokio::select! {
                 () = stop.cancelled() => break,
-                heard = hear.recv() => match heard {
-                    Some(heard) => heard,
-                    None => {
-                        stop.cancelled().await;
-                        break;
-                    }
-                },
-            };
-            self.take(&like, shown, clock).await;
+                Some((like, shown)) = hear.recv() => self.take(&like, shown, clock).await,
+            }
         }
     }
 

@@ -47,6 +47,10 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
             Cause::ConfigChanged { config, version, .. } if finding.certainty > Certainty::Possible => {
                 restore(snapshot, config, *version).into_iter().collect()
             }
+            Cause::ScaledToZero { before, .. } => {
+                let workload = finding.subject.clone();
+                vec![Action::ScaleWorkload { workload, replicas: *before }]
+            }
             Cause::ConfigChanged { .. } | Cause::NothingWrong => vec![],
         };
         for action in actions {

@@ -21,6 +21,7 @@ pub fn diagnose(snapshot: &Snapshot, labels: &Labels) -> Diagnosis {
     let book = evidence::gather(snapshot);
     let mut findings: Vec<Finding> =
         analysers::ALL.iter().filter_map(|analyse| analyse(snapshot, &book)).collect();
+    findings.extend(analysers::scaled_to_zero(snapshot, labels, &book));
     if findings.is_empty() {
         findings.extend(analysers::nothing_wrong(snapshot, labels, &book));
     }
@@ -32,6 +33,7 @@ pub fn diagnose(snapshot: &Snapshot, labels: &Labels) -> Diagnosis {
 /// Which of two equally certain causes people should read first: the one that explains the other.
 const fn severity(cause: &Cause) -> u8 {
     match cause {
+        Cause::ScaledToZero { .. } => 7,
         Cause::ConfigChanged { .. } => 6,
         Cause::FailedRollout { .. } => 5,
         Cause::ImagePull { .. } => 4,

@@ -60,6 +60,13 @@ pub enum Cause {
         /// When it was changed.
         at: Timestamp,
     },
+    /// Its replicas were set to zero.
+    ScaledToZero {
+        /// How many there were before.
+        before: u32,
+        /// When.
+        at: Timestamp,
+    },
     /// What the alert speaks of is no longer so.
     NothingWrong,
 }
@@ -79,6 +86,7 @@ impl Cause {
             Self::FailedRollout { .. } => CauseWord::FailedRollout,
             Self::Saturation { .. } => CauseWord::Saturation,
             Self::ConfigChanged { .. } => CauseWord::ConfigChanged,
+            Self::ScaledToZero { .. } => CauseWord::ScaledToZero,
             Self::NothingWrong => CauseWord::NothingWrong,
         }
     }

@@ -77,6 +77,7 @@ pub fn why(cause: &Cause) -> String {
         Cause::ConfigChanged { config, .. } => {
             format!("{} `{}` was changed", config.named.kind, brief(&config.named.name, SHORT))
         }
+        Cause::ScaledToZero { before, .. } => format!("scaled from {before} replicas to none"),
         Cause::NothingWrong => "nothing is wrong any more".to_owned(),
     }
 }

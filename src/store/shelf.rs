@@ -103,12 +103,11 @@ impl Shelf for SledShelf {
                     continue;
                 }
                 // hashes of another key would call everything changed
-                match read(&bytes).filter(|_| !anew) {
-                    Some(one) => kept.push(one),
-                    None => {
-                        db.remove(name).map_err(told)?;
-                        unread += 1;
-                    }
+                if let Some(one) = read(&bytes).filter(|_| !anew) {
+                    kept.push(one);
+                } else {
+                    db.remove(name).map_err(told)?;
+                    unread += 1;
                 }
             }
             if anew {

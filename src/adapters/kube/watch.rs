@@ -73,13 +73,11 @@ impl KubeWatches {
             places.extend(seen.iter().map(|seen| Place::of(&seen.object)));
             // whoever listens no more is noticed by `follow`
             let _ = show.send(Shown::Page(seen)).await;
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(next) => params = params.continue_token(&next),
-                None => {
-                    let _ = show.send(Shown::Whole(places)).await;
-                    return Ok(page.metadata.resource_version.unwrap_or_default());
-                }
-            }
+            let Some(next) = page.metadata.continue_.filter(|token| !token.is_empty()) else {
+                let _ = show.send(Shown::Whole(places)).await;
+                return Ok(page.metadata.resource_version.unwrap_or_default());
+            };
+            params = params.continue_token(&next);
         }
     }
 

@@ -8,6 +8,7 @@ mod image_pull;
 mod nothing;
 mod oom;
 mod saturation;
+mod scaled;
 
 use jiff::SignedDuration;
 
@@ -17,6 +18,7 @@ use crate::domain::finding::{Cause, Certainty, Finding};
 
 pub use nothing::nothing_wrong;
 pub use saturation::measured as saturation;
+pub use scaled::to_zero as scaled_to_zero;
 
 /// An analyser.
 pub type Analyse = fn(&Snapshot, &Book) -> Option<Finding>;
@@ -44,6 +46,7 @@ pub fn affected<'a>(snapshot: &'a Snapshot, cause: &Cause) -> Vec<&'a Pod> {
         | Cause::FailedRollout { .. }
         | Cause::Saturation { .. }
         | Cause::ConfigChanged { .. }
+        | Cause::ScaledToZero { .. }
         | Cause::NothingWrong => vec![],
     }
 }

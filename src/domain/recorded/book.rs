@@ -6,10 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::values::{Held, Key};
 use super::versions::History;
-use super::workloads::WorkloadHistory;
+use super::workloads::{WorkloadHistory, WorkloadSeen};
 use super::{Content, Kept, Observation, Place, Seen};
 use crate::domain::alert::Labels;
 use crate::domain::redact;
+use crate::domain::target::Object;
 
 /// The most that all versions take: 1,000 objects of 2 KiB in four versions. It is in memory as a whole, and
 /// an idle daemon stays below 30 MiB.
@@ -81,6 +82,12 @@ impl Book {
         self.configs.iter()
     }
 
+    /// All that is kept, by place.
+    pub fn all(&self) -> BTreeMap<Place, Kept> {
+        let places = self.configs.keys().chain(self.workloads.keys());
+        places.filter_map(|place| Some((place.clone(), self.kept(place)?))).collect()
+    }
+
     /// The bytes that it takes.
     pub const fn bytes(&self) -> usize {
         self.bytes
@@ -95,49 +102,52 @@ impl Book {
             return Vec::new();
         }
         let new = match content {
-            Content::Config(fields) => {
-                let held = |(path, json): (String, String)| {
-                    let held = Held::of(&self.key, &path, json);
-                    (path, held)
-                };
-                let fields = fields.into_iter().map(held).collect();
-                let (labels, annotations) = (tidy(labels), tidy(annotations));
-                let history = self.configs.entry(place.clone());
-                let history =
-                    history.or_insert_with(|| History::new(object.clone(), Labels::new(), Labels::new()));
-                let before = if known { history.size() } else { 0 };
-                let told = history.labels != labels || history.annotations != annotations;
-                (history.labels, history.annotations) = (labels, annotations);
-                let new = history.take(&object.uid, fields, seen);
-                history.object = object;
-                self.bytes = (self.bytes + history.size()).saturating_sub(before);
-                new || told
-            }
-            Content::Workload(now) => {
-                let at = seen.at();
-                match self.workloads.get_mut(&place).filter(|known| known.object.uid == object.uid) {
-                    Some(history) => {
-                        let before = history.size();
-                        let new = history.take(&now, seen);
-                        self.bytes = (self.bytes + history.size()).saturating_sub(before);
-                        new
-                    }
-                    None => {
-                        let history = WorkloadHistory::new(object, &now, at);
-                        let size = history.size();
-                        let former = self.workloads.insert(place.clone(), history);
-                        self.bytes =
-                            (self.bytes + size).saturating_sub(former.map_or(0, |former| former.size()));
-                        true
-                    }
-                }
-            }
+            Content::Config(fields) => self.take_config(object, (labels, annotations), fields, seen),
+            Content::Workload(now) => self.take_workload(object, &now, seen),
         };
         let mut changed = self.shrink(&place);
         if new && !changed.contains(&place) {
             changed.push(place);
         }
         changed
+    }
+
+    fn take_config(
+        &mut self,
+        object: Object,
+        (labels, annotations): (Labels, Labels),
+        fields: BTreeMap<String, String>,
+        seen: Seen,
+    ) -> bool {
+        let place = Place::of(&object);
+        let held = |(path, json): (String, String)| {
+            let held = Held::of(&self.key, &path, json);
+            (path, held)
+        };
+        let fields = fields.into_iter().map(held).collect();
+        let (labels, annotations) = (tidy(labels), tidy(annotations));
+        let before = self.configs.get(&place).map_or(0, History::size);
+        let anew = || History::new(object.clone(), Labels::new(), Labels::new());
+        let history = self.configs.entry(place).or_insert_with(anew);
+        let told = history.labels != labels || history.annotations != annotations;
+        (history.labels, history.annotations) = (labels, annotations);
+        let new = history.take(&object.uid, fields, seen);
+        history.object = object;
+        self.bytes = (self.bytes + history.size()).saturating_sub(before);
+        new || told
+    }
+
+    fn take_workload(&mut self, object: Object, now: &WorkloadSeen, seen: Seen) -> bool {
+        let place = Place::of(&object);
+        let before = self.workloads.get(&place).map_or(0, WorkloadHistory::size);
+        let known = self.workloads.get_mut(&place).filter(|known| known.object.uid == object.uid);
+        let new = known.map(|known| known.take(now, seen));
+        if new.is_none() {
+            self.workloads.insert(place.clone(), WorkloadHistory::new(object, now, seen.at()));
+        }
+        let after = self.workloads.get(&place).map_or(0, WorkloadHistory::size);
+        self.bytes = (self.bytes + after).saturating_sub(before);
+        new.unwrap_or(true)
     }
 
     /// Somebody saw that it is gone.
@@ -199,7 +209,6 @@ impl Book {
                 None => looked_at.clone(),
             };
             let Some(history) = self.configs.get_mut(&place) else { break };
-            let history: &mut History = history;
             let before = history.size();
             if history.versions.is_empty() {
                 self.configs.remove(&place);

@@ -153,7 +153,7 @@ impl History {
             let text = |held: Option<&Held>| held.and_then(Held::plain).map(str::to_owned);
             match why {
                 Some(why) => {
-                    withheld.push(Withheld { path: path.clone(), why: why.to_owned(), changed: old != new })
+                    withheld.push(Withheld { path: path.clone(), why: why.to_owned(), changed: old != new });
                 }
                 None if old != new => {
                     restored.push(Restored { path: path.clone(), value: text(old), instead_of: text(new) });

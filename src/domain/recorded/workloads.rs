@@ -127,6 +127,7 @@ impl WorkloadHistory {
     }
 
     /// The same, with the present template among the healthy ones if it is by now.
+    #[must_use]
     pub fn at(&self, now: Timestamp) -> Self {
         let mut seen = self.clone();
         seen.heal(now);

@@ -266,3 +266,29 @@ fn a_rollback_goes_to_the_newest_template_that_was_seen_to_work() {
     assert_eq!(back([0, 0, 3], watched(1000, &[4])), None, "the one that runs is nowhere to go back to");
     assert!(now() > ago(1));
 }
+
+#[test]
+fn what_was_scaled_to_zero_is_scaled_back_only_where_an_alert_says_that_it_is_down() {
+    let off = |minutes: i64, since: i64| {
+        let mut off = healthy();
+        let workload = off.workload.as_mut().unwrap().as_mut().unwrap();
+        (workload.desired, workload.ready, workload.current) = (0, 0, 0);
+        off.pods = Ok(vec![]);
+        let known = watched(since, &[]).unwrap();
+        off.recorded.workload =
+            Some(WorkloadHistory { zero_since: Some(ago(minutes)), replicas: 0, ..known });
+        off
+    };
+    let acts = |snapshot: &Snapshot, alert: &str| -> Vec<String> {
+        let found = diagnose(snapshot, &labels(alert));
+        found.candidates.iter().map(|c| format!("{}: {}", c.cause, c.action.words())).collect()
+    };
+    assert_eq!(acts(&off(5, 900), "TargetDown"), ["ScaledToZero: scale Deployment `web` to 3"]);
+    assert!(acts(&off(5, 900), "KubePodCrashLooping").is_empty(), "nobody misses it");
+    assert!(acts(&off(90, 900), "TargetDown").is_empty(), "it has been off for long");
+    assert!(acts(&off(5, 5), "TargetDown").is_empty(), "it was found so");
+    assert!(acts(&healthy(), "TargetDown").is_empty());
+    let mut scaled = off(5, 900);
+    scaled.autoscalers = Err("forbidden".into());
+    assert!(acts(&scaled, "TargetDown").is_empty(), "an autoscaler may have done it");
+}
