@@ -66,7 +66,13 @@ impl Daemon {
             own.cancel();
             ended
         };
-        tokio::join!(working, self.record(&own)).0
+        let recording = async {
+            let ended = self.record(&own).await;
+            own.cancel();
+            ended
+        };
+        let (worked, recorded) = tokio::join!(working, recording);
+        worked.and(recorded)
     }
 
     async fn work(&self, stop: CancellationToken) -> Result<(), Stopped> {

@@ -16,6 +16,7 @@ use crate::ports::clock::SharedClock;
 use crate::ports::recorder::{Shelf, Shown, Watches};
 
 use super::Daemon;
+use super::loops::Stopped;
 
 /// What is followed.
 const KINDS: [Kind; 4] = [Kind::ConfigMap, Kind::Service, Kind::Deployment, Kind::StatefulSet];
@@ -80,7 +81,12 @@ impl Recorder {
     }
 
     /// Follows until `stop`.
-    async fn run(self: Arc<Self>, namespaces: &[String], clock: &SharedClock, stop: &CancellationToken) {
+    async fn run(
+        self: Arc<Self>,
+        namespaces: &[String],
+        clock: &SharedClock,
+        stop: &CancellationToken,
+    ) -> Result<(), Stopped> {
         let (told, mut hear) = mpsc::channel::<(Place, Shown)>(WAITING);
         let mut following = JoinSet::new();
         for namespace in namespaces {
@@ -89,13 +95,19 @@ impl Recorder {
                 following.spawn(Arc::clone(&self).follow(like, Arc::clone(clock), told.clone()));
             }
         }
-        drop(told);
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
                 Some((like, shown)) = hear.recv() => self.take(&like, shown, clock).await,
+                Some(ended) = following.join_next() => {
+                    let why = ended.err().map_or("it ended".to_owned(), |e| e.to_string());
+                    return Err(Stopped::Died(format!("following what changes: {why}")));
+                }
             }
         }
+        // what is still on its way to the shelf holds it open
+        following.shutdown().await;
+        Ok(())
     }
 
     /// Follows one kind in one namespace, for ever.
@@ -166,11 +178,14 @@ fn fresh() -> [u8; 32] {
 
 impl Daemon {
     /// Records until `stop`, where there is something to record.
-    pub(super) async fn record(&self, stop: &CancellationToken) {
+    pub(super) async fn record(&self, stop: &CancellationToken) -> Result<(), Stopped> {
         let ports = self.ports();
         match &ports.recorder {
             Some(recorder) => Arc::clone(recorder).run(&ports.namespaces, &ports.clock, stop).await,
-            None => stop.cancelled().await,
+            None => {
+                stop.cancelled().await;
+                Ok(())
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ const MOST_OBJECTS: usize = 8_000;
 const GONE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The longest annotation that is kept; policy reads short words there.
 const NOTE: usize = 256;
+/// The most labels or annotations that are kept of one object.
+const NOTES: usize = 64;
 /// Where `kubectl` keeps the whole object, secrets and all.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
@@ -228,5 +230,5 @@ impl Book {
 /// Labels or annotations as far as they are kept.
 fn tidy(notes: Labels) -> Labels {
     let notes = notes.into_iter().filter(|(key, _)| key != LAST_APPLIED);
-    notes.map(|(key, text)| (key, redact::line(&text, NOTE))).collect()
+    notes.take(NOTES).map(|(key, text)| (key, redact::line(&text, NOTE))).collect()
 }

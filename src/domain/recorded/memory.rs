@@ -7,6 +7,7 @@ use super::book::Book;
 use super::versions::{History, Version};
 use super::workloads::WorkloadHistory;
 use super::{Place, Restored, Withheld};
+use crate::domain::action::edit::MOST_TEXT as PLAN_TEXT;
 use crate::domain::alert::Labels;
 use crate::domain::cluster::{ConfigRef, Workload};
 use crate::domain::target::{Kind, Object};
@@ -16,6 +17,9 @@ use crate::domain::target::{Kind, Object};
 const LATELY: SignedDuration = SignedDuration::from_hours(3);
 /// More ConfigMaps and Services than this around one workload are not looked at.
 const MOST: usize = 32;
+
+/// The most that all changes together hold: a snapshot is kept as a whole, in 16 MiB with all that was read.
+const MOST_TEXT: usize = 1 << 20;
 
 /// What a ConfigMap or Service is to a workload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,8 +98,27 @@ impl Memory {
             let here = place.namespace == object.named.namespace && history.gone.is_none();
             here.then(|| config(history, workload, now)).flatten()
         });
-        let configs = around.take(MOST).collect();
+        let mut configs: Vec<Config> = around.take(MOST).collect();
+        let mut left = MOST_TEXT;
+        for change in configs.iter_mut().flat_map(|config| &mut config.changes) {
+            change.fit(&mut left);
+        }
         Self { configs, workload: known.map(|known| known.at(now)), unwatched: Vec::new() }
+    }
+}
+
+impl Change {
+    /// Leaves out what no plan could write, and what a snapshot has no room for.
+    fn fit(&mut self, left: &mut usize) {
+        let texts = self.fields.iter().flat_map(|field| [&field.value, &field.instead_of]).flatten();
+        let size: usize = texts.map(String::len).sum();
+        let Some(first) = self.fields.first().filter(|_| size > PLAN_TEXT.min(*left)) else {
+            *left = left.saturating_sub(size);
+            return;
+        };
+        let why = "is a part of more than belay writes at once".to_owned();
+        self.withheld.push(Withheld { path: first.path.clone(), why, changed: true });
+        self.fields.clear();
     }
 }
 

@@ -1,6 +1,9 @@
 //! A ConfigMap is changed, and the pods that read it crash: recorded, found, asked, restored, verified, and put
 //! back where people want that. And where restoring would be wrong, it is not done.
 
+use std::time::Duration;
+
+use assert_cmd::Command;
 use belay::domain::action::ActionKind;
 use belay::domain::plan::Direction;
 use belay::domain::record::{Answer, Outcome};
@@ -151,7 +154,7 @@ async fn a_change_that_came_after_the_failure_is_left_alone() {
     house.stop().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_neither_kept_nor_restored_and_a_person_hears_why() {
     const CANARY: &str = "hunter2canary";
     let data = json!({ "BACKEND": "reddis", "DB_PASSWORD": CANARY });
@@ -160,6 +163,21 @@ async fn a_secret_is_neither_kept_nor_restored_and_a_person_hears_why() {
     let why = called.escalations.join("\n");
     assert!(why.contains("`/data/DB_PASSWORD`") && why.contains("looks like a secret"), "{why}");
     assert_eq!(house.effects(), []);
+    for (what, code, said) in [
+        ("shop/ConfigMap/cart-settings", 0, "/data/DB_PASSWORD: a secret was here"),
+        ("shop/ConfigMap/cart-settings", 0, "/data/BACKEND: \"reddis\""),
+        ("shop", 0, "shop/ConfigMap/cart-settings: 2 of 2 versions are kept"),
+        ("", 0, "shop/Deployment/cart: watched since"),
+        ("bank", 1, "nothing is recorded of `bank`"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_belay"));
+        command.arg("recorded").args((!what.is_empty()).then_some(what));
+        command.arg("--state-dir").arg(house.dir.path()).env_remove("BELAY_STATE_DIR");
+        let done = command.timeout(Duration::from_secs(60)).assert().code(code);
+        let output = [done.get_output().stdout.clone(), done.get_output().stderr.clone()].concat();
+        let told = String::from_utf8(output).unwrap();
+        assert!(told.contains(said) && !told.contains(CANARY), "{told}");
+    }
     let dir = house.stop().await;
     let mut folders = vec![dir.path().to_owned()];
     while let Some(folder) = folders.pop() {

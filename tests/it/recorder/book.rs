@@ -1,6 +1,9 @@
 //! The book: what is a new version, what is dropped, what is never written down.
 
-use belay::domain::recorded::{Book, HEALTHY_FOR, History, Kept, Place, Seen};
+use belay::domain::cluster::{ConfigRef, How};
+use belay::domain::recorded::{
+    Book, Concern, Content, HEALTHY_FOR, History, Kept, Memory, Observation, Place, Seen,
+};
 use belay::domain::target::Kind;
 use proptest::prelude::*;
 
@@ -155,6 +158,69 @@ fn a_workload_is_remembered_as_it_was_when_it_was_well() {
     another.object.uid = "another".into();
     book.observe(another, watched(95));
     assert_eq!(healthy(&book, 96), [], "another object of that name");
+}
+
+/// Deployment `web`, which reads these ConfigMaps.
+fn reading(names: &[&str]) -> belay::domain::cluster::Workload {
+    let read = |name: &&str| ConfigRef { name: (*name).to_owned(), how: How::Files };
+    let workload = crate::diagnose::workload();
+    let pod_labels = [("app".to_owned(), "web".to_owned())].into();
+    belay::domain::cluster::Workload { reads: names.iter().map(read).collect(), pod_labels, ..workload }
+}
+
+fn service(selector: &str) -> Observation {
+    let mut seen = config("web", &[]);
+    seen.object = object(Kind::Service, "web");
+    let fields = [("/spec/selector".to_owned(), format!("{{\"app\":{selector:?}}}"))];
+    seen.content = Content::Config(fields.into());
+    seen
+}
+
+#[test]
+fn a_workload_is_told_of_what_it_reads_and_of_what_reaches_it() {
+    let mut book = Book::new(key());
+    for (minutes, mode, selector) in [(0, "fast", "web"), (10, "warp", "wep")] {
+        book.observe(config("flags", &[("mode", mode)]), watched(minutes));
+        book.observe(config("other", &[("mode", mode)]), watched(minutes));
+        book.observe(service(selector), watched(minutes));
+    }
+    book.observe(workload(1, 3, true), watched(0));
+    let memory = Memory::of(&book, &reading(&["flags", "missing"]), at(20));
+    let names: Vec<_> =
+        memory.configs.iter().map(|c| (c.object.named.kind, c.object.named.name.as_str())).collect();
+    assert_eq!(names, [(Kind::Service, "web"), (Kind::ConfigMap, "flags")]);
+    let [service, flags] = memory.configs.as_slice() else { panic!() };
+    assert_eq!(service.concern, Concern::Traffic { selects: false });
+    assert!(service.changes[0].selected && service.changes[0].version == 1);
+    assert_eq!((flags.changes[0].at, flags.changes[0].seen, flags.changes.len()), (at(10), at(0), 1));
+    assert!(memory.workload.is_some());
+    // hours later it is no news
+    let late = Memory::of(&book, &reading(&["flags"]), at(10 + 4 * 60));
+    assert!(late.configs.iter().all(|config| config.changes.is_empty()) && late.configs.len() == 2);
+}
+
+#[test]
+fn what_no_plan_could_hold_is_not_carried_along() {
+    let mut book = Book::new(key());
+    let long = |c: &str| c.repeat(60 * 1024);
+    let names: Vec<String> = (0..40).map(|n| format!("c{n}")).collect();
+    for (minutes, c) in [(0, "x "), (1, "y ")] {
+        book.observe(config("big", &[("a", &long(c))]), watched(minutes));
+    }
+    for (minutes, c) in [(0, "x"), (1, "y")] {
+        for name in &names {
+            book.observe(config(name, &[("a", &c.repeat(30 * 1024))]), watched(minutes));
+        }
+    }
+    let all: Vec<&str> = names.iter().map(String::as_str).chain(["big"]).collect();
+    let memory = Memory::of(&book, &reading(&all), at(2));
+    let whole = serde_json::to_vec(&memory).unwrap().len();
+    assert!(whole < 2 << 20, "{whole}");
+    let changes: Vec<_> = memory.configs.iter().flat_map(|config| &config.changes).collect();
+    assert!(changes.iter().any(|change| !change.fields.is_empty()));
+    let left_out = |change: &&&belay::domain::recorded::Change| change.fields.is_empty();
+    assert!(changes.iter().filter(left_out).all(|change| change.withheld[0].changed), "and it is said so");
+    assert!(changes.iter().any(|change| left_out(&change)));
 }
 
 fn size(kept: Option<Kept>) -> usize {
