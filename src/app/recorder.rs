@@ -180,12 +180,10 @@ impl Daemon {
     /// Records until `stop`, where there is something to record.
     pub(super) async fn record(&self, stop: &CancellationToken) -> Result<(), Stopped> {
         let ports = self.ports();
-        match &ports.recorder {
-            Some(recorder) => Arc::clone(recorder).run(&ports.namespaces, &ports.clock, stop).await,
-            None => {
-                stop.cancelled().await;
-                Ok(())
-            }
-        }
+        let Some(recorder) = &ports.recorder else {
+            stop.cancelled().await;
+            return Ok(());
+        };
+        Arc::clone(recorder).run(&ports.namespaces, &ports.clock, stop).await
     }
 }
