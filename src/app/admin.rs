@@ -84,6 +84,12 @@ pub enum Request {
     },
     /// The holds in force.
     Holds,
+    /// What is recorded of ConfigMaps, Services and workloads.
+    Recorded {
+        /// A namespace, or an object in one: `shop/ConfigMap/flags`; nothing: all of it.
+        #[serde(default)]
+        what: String,
+    },
     /// The acts that are still in force.
     InForce(Wanted),
     /// How far putting an act back has come, or what it would change.
@@ -205,6 +211,7 @@ impl Daemon {
             Request::Holds => {
                 self.ports().store.holds().await.map(Response::Holds).map_err(|e| e.to_string())
             }
+            Request::Recorded { what } => self.recorded(&what).map(Response::Text),
             Request::Undo { intent } => self.undo(&intent).await.map(Response::Undo),
             Request::InForce(wanted) => self.in_force(&wanted).await.map(Response::InForce),
             Request::Track { what: TrackAsk::Show, .. } => self.tracks().await.map(Response::Tracks),

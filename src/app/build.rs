@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::adapters::alertmanager::{self, Alertmanager, Credentials};
-use crate::adapters::kube::{self, Access, KubeReads};
+use crate::adapters::kube::{self, Access, KubeReads, KubeWatches};
 use crate::adapters::mcp::{self, ConnectError, Hub, RemoteReads};
 use crate::adapters::openai::{self, OpenAi, TokenField};
 use crate::adapters::pager_webhook::{self, WebhookPager};
@@ -27,20 +27,23 @@ use crate::policy::{self, PolicySet};
 use crate::ports::clock::{SharedClock, SystemClock};
 use crate::ports::messenger::{Messenger, Pager};
 use crate::ports::reads::{Alerts, Listing, Reads};
+use crate::ports::recorder::ShelfError;
 use crate::ports::store::{Append, AppendError, Store};
 use crate::servers::actions::{LedgerError, NotAKey};
 use crate::servers::kubernetes::{self, KubernetesServer};
 use crate::servers::reads::ReadServer;
-use crate::store;
+use crate::store::{self, SledShelf};
 
 use super::former::{self, Former};
 use super::hands::{self, RightsError};
 use super::keys;
-use super::{Apart, Daemon, Ports, Site, Sites};
+use super::{Apart, Daemon, Ports, Recorder, Site, Sites};
 
 pub use super::hands::{actions_alone, hard_limits, possible, serve_actions, templates};
 pub use super::keys::{RotationError, prepare, public_keys, rotate, signer};
 
+/// The folder with what was recorded.
+const RECORDED: &str = "recorded";
 /// How long one call of the pager may take.
 const PAGER_WITHIN: Duration = Duration::from_secs(10);
 /// How long one try of the model may take.
@@ -95,6 +98,8 @@ pub enum BuildError {
     Rights(#[from] RightsError),
     #[error("the file of used warrants cannot be opened")]
     Ledger(#[from] LedgerError),
+    #[error("the folder for what is recorded cannot be used")]
+    Shelf(#[from] ShelfError),
     #[error("the cluster cannot be reached")]
     Cluster(#[from] kube::ConnectError),
     #[error("Alertmanager cannot be asked")]
@@ -186,6 +191,29 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
     Ok(Built { daemon: Daemon::new(ports, set, signer), report, start, _servers: servers })
 }
 
+/// The recorder of the namespaces that belay may act in, with the account that reads. Where it may act in none,
+/// there is nothing to go back to.
+async fn recorder(
+    config: &Config,
+    of: config::Site<'_>,
+    clock: &SharedClock,
+) -> Result<Option<Arc<Recorder>>, BuildError> {
+    // a read server answers, and shows no changes
+    if of.limits.namespaces.is_empty() || of.reads.is_some() {
+        return Ok(None);
+    }
+    let cluster = Cluster::new(&of.cluster.name);
+    let client = kube::connect_watching(&access(of.cluster, of.cluster.token_file.as_ref())).await?;
+    let watches = KubeWatches::new(client, cluster, Arc::clone(clock));
+    let folder = if of.cluster.name == config.cluster.name {
+        RECORDED.to_owned()
+    } else {
+        format!("{RECORDED}.{}", of.cluster.name)
+    };
+    let shelf = SledShelf::open(&config.state_dir.join(folder))?;
+    Ok(Some(Arc::new(Recorder::open(Arc::new(watches), Arc::new(shelf)).await)))
+}
+
 /// The set of the files at hand. Where they are refused, the set that was in force last stays, as it does when
 /// files are edited while belay runs; whoever watches the folder says so.
 async fn in_force(
@@ -254,6 +282,7 @@ async fn site(
         alerts: alerts(of)?,
         actions,
         jobs: Arc::new(hands::jobs(config, of)?),
+        recorder: recorder(config, of, clock).await?,
         mind,
     };
     Ok((site, servers))

@@ -40,8 +40,8 @@ impl Daemon {
     /// The cluster around the incident, now.
     pub(super) async fn snapshot(&self, state: &State) -> Result<Option<Snapshot>, NotNow> {
         let Some(named) = state.target.named() else { return Ok(None) };
-        let reads = &self.site(&state.cluster)?.reads;
-        let located = match (reads.locate(named).await, &state.owner) {
+        let site = self.site(&state.cluster)?;
+        let located = match (site.reads.locate(named).await, &state.owner) {
             (Ok(located), _) => located,
             // the pod that the alert named is gone; its owner still answers for it
             (Err(ReadError::NotFound { .. }), Some(owner)) => {
@@ -49,7 +49,11 @@ impl Daemon {
             }
             (Err(e), _) => return Err(e.into()),
         };
-        Ok(Some(reads.snapshot(&located).await?))
+        let mut snapshot = site.reads.snapshot(&located).await?;
+        if let (Some(recorder), Ok(Some(workload))) = (&site.recorder, &snapshot.workload) {
+            snapshot.recorded = recorder.memory(workload, snapshot.at);
+        }
+        Ok(Some(snapshot))
     }
 
     /// The whole question.

@@ -56,8 +56,26 @@ pub(super) enum Ended {
 }
 
 impl Daemon {
-    /// Carries out work and timers until `stop`; then finishes what is under way.
+    /// Carries out work and timers until `stop`, and records what changes meanwhile; then finishes what is
+    /// under way.
     pub async fn run(&self, stop: CancellationToken) -> Result<(), Stopped> {
+        // whatever ends by itself ends the other
+        let own = stop.child_token();
+        let working = async {
+            let ended = self.work(own.clone()).await;
+            own.cancel();
+            ended
+        };
+        let recording = async {
+            let ended = self.record(&own).await;
+            own.cancel();
+            ended
+        };
+        let (worked, recorded) = tokio::join!(working, recording);
+        worked.and(recorded)
+    }
+
+    async fn work(&self, stop: CancellationToken) -> Result<(), Stopped> {
         let mut lanes = Lanes::default();
         let mut tasks: JoinSet<StreamId> = JoinSet::new();
         while !stop.is_cancelled() {

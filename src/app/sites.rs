@@ -12,8 +12,8 @@ use crate::investigate::Mind;
 use crate::ports::actions::Actions;
 use crate::ports::reads::{Alerts, Reads};
 
-use super::Daemon;
 use super::effects::NotNow;
+use super::{Daemon, Recorder};
 use super::{fleet, watch};
 
 /// The name under which alerts are kept that are no cluster's; `?` is part of no cluster's name.
@@ -36,6 +36,8 @@ pub struct Site {
     pub actions: Arc<dyn Actions>,
     /// The jobs that somebody declared for it.
     pub jobs: Arc<Templates>,
+    /// What was recorded of it, where anything is.
+    pub recorder: Option<Arc<Recorder>>,
     /// The model with its tools for this cluster, where one is configured.
     pub mind: Option<Mind>,
 }

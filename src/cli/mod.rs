@@ -8,6 +8,7 @@ mod mcp;
 mod pause;
 mod policy;
 mod rbac;
+mod recorded;
 mod revert;
 mod serve;
 mod since;
@@ -48,6 +49,8 @@ enum Command {
     Track(track::Args),
     /// Check and export the journal
     Audit(audit::Args),
+    /// See what is recorded of ConfigMaps, Services and workloads from before a fault
+    Recorded(recorded::Args),
     /// Print the Kubernetes roles that the action server needs, and nothing more
     Rbac(rbac::Args),
     /// Serve belay's MCP servers
@@ -95,6 +98,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Policy(args) => policy::run(&args),
         Command::Track(args) => track::run(args),
         Command::Audit(args) => audit::run(args),
+        Command::Recorded(args) => recorded::run(args),
         Command::Rbac(args) => rbac::run(&args),
         Command::Mcp(args) => mcp::run(args),
         Command::Completions(args) => Ok(completions::run(&args)),

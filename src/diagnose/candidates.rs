@@ -3,11 +3,12 @@
 
 use super::analysers;
 use crate::domain::action::job::Templates;
-use crate::domain::action::{Action, Candidate, TemplateHash};
+use crate::domain::action::{Action, Candidate, Restore, TemplateHash};
 use crate::domain::alert::Labels;
 use crate::domain::cluster::{Pod, Revision, Snapshot};
-use crate::domain::finding::{Cause, Finding};
+use crate::domain::finding::{Cause, Certainty, Finding};
 use crate::domain::ids::CandidateId;
+use crate::domain::recorded::WorkloadHistory;
 use crate::domain::target::{Kind, Object};
 
 /// How far an alert can steer: more choices than this and the one who chooses decides more than the
@@ -40,16 +41,30 @@ pub fn offers(snapshot: &Snapshot, labels: &Labels, findings: &[Finding], jobs: 
 pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
     let new_template_fails =
         rollout_unread(snapshot) || findings.iter().any(|f| matches!(f.cause, Cause::FailedRollout { .. }));
+    // what a program refuses it refuses again
+    let refused = findings
+        .iter()
+        .any(|f| matches!(f.cause, Cause::ConfigChanged { .. }) && f.certainty == Certainty::Certain);
     let mut all: Vec<Candidate> = vec![];
     for finding in findings {
         let actions = match &finding.cause {
             // a restart starts the same failing template, or what may be one
             Cause::OomKilled { .. } | Cause::CrashLoop { .. } if new_template_fails => vec![],
+            Cause::CrashLoop { .. } if refused => vec![],
             Cause::OomKilled { .. } | Cause::CrashLoop { .. } => restarts(snapshot, &finding.cause),
             Cause::Saturation { percent, .. } => scale(snapshot, *percent).into_iter().collect(),
+            // the template before reads the same
+            Cause::FailedRollout { .. } if refused => pause(snapshot).into_iter().collect(),
             Cause::FailedRollout { .. } => back(snapshot).into_iter().chain(pause(snapshot)).collect(),
             Cause::ImagePull { .. } => back(snapshot).into_iter().collect(),
-            Cause::DeclaredJob | Cause::NothingWrong => vec![],
+            Cause::ConfigChanged { config, version, .. } if finding.certainty > Certainty::Possible => {
+                restore(snapshot, config, *version).into_iter().collect()
+            }
+            Cause::ScaledToZero { before, .. } => {
+                let workload = finding.subject.clone();
+                vec![Action::ScaleWorkload { workload, replicas: *before }]
+            }
+            Cause::ConfigChanged { .. } | Cause::DeclaredJob | Cause::NothingWrong => vec![],
         };
         for action in actions {
             if all.iter().all(|c| c.action != action) {
@@ -96,11 +111,48 @@ fn restarts(snapshot: &Snapshot, cause: &Cause) -> Vec<Action> {
         .collect()
 }
 
-/// Back to the newest earlier template of which pods serve right now: nothing else is known to work.
+/// Back to the newest earlier template that was seen to work for a while; where none was, to one of which pods
+/// serve right now, unless it was watched from its beginning and never did.
 fn back(snapshot: &Snapshot) -> Option<Action> {
-    let (workload, older) = rolling(snapshot)?;
-    let template = TemplateHash::try_from(older.template_hash.clone()).ok()?;
-    Some(Action::RollbackWorkload { workload, template })
+    let workload = snapshot.workload.as_ref().ok()?.as_ref()?;
+    let (_, older) = snapshot.revisions.as_ref().ok()?.split_first()?;
+    let known = snapshot.recorded.workload.as_ref();
+    let worked = known.and_then(|known| worked(known, older));
+    let serves = || older.iter().find(|r| r.ready > 0 && !known.is_some_and(|known| never(known, r)));
+    let template = worked.or_else(serves)?.template_hash.clone();
+    let template = TemplateHash::try_from(template).ok()?;
+    let workload = workload.object.clone();
+    (workload.named.kind == Kind::Deployment).then_some(Action::RollbackWorkload { workload, template })
+}
+
+/// The newest of these revisions with which all replicas were seen to be ready for a while.
+fn worked<'a>(known: &WorkloadHistory, older: &'a [Revision]) -> Option<&'a Revision> {
+    let healthy = known.healthy.iter().rev().filter(|healthy| healthy.template != known.template);
+    healthy.filter_map(|healthy| healthy.revision).find_map(|n| older.iter().find(|r| r.revision == n))
+}
+
+/// Whether this revision was watched from its beginning, and never had all its replicas ready for a while.
+fn never(known: &WorkloadHistory, revision: &Revision) -> bool {
+    let watched = revision.created.is_some_and(|created| known.since <= created);
+    watched && known.healthy.iter().all(|healthy| healthy.revision != Some(revision.revision))
+}
+
+/// The content that a ConfigMap or Service had before, as it was recorded.
+fn restore(snapshot: &Snapshot, config: &Object, version: u64) -> Option<Action> {
+    let workload = snapshot.workload.as_ref().ok()?.as_ref()?.object.clone();
+    if !matches!(workload.named.kind, Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet) {
+        return None;
+    }
+    let known = snapshot.recorded.configs.iter().find(|known| known.object == *config)?;
+    let change = known.changes.iter().find(|change| change.version == version)?;
+    let differs = !change.fields.is_empty() || change.withheld.iter().any(|field| field.changed);
+    let restore = Restore {
+        workload: Some(workload),
+        seen: Some(change.seen),
+        fields: change.fields.clone(),
+        withheld: change.withheld.clone(),
+    };
+    differs.then(|| Action::RestoreConfig { config: config.clone(), version, restore })
 }
 
 /// No further with the new template, while pods of the one before serve.

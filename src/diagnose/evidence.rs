@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use crate::domain::cluster::{ContainerState, LogTail, Pod, Snapshot, Workload};
 use crate::domain::evidence::{Evidence, Source};
 use crate::domain::ids::EvidenceId;
+use crate::domain::recorded::Config;
 use crate::domain::redact;
 
 /// Ten pods show a pattern; the overview counts the others.
@@ -28,6 +29,8 @@ pub enum Key {
     Usage,
     /// Autoscalers.
     Autoscalers,
+    /// What was recorded of the ConfigMaps and Services around it.
+    Recorded,
     /// Events: text.
     Events,
     /// A log: text.
@@ -75,6 +78,7 @@ pub fn gather(snapshot: &Snapshot) -> Book {
         book.add(at, Key::Pod(name.clone()), Source::Api, (format!("pod {name}"), &state_of(pod)));
     }
     measured(&mut book, snapshot);
+    recorded(&mut book, snapshot);
     text(&mut book, snapshot);
     book
 }
@@ -127,6 +131,32 @@ fn measured(book: &mut Book, snapshot: &Snapshot) {
             usage.iter().take(PODS).map(|u| format!("{}: {}m cpu", u.pod, u.cpu_millis)).collect();
         book.add(snapshot.at, Key::Usage, Source::Metrics, ("cpu in use".into(), &rows.join("\n")));
     }
+}
+
+/// What was changed, by name: values are for the plan, and their authors are anybody.
+fn recorded(book: &mut Book, snapshot: &Snapshot) {
+    let rows: Vec<String> = snapshot.recorded.configs.iter().flat_map(rows_of).take(PODS).collect();
+    if !rows.is_empty() {
+        let title = "changes of what its pods read or are reached by".to_owned();
+        book.add(snapshot.at, Key::Recorded, Source::Api, (title, &rows.join("\n")));
+    }
+}
+
+fn rows_of(config: &Config) -> impl Iterator<Item = String> {
+    let named = &config.object.named;
+    config.changes.iter().map(move |change| {
+        let written = change.fields.iter().map(|field| field.path.as_str());
+        let withheld = change.withheld.iter().filter(|field| field.changed).map(|field| field.path.as_str());
+        let fields: Vec<&str> = written.chain(withheld).take(5).collect();
+        let (at, version) = (change.at.strftime("%H:%M:%SZ"), change.version);
+        let seen = if change.watched { "changed" } else { "was found changed" };
+        format!(
+            "{} {} {seen} at {at}, after version {version}: {}",
+            named.kind,
+            named.name,
+            fields.join(", ")
+        )
+    })
 }
 
 fn text(book: &mut Book, snapshot: &Snapshot) {

@@ -64,6 +64,9 @@ fn described(snapshot: &Snapshot, object: &Object) -> (Fact<Labels>, Fact<Labels
             |p| (Fact::Known(p.labels.clone()), Fact::Known(p.annotations.clone())),
         );
     }
+    if let Some(config) = snapshot.recorded.configs.iter().find(|config| config.object == *object) {
+        return (Fact::Known(config.labels.clone()), Fact::Known(config.annotations.clone()));
+    }
     match workload(snapshot) {
         Fact::Known(w) if w.object.uid == object.uid => {
             (Fact::Known(w.labels.clone()), Fact::Known(w.annotations.clone()))
@@ -78,11 +81,13 @@ fn all_pods(snapshot: &Snapshot) -> impl Iterator<Item = &Pod> {
     snapshot.pod.iter().flatten().chain(snapshot.pods.iter().flatten())
 }
 
-/// By uid: the alert's own object, its owner, or a pod of that owner.
+/// By uid: the alert's own object, its owner, a pod of that owner, or what the owner's template names or gets
+/// traffic from.
 fn grounded(snapshot: &Snapshot, object: &Object) -> bool {
     *object == snapshot.target
         || *object == snapshot.owner.0
         || snapshot.pods.iter().flatten().any(|p| p.object == *object)
+        || snapshot.recorded.configs.iter().any(|config| config.object == *object)
 }
 
 /// The object that the alert was resolved to, or one that a label of its kind names as well.

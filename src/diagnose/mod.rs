@@ -25,6 +25,7 @@ pub fn diagnose(snapshot: &Snapshot, labels: &Labels, jobs: &Templates) -> Diagn
     let book = evidence::gather(snapshot);
     let mut findings: Vec<Finding> =
         analysers::ALL.iter().filter_map(|analyse| analyse(snapshot, &book)).collect();
+    findings.extend(analysers::scaled_to_zero(snapshot, labels, &book));
     if findings.is_empty() {
         findings.extend(analysers::nothing_wrong(snapshot, labels, &book));
     }
@@ -40,6 +41,8 @@ pub fn diagnose(snapshot: &Snapshot, labels: &Labels, jobs: &Templates) -> Diagn
 /// Which of two equally certain causes people should read first: the one that explains the other.
 const fn severity(cause: &Cause) -> u8 {
     match cause {
+        Cause::ScaledToZero { .. } => 7,
+        Cause::ConfigChanged { .. } => 6,
         Cause::FailedRollout { .. } => 5,
         Cause::ImagePull { .. } => 4,
         Cause::OomKilled { .. } => 3,
@@ -65,6 +68,7 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
         usage,
         logs,
         neighbours,
+        recorded,
     } = snapshot;
     let parts = [
         ("the pod", pod.as_ref().err()),
@@ -81,5 +85,9 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
     let sentence = |(part, why): (&str, Option<&String>)| {
         why.map(|why| format!("{part} could not be read: {}", crate::domain::redact::line(why, 300)))
     };
-    parts.into_iter().filter_map(sentence).collect()
+    let unwatched = recorded
+        .unwatched
+        .iter()
+        .map(|why| format!("what changed before is not known: {}", crate::domain::redact::line(why, 300)));
+    parts.into_iter().filter_map(sentence).chain(unwatched).collect()
 }

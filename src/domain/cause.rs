@@ -50,6 +50,8 @@ pub enum CauseWord {
     JobFailed,
     /// A Job runs far longer than it does otherwise.
     JobStuck,
+    /// Somebody set its replicas to zero.
+    ScaledToZero,
     /// All ready pods of the workload are at their limit of CPU.
     Saturation,
     /// A container is held back at its CPU limit while the node has room.
@@ -80,7 +82,7 @@ pub enum CauseWord {
 
 impl CauseWord {
     /// Every word.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::OomKilled,
         Self::MemoryLeak,
         Self::MemoryLimitTooLow,
@@ -104,6 +106,7 @@ impl CauseWord {
         Self::CertificateExpiring,
         Self::JobFailed,
         Self::JobStuck,
+        Self::ScaledToZero,
         Self::Saturation,
         Self::CpuThrottling,
         Self::ErrorBudgetBurn,
@@ -145,6 +148,7 @@ impl CauseWord {
             Self::CertificateExpiring => "CertificateExpiring",
             Self::JobFailed => "JobFailed",
             Self::JobStuck => "JobStuck",
+            Self::ScaledToZero => "ScaledToZero",
             Self::Saturation => "Saturation",
             Self::CpuThrottling => "CpuThrottling",
             Self::ErrorBudgetBurn => "ErrorBudgetBurn",
@@ -194,6 +198,7 @@ impl CauseWord {
             | Self::CertificateExpiring
             | Self::JobFailed
             | Self::JobStuck
+            | Self::ScaledToZero
             | Self::Saturation
             | Self::CpuThrottling
             | Self::ErrorBudgetBurn

@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::alert::Labels;
+use super::canonical::Hash;
+use super::recorded::Memory;
 use super::target::{Kind, Object, RootOwner};
 
 /// One container of a pod.
@@ -69,6 +71,9 @@ pub struct Pod {
     pub ready: bool,
     /// It has a deletion timestamp.
     pub terminating: bool,
+    /// Since when its `Ready` condition is not true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_ready_since: Option<Timestamp>,
     /// When it was created.
     pub created: Option<Timestamp>,
     /// Where it runs.
@@ -116,6 +121,33 @@ pub struct Workload {
     pub template_changed: Option<Timestamp>,
     /// Writers of its spec, newest last: `metadata.managedFields`.
     pub writers: Vec<Writer>,
+    /// The labels that its template gives its pods.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub pod_labels: Labels,
+    /// The ConfigMaps that its template names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reads: Vec<ConfigRef>,
+}
+
+/// A ConfigMap that a pod template names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigRef {
+    /// Its name.
+    pub name: String,
+    /// How its pods read it.
+    pub how: How,
+}
+
+/// How pods read a ConfigMap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// As environment variables: set when a container starts.
+    Environment,
+    /// As files, which the kubelet brings up to date within a minute or two.
+    Files,
+    /// As a file that is copied when a pod starts (`subPath`): only a new pod sees another content.
+    Copied,
 }
 
 /// A condition of an object.
@@ -159,6 +191,9 @@ pub struct Revision {
     pub created: Option<Timestamp>,
     /// `kubernetes.io/change-cause`, where it is set.
     pub change_cause: Option<String>,
+    /// What its pods are made from, without labels and annotations: a restart leaves it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Hash>,
 }
 
 /// An event.
@@ -243,6 +278,9 @@ pub struct Snapshot {
     pub logs: Part<Vec<LogTail>>,
     /// Names of all workloads of the owner's kind in its namespace, to find look-alikes.
     pub neighbours: Part<Vec<String>>,
+    /// What was recorded before this moment.
+    #[serde(default, skip_serializing_if = "Memory::is_empty")]
+    pub recorded: Memory,
 }
 
 /// The end of one container's log.

@@ -1,5 +1,6 @@
 //! What diagnosis concluded: typed, with the evidence it rests on and what it rules out.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::action::ActionKind;
@@ -52,6 +53,22 @@ pub enum Cause {
     },
     /// No analyser finds a cause, and a job is declared for the alert.
     DeclaredJob,
+    /// A ConfigMap or Service was changed, and then it failed.
+    ConfigChanged {
+        /// Which one.
+        config: Object,
+        /// The recorded version before the change.
+        version: u64,
+        /// When it was changed.
+        at: Timestamp,
+    },
+    /// Its replicas were set to zero.
+    ScaledToZero {
+        /// How many there were before.
+        before: u32,
+        /// When.
+        at: Timestamp,
+    },
     /// What the alert speaks of is no longer so.
     NothingWrong,
 }
@@ -71,6 +88,8 @@ impl Cause {
             Self::FailedRollout { .. } => CauseWord::FailedRollout,
             Self::Saturation { .. } => CauseWord::Saturation,
             Self::DeclaredJob => CauseWord::DeclaredJob,
+            Self::ConfigChanged { .. } => CauseWord::ConfigChanged,
+            Self::ScaledToZero { .. } => CauseWord::ScaledToZero,
             Self::NothingWrong => CauseWord::NothingWrong,
         }
     }

@@ -3,15 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::action::Action;
+use crate::domain::action::{Action, ActionKind};
 use crate::domain::alert::Labels;
 use crate::domain::cluster::{ActiveAlert, Container, ContainerState, Ended, Part, Pod, Snapshot};
 use crate::domain::decision::Expectation;
 use crate::domain::record::Intent;
 use crate::domain::target::{Kind, Object};
 use crate::domain::warrant::{Applied, Progress};
+
+/// How long the kubelet takes to bring files of a ConfigMap up to date: its period of a minute, and its cache's.
+const FOLLOWS: SignedDuration = SignedDuration::from_mins(2);
 
 /// One expectation, as far as it can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,10 +177,15 @@ fn container_since(look: &Look<'_>, pod: &Pod, container: &Container) -> Seen {
             None => format!("{name} restarted since"),
         })
     };
+    let due = settled(look);
+    // a start that follows an end of before is the remedy at work, where the pod stays
+    let late =
+        |end: Option<&Ended>| due == look.acted || end.is_none_or(|end| end.at.is_none_or(|at| at >= due));
     let known = counts(look.before.pods.as_deref().unwrap_or_default());
     let before = known.get(&(pod.object.uid.as_str(), container.name.as_str()));
     if let Some(before) = before
         && container.restarts > *before
+        && late(container.last_end.as_ref())
     {
         return again(container.last_end.as_ref());
     }
@@ -187,7 +195,7 @@ fn container_since(look: &Look<'_>, pod: &Pod, container: &Container) -> Seen {
     };
     for end in down.into_iter().chain(container.last_end.as_ref()) {
         match end.at {
-            Some(at) if at >= look.acted => return again(Some(end)),
+            Some(at) if at >= due => return again(Some(end)),
             None if before.is_none() => {
                 return Seen::CannotTell(format!("{name} does not say when it ended"));
             }
@@ -204,6 +212,15 @@ fn container_since(look: &Look<'_>, pod: &Pod, container: &Container) -> Seen {
         }
     }
     Seen::Held(name)
+}
+
+/// From when on an end is the cause coming again. Restored content reaches a container with its next start, and
+/// files a minute or two later: until then it fails as before.
+fn settled(look: &Look<'_>) -> Timestamp {
+    match look.intent.plan.action.kind() {
+        ActionKind::RestoreConfig => look.acted.saturating_add(FOLLOWS).unwrap_or(Timestamp::MAX),
+        _ => look.acted,
+    }
 }
 
 fn is_new(look: &Look<'_>, pod: &Pod) -> bool {

@@ -78,6 +78,10 @@ pub fn why(cause: &Cause) -> String {
         Cause::FailedRollout { revision, .. } => format!("revision {revision} does not come up"),
         Cause::Saturation { percent, .. } => format!("CPU at {percent} % of its limit"),
         Cause::DeclaredJob => "a job is declared for it".to_owned(),
+        Cause::ConfigChanged { config, .. } => {
+            format!("{} `{}` was changed", config.named.kind, brief(&config.named.name, SHORT))
+        }
+        Cause::ScaledToZero { before, .. } => format!("scaled from {before} replicas to none"),
         Cause::NothingWrong => "nothing is wrong any more".to_owned(),
     }
 }
@@ -132,6 +136,7 @@ fn changed(action: &Action) -> String {
         Action::SetResources { container, step, .. } => {
             format!("the {} limit of container `{container}` of {target}", step.resource().name())
         }
+        Action::RestoreConfig { .. } => format!("the content of {target}"),
         _ => format!("what was done to {target}"),
     }
 }

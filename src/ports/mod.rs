@@ -6,4 +6,5 @@ pub mod cluster_writes;
 pub mod messenger;
 pub mod model;
 pub mod reads;
+pub mod recorder;
 pub mod store;

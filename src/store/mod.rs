@@ -18,6 +18,7 @@ mod open;
 mod projection;
 mod read;
 mod scan;
+mod shelf;
 mod sled_projection;
 mod verify;
 
@@ -29,4 +30,5 @@ pub use memory::{Fault, MemoryStore};
 pub use merkle::checkpoint;
 pub use open::{Brought, LOG_FILE, OpenError, OpenReport, Options, Torn, open};
 pub use read::{Wanted, read};
+pub use shelf::{MemoryShelf, SledShelf};
 pub use verify::{Broken, Expected, Verified, VerifyError, export, verify, verify_from};

@@ -226,6 +226,23 @@ fn the_reader_may_read_what_the_code_reads_and_nothing_else() {
     assert_eq!(rights("deploy/rbac/reader.yaml", "ClusterRole"), wanted);
 }
 
+/// What the recorder follows, in the namespaces of the example, and not one right more.
+#[test]
+fn the_recorder_may_follow_what_it_records_and_nothing_else() {
+    let kinds = [("", "configmaps"), ("", "services"), ("apps", "deployments"), ("apps", "statefulsets")];
+    let wanted =
+        kinds.iter().flat_map(|(group, name)| ["list", "watch"].map(|verb| right(group, name, verb)));
+    assert_eq!(rights("deploy/rbac/recorder.yaml", "Role"), wanted.collect());
+    let all = manifests("deploy/rbac/recorder.yaml");
+    let of = |kind: &str| -> Vec<_> {
+        all.iter().filter(|m| m.kind == kind).filter_map(|m| m.metadata.namespace.clone()).collect()
+    };
+    assert_eq!((of("Role"), of("RoleBinding")), (vec!["shop".into(), "stg-shop".into()], of("Role")));
+    let named =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/app/recorder.rs")).unwrap();
+    assert!(named.contains("[Kind::ConfigMap, Kind::Service, Kind::Deployment, Kind::StatefulSet]"));
+}
+
 /// Which rights each action needs is tried in `rights`; this says what they come down to as roles.
 #[test]
 fn the_writer_is_what_belay_rbac_prints_for_the_example() {
@@ -251,6 +268,13 @@ fn the_writer_is_what_belay_rbac_prints_for_the_example() {
         ("autoscaling", "horizontalpodautoscalers", "patch"),
         ("batch", "cronjobs", "get"),
         ("batch", "cronjobs", "patch"),
+        ("", "configmaps", "get"), // restore
+        ("", "configmaps", "patch"),
+        ("", "services", "get"),
+        ("", "services", "patch"),
+        ("apps", "deployments", "list"), // whoever reads a ConfigMap
+        ("apps", "statefulsets", "list"),
+        ("apps", "daemonsets", "list"),
     ]
     .into_iter()
     .map(|(group, resource, verb)| right(group, resource, verb))
@@ -335,7 +359,10 @@ fn the_roles_for_jobs_are_what_the_templates_say() {
 #[test]
 fn the_accounts_have_their_namespace_and_the_roles_their_accounts() {
     let all: Vec<Manifest> =
-        ["deploy/rbac/reader.yaml", "deploy/rbac/writer.yaml"].into_iter().flat_map(manifests).collect();
+        ["deploy/rbac/reader.yaml", "deploy/rbac/recorder.yaml", "deploy/rbac/writer.yaml"]
+            .into_iter()
+            .flat_map(manifests)
+            .collect();
     let (mut namespaces, mut accounts) = (BTreeSet::new(), BTreeSet::new());
     for Manifest { kind, metadata, subjects, .. } in &all {
         match kind.as_str() {

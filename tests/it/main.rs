@@ -29,6 +29,7 @@ mod kube_tls;
 mod mcp_kubernetes;
 mod policy;
 mod policy_tools;
+mod recorder;
 mod rights;
 mod sim;
 mod slack;

@@ -89,6 +89,7 @@ fn pod(name: &str, containers: &[&str]) -> Pod {
         phase: "Running".into(),
         ready: true,
         terminating: false,
+        not_ready_since: None,
         created: None,
         node: None,
         labels: [("secret-label".to_owned(), "s3cr3t-label".to_owned())].into(),

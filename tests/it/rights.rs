@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use belay::adapters::kube::{Access, CheckedHand, KubeHand, Wanted, connect};
 use belay::domain::action::rights::{self, Right};
-use belay::domain::action::{Action, ActionKind, HpaBounds, Resource, ResourceStep, TemplateHash};
+use belay::domain::action::{Action, ActionKind, HpaBounds, Resource, ResourceStep, Restore, TemplateHash};
 use belay::domain::ids::{Cluster, IntentId};
 use belay::domain::plan::Refusal;
+use belay::domain::recorded::Restored;
 use belay::domain::target::{Kind as K, Named, Object, RootOwner};
 use belay::domain::warrant::Applied;
 use belay::ports::clock::Clock as _;
@@ -53,7 +54,12 @@ async fn shop(access: sim::Access) -> Served {
     Served::new(|clock| {
         World::builder(clock)
             .namespace("shop")
-            .deployment(DeploymentSpec::new("web", 3))
+            .object(Kind::ConfigMap, json!({ "metadata": { "name": "flags" }, "data": { "MODE": "fast" } }))
+            .object(
+                Kind::Service,
+                json!({ "metadata": { "name": "web" }, "spec": { "selector": { "app": "web" }, "ports": [] } }),
+            )
+            .deployment(DeploymentSpec::new("web", 3).reads("flags", "MODE", "fast"))
             .deployment(DeploymentSpec::new("search", 2))
             .stateful_set("orders-db", 1)
             .daemon_set("agent")
@@ -139,6 +145,23 @@ fn template_of(world: &World, workload: &Object) -> String {
     recorded.iter().find(own).unwrap().pointer(name).and_then(Value::as_str).unwrap().to_owned()
 }
 
+/// A field of a ConfigMap or Service that held one thing, and holds another now.
+fn restored(
+    world: &World,
+    kind: (Kind, K),
+    (name, part): (&str, &str),
+    (path, then, now): (&str, Value, Value),
+) -> (Action, RootOwner) {
+    let key = path.rsplit('/').next().unwrap();
+    world.edit(|objects| objects.merge(kind.0, "shop", name, &json!({ part: { key: now } })));
+    let web = deployment(world, "web");
+    let field =
+        Restored { path: path.to_owned(), value: Some(then.to_string()), instead_of: Some(now.to_string()) };
+    let restore = Restore { workload: Some(web.clone()), fields: vec![field], ..Restore::default() };
+    let config = found(world, kind.0, kind.1, name);
+    (Action::RestoreConfig { config, version: 1, restore }, RootOwner(web))
+}
+
 fn switched(world: &World, kind: Kind, name: &str, field: &str) {
     let place = if kind == Kind::Node { "" } else { "shop" };
     world.edit(|objects| objects.merge(kind, place, name, &json!({ "spec": { field: true } })));
@@ -208,7 +231,26 @@ fn cases(kind: ActionKind) -> Vec<Case> {
                 (requeue(&web), RootOwner(web))
             }]
         }
-        ActionKind::RestoreConfig | ActionKind::OpenPullRequest => Vec::new(),
+        ActionKind::RestoreConfig => vec![
+            |world| {
+                restored(
+                    world,
+                    (Kind::ConfigMap, K::ConfigMap),
+                    ("flags", "data"),
+                    ("/data/MODE", json!("fast"), json!("warp")),
+                )
+            },
+            |world| {
+                let selector = |app: &str| json!({ "app": app });
+                restored(
+                    world,
+                    (Kind::Service, K::Service),
+                    ("web", "spec"),
+                    ("/spec/selector", selector("web"), selector("wep")),
+                )
+            },
+        ],
+        ActionKind::OpenPullRequest => Vec::new(),
     }
 }
 

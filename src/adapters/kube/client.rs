@@ -25,6 +25,8 @@ use crate::ports::reads::ReadError;
 const CONNECT: Duration = Duration::from_secs(5);
 /// Above the 10 s that any part of a snapshot may take, so that the part's deadline speaks first.
 const ANSWER: Duration = Duration::from_secs(15);
+/// The longest that a watch may be silent: it ends after 240 s by itself, and half a minute is for the way.
+const SILENCE: Duration = Duration::from_secs(270);
 /// Two repeats ride out a restarting API server behind a load balancer; a third would come after the
 /// deadline of the part anyway.
 const TRIES: u32 = 3;
@@ -99,6 +101,15 @@ pub enum ConnectError {
 
 /// A client for this access. Nothing is sent yet.
 pub async fn connect(access: &Access) -> Result<Client, ConnectError> {
+    connect_within(access, ANSWER).await
+}
+
+/// A client for watches, whose answers go on for minutes.
+pub async fn connect_watching(access: &Access) -> Result<Client, ConnectError> {
+    connect_within(access, SILENCE).await
+}
+
+async fn connect_within(access: &Access, answer: Duration) -> Result<Client, ConnectError> {
     let (mut config, token) = match access {
         Access::Url { url, ca_file, token_file } => {
             let parsed = url.parse().map_err(|source| ConnectError::Url { url: url.clone(), source })?;
@@ -115,7 +126,7 @@ pub async fn connect(access: &Access) -> Result<Client, ConnectError> {
     };
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT);
-    config.read_timeout = Some(ANSWER);
+    config.read_timeout = Some(answer);
     config.write_timeout = Some(ANSWER);
     // the answer's time counts from the request, not from when its pooled connection went idle
     config.reset_reader_on_write = true;
@@ -185,7 +196,7 @@ pub(super) async fn read<T, F: Future<Output = Result<T, Error>> + Send>(
 }
 
 /// Whether the same read may well succeed a moment later.
-fn passing(error: &Error) -> bool {
+pub(super) fn passing(error: &Error) -> bool {
     match error {
         Error::Api(status) => matches!(status.code, 429 | 500 | 502..=504),
         Error::HyperError(_) | Error::Service(_) => true,
@@ -193,7 +204,7 @@ fn passing(error: &Error) -> bool {
     }
 }
 
-fn why(what: &str, error: Error) -> ReadError {
+pub(super) fn why(what: &str, error: Error) -> ReadError {
     let what = what.to_owned();
     match error {
         Error::Api(status) if status.code == 404 => ReadError::NotFound { what },

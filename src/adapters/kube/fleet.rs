@@ -69,6 +69,7 @@ mod tests {
             phase: phase.to_owned(),
             ready,
             terminating,
+            not_ready_since: None,
             created: now.checked_sub(SignedDuration::from_secs(age)).ok(),
             node: None,
             labels: Labels::default(),

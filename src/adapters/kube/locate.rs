@@ -27,10 +27,19 @@ pub(super) fn resource(kind: Kind) -> Option<ApiResource> {
         Kind::CronJob => ("batch", "v1", "cronjobs"),
         Kind::HorizontalPodAutoscaler => ("autoscaling", "v2", "horizontalpodautoscalers"),
         Kind::PodDisruptionBudget => ("policy", "v1", "poddisruptionbudgets"),
-        // nothing that belay does reads a ConfigMap, and it may hold what should be a Secret
+        // no alert is about a ConfigMap, and it may hold what should be a Secret: see `changeable`
         Kind::ConfigMap | Kind::Other => return None,
     };
     Some(ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind.name()), plural))
+}
+
+/// The same for what an action may change: a ConfigMap too, which only the hand and the recorder read.
+pub(super) fn changeable(kind: Kind) -> Option<ApiResource> {
+    if kind == Kind::ConfigMap {
+        let gvk = GroupVersionKind::gvk("", "v1", kind.name());
+        return Some(ApiResource::from_gvk_with_plural(&gvk, "configmaps"));
+    }
+    resource(kind)
 }
 
 /// All objects of a kind in a namespace, or in the cluster where the kind has none.

@@ -7,7 +7,7 @@ use kube::{Api, ResourceExt};
 use serde_json::{Value, json};
 
 use super::live::{Live, failed, marking, page, plain, whole};
-use super::locate::resource;
+use super::locate::{changeable, resource};
 use crate::domain::action::live::{Around, LiveAbout, LiveObject, Pods};
 use crate::domain::action::managers::Managers;
 use crate::domain::action::{Action, TemplateHash};
@@ -31,14 +31,27 @@ impl Live {
             Kind::HorizontalPodAutoscaler => Some(self.scaled(&object, &content).await?),
             _ => None,
         };
-        let owner = self.answers_for(&object, &meta, scaled.as_ref()).await?;
+        let restored = match action {
+            Action::RestoreConfig { restore, .. } => Some(self.readers(&object, &content, restore).await?),
+            _ => None,
+        };
+        let reader = restored.as_ref().and_then(|readers| readers.wanted.clone());
+        let concerned = scaled.as_ref().or(reader.as_ref());
+        let owner = self.answers_for(&object, &meta, concerned).await?;
+        let above = meta.owner_references.iter().flatten().find(|r| r.controller == Some(true));
+        if let (Some(_), Some(above)) = (&restored, above) {
+            // whatever controls a ConfigMap or Service made it, and makes it anew
+            managers.operator = Some(above.name.clone());
+        }
         if owner.named.kind == Kind::Other {
             managers.operator = Some(owner.named.name.clone());
         }
-        let workload =
-            scaled.as_ref().map_or((wanted.kind, &content), |(it, found)| (it.named.kind, &found.data));
+        let workload = concerned.map_or((wanted.kind, &content), |(it, found)| (it.named.kind, &found.data));
         let pods = self.pods_of(&wanted.namespace, workload).await?;
-        let around = self.around(action, &object, &meta, &content).await?;
+        let around = match restored {
+            Some(readers) => readers.around(),
+            None => self.around(action, &object, &meta, &content).await?,
+        };
         if let Some(fields) = content.as_object_mut() {
             fields.remove("status");
         }
@@ -73,11 +86,11 @@ impl Live {
             return Err(refused("no object has such a name"));
         }
         let resource =
-            resource(named.kind).ok_or_else(|| refused("belay does not read objects of this kind"))?;
+            changeable(named.kind).ok_or_else(|| refused("belay does not read objects of this kind"))?;
         self.api(&resource, &named.namespace).get_opt(&named.name).await.map_err(|e| failed(what(), e))
     }
 
-    fn api(&self, resource: &ApiResource, namespace: &str) -> Api<DynamicObject> {
+    pub(super) fn api(&self, resource: &ApiResource, namespace: &str) -> Api<DynamicObject> {
         match namespace {
             "" => Api::all_with(self.client.clone(), resource),
             namespace => Api::namespaced_with(self.client.clone(), namespace, resource),

@@ -21,6 +21,7 @@ use crate::domain::cluster::{
     Autoscaler, Budget, Event, Fleet, LogTail, Part, Pod, Revision, Snapshot, Usage, Workload,
 };
 use crate::domain::ids::Cluster;
+use crate::domain::recorded::Memory;
 use crate::domain::target::{Kind, Named, Object};
 use crate::ports::clock::SharedClock;
 use crate::ports::reads::{Located, ReadError, Reads};
@@ -147,6 +148,8 @@ impl Reads for KubeReads {
             autoscalers,
             logs,
             neighbours,
+            // reads show the present
+            recorded: Memory::default(),
         };
         something(snapshot)
     }

@@ -14,7 +14,7 @@ use kube::{Client, Resource as _};
 use serde_json::{Value, json};
 
 use super::live::{Live, plain};
-use super::locate::resource;
+use super::locate::changeable;
 use crate::domain::action::Action;
 use crate::domain::action::edit::{Edit, Field};
 use crate::domain::action::job::{CreateJob, LiveJob};
@@ -147,7 +147,7 @@ impl Hand for KubeHand {
 
     async fn edit(&self, order: &Edit, mode: Mode<'_>) -> Answer {
         let Object { named, uid } = order.object();
-        let Some(resource) = resource(named.kind) else {
+        let Some(resource) = changeable(named.kind) else {
             return unsent("belay changes no objects of this kind");
         };
         let mut ops = vec![json!({ "op": "test", "path": "/metadata/uid", "value": uid })];

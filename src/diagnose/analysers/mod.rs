@@ -1,6 +1,7 @@
 //! One analyser per file: each a pure function from the snapshot to at most one finding, of the pods that
 //! share its cause.
 
+mod config_changed;
 mod crash_loop;
 mod declared;
 mod failed_rollout;
@@ -8,6 +9,7 @@ mod image_pull;
 mod nothing;
 mod oom;
 mod saturation;
+mod scaled;
 
 use jiff::SignedDuration;
 
@@ -18,13 +20,20 @@ use crate::domain::finding::{Cause, Certainty, Finding};
 pub use declared::declared;
 pub use nothing::nothing_wrong;
 pub use saturation::measured as saturation;
+pub use scaled::to_zero as scaled_to_zero;
 
 /// An analyser.
 pub type Analyse = fn(&Snapshot, &Book) -> Option<Finding>;
 
 /// All that look for something wrong.
-pub const ALL: [Analyse; 5] =
-    [oom::analyse, crash_loop::analyse, image_pull::analyse, failed_rollout::analyse, saturation::analyse];
+pub const ALL: [Analyse; 6] = [
+    oom::analyse,
+    crash_loop::analyse,
+    image_pull::analyse,
+    failed_rollout::analyse,
+    saturation::analyse,
+    config_changed::analyse,
+];
 
 /// How long ago a container may have ended and still explain an alert: `for: 15m` of the usual rules, five
 /// minutes of back-off, the same again for grouping and reading late, doubled.
@@ -39,6 +48,8 @@ pub fn affected<'a>(snapshot: &'a Snapshot, cause: &Cause) -> Vec<&'a Pod> {
         | Cause::FailedRollout { .. }
         | Cause::Saturation { .. }
         | Cause::DeclaredJob
+        | Cause::ConfigChanged { .. }
+        | Cause::ScaledToZero { .. }
         | Cause::NothingWrong => vec![],
     }
 }

@@ -36,7 +36,7 @@ pub enum ActionKind {
     CordonNode,
     /// Let new pods onto a node again.
     UncordonNode,
-    /// Give a ConfigMap or Service its last recorded content.
+    /// Give a ConfigMap or Service the content that was recorded before it changed.
     RestoreConfig,
     /// Propose a change where the desired state is kept.
     OpenPullRequest,
@@ -146,8 +146,9 @@ impl ActionKind {
             | Self::SetResources
             | Self::CordonNode
             | Self::UncordonNode
+            | Self::RestoreConfig
             | Self::RunJob => true,
-            Self::RestoreConfig | Self::OpenPullRequest => false,
+            Self::OpenPullRequest => false,
         }
     }
 }

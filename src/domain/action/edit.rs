@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::live::{LiveObject, Marking, Pods, changed, same};
 use super::{
     Action, ActionKind, Class, Risk, cronjob, diff, expiry, hpa_bounds, node, resources, restart_workload,
-    rollback_workload, rollout, scale_workload,
+    restore_config, rollback_workload, rollout, scale_workload,
 };
 use crate::domain::ids::IntentId;
 use crate::domain::plan::{
@@ -22,7 +22,7 @@ pub const THE_INTENT: &str = "(the intent)";
 
 /// The most text of changes that a plan holds: a pod template of some hundred lines is half of that, and
 /// nobody can approve what nobody can read.
-const MOST_TEXT: usize = 64 * 1024;
+pub const MOST_TEXT: usize = 64 * 1024;
 
 /// What an action comes down to on the object as it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -257,10 +257,8 @@ fn draw(live: &LiveObject, action: &Action) -> Result<Drawn, Refusal> {
         Action::SetResources { container, step, .. } => resources::draw(live, container, *step),
         Action::CordonNode { .. } => node::draw(live, true),
         Action::UncordonNode { .. } => node::draw(live, false),
-        Action::RestartPod { .. }
-        | Action::RestoreConfig { .. }
-        | Action::OpenPullRequest { .. }
-        | Action::RunJob { .. } => {
+        Action::RestoreConfig { restore, .. } => restore_config::draw(live, restore),
+        Action::RestartPod { .. } | Action::OpenPullRequest { .. } | Action::RunJob { .. } => {
             Err(Refusal::Limit(format!("`{}` changes no fields", action.kind().name())))
         }
     }
@@ -311,7 +309,7 @@ fn draw_up(
         blast: BlastRadius { desired, ready, unavailable_after, replica_delta, budget_allows },
         class,
         undo,
-        note: note(live, &changes),
+        note: note(live, &action, &changes),
         changes,
         made_at: now,
         expires_at: expiry(now),
@@ -322,10 +320,13 @@ fn draw_up(
 }
 
 /// What the person who reads the plan has to know besides.
-fn note(live: &LiveObject, changes: &[FieldChange]) -> Option<String> {
+fn note(live: &LiveObject, action: &Action, changes: &[FieldChange]) -> Option<String> {
     let waits =
         changes.iter().any(|change| change.path.starts_with(TEMPLATE)).then(|| live.waits()).flatten();
-    let notes: Vec<String> = live.managers.note().into_iter().chain(waits.map(str::to_owned)).collect();
+    let mut notes: Vec<String> = live.managers.note().into_iter().chain(waits.map(str::to_owned)).collect();
+    if let Action::RestoreConfig { restore, .. } = action {
+        notes.extend(restore_config::notes(live, restore));
+    }
     (!notes.is_empty()).then(|| notes.join("; "))
 }
 
@@ -364,10 +365,8 @@ pub fn own_field(kind: ActionKind, path: &str) -> bool {
         ActionKind::SetHpaBounds => [hpa_bounds::MIN, hpa_bounds::MAX].contains(&path),
         ActionKind::SetResources => resources::is_limit(path),
         ActionKind::CordonNode | ActionKind::UncordonNode => path == node::UNSCHEDULABLE,
-        ActionKind::RestartPod
-        | ActionKind::RestoreConfig
-        | ActionKind::OpenPullRequest
-        | ActionKind::RunJob => false,
+        ActionKind::RestoreConfig => restore_config::own(path),
+        ActionKind::RestartPod | ActionKind::OpenPullRequest | ActionKind::RunJob => false,
     }
 }
 

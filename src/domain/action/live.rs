@@ -6,9 +6,10 @@ use serde_json::Value;
 use super::managers::Managers;
 use super::rollback_workload::TemplateHash;
 use crate::domain::alert::Labels;
+use crate::domain::cluster::How;
 use crate::domain::ids::IntentId;
 use crate::domain::plan::Refusal;
-use crate::domain::target::{Kind, Object, RootOwner};
+use crate::domain::target::{Kind, Named, Object, RootOwner};
 
 /// The annotations of an object, as far as marking it with an intent goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,6 +141,24 @@ pub enum Around {
         /// How many others take no new pods.
         cordoned: u32,
     },
+    /// Who reads a ConfigMap, or gets traffic from a Service.
+    Config {
+        /// The workload that the action is for, if it does.
+        workload: Option<Reader>,
+        /// All others that do.
+        others: Vec<Reader>,
+    },
+}
+
+/// A workload that a ConfigMap or Service concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reader {
+    /// Which one.
+    pub named: Named,
+    /// Its uid.
+    pub uid: String,
+    /// How its pods read the ConfigMap; nothing for a Service.
+    pub ways: Vec<How>,
 }
 
 /// A pod that can be evicted.

@@ -33,6 +33,7 @@ use super::target::{Object, RootOwner};
 pub use catalogue::{ActionKind, Class, Entry, Reversibility, Risk, Verb, markdown};
 pub use hpa_bounds::HpaBounds;
 pub use resources::{Resource, ResourceStep};
+pub use restore_config::Restore;
 pub use rollback_workload::TemplateHash;
 
 /// How long a plan is good for: as long as a person needs to read and approve it, and short enough that
@@ -124,6 +125,9 @@ pub enum Action {
         config: Object,
         /// Which of the versions that belay recorded.
         version: u64,
+        /// What it held, and for whom it is restored.
+        #[serde(flatten)]
+        restore: Restore,
     },
     /// Propose the change of another action instead of making it.
     OpenPullRequest {
@@ -276,9 +280,10 @@ impl Action {
             | ActionKind::SetHpaBounds
             | ActionKind::SetResources
             | ActionKind::CordonNode
-            | ActionKind::UncordonNode => Ok(Doable::Edit(target)),
+            | ActionKind::UncordonNode
+            | ActionKind::RestoreConfig => Ok(Doable::Edit(target)),
             ActionKind::RunJob => Ok(Doable::Run(target)),
-            kind @ (ActionKind::RestoreConfig | ActionKind::OpenPullRequest) => Err(Refusal::NotYet(kind)),
+            kind @ ActionKind::OpenPullRequest => Err(Refusal::NotYet(kind)),
         }
     }
 
@@ -332,7 +337,7 @@ impl Action {
             Self::SetHpaBounds { autoscaler, bounds } => hpa_bounds::what(autoscaler, *bounds),
             Self::SetResources { workload, container, step } => resources::what(workload, container, *step),
             Self::CordonNode { node } | Self::UncordonNode { node } => node::what(node),
-            Self::RestoreConfig { config, version } => restore_config::what(config, *version),
+            Self::RestoreConfig { config, version, .. } => restore_config::what(config, *version),
             Self::OpenPullRequest { instead_of } => pull_request::what(instead_of),
             Self::RunJob { about, template, parameters, .. } => job::what(about, template, parameters),
         }

@@ -53,7 +53,7 @@ pub fn not_autoscaled(live: &LiveObject) -> Result<(), Refusal> {
         Around::Autoscaler(Some(name)) => Err(Refusal::Limit(format!(
             "an autoscaler sets the replicas of `{workload}`: change the bounds of `{name}` instead"
         ))),
-        Around::Nothing | Around::Template { .. } | Around::Nodes { .. } => {
+        Around::Nothing | Around::Template { .. } | Around::Nodes { .. } | Around::Config { .. } => {
             let why = format!("whether an autoscaler sets the replicas of `{workload}` was not looked at");
             Err(Refusal::Unreadable(why))
         }

@@ -52,7 +52,7 @@ const ROLLING: &[ActionKind] =
     &[ActionKind::RestartWorkload, ActionKind::RollbackWorkload, ActionKind::SetResources];
 
 /// Every write of belay's.
-pub(super) const WRITES: [Write; 10] = [
+pub(super) const WRITES: [Write; 12] = [
     Write {
         name: "mark",
         denial: "no grant allows this change of a pod",
@@ -125,6 +125,18 @@ pub(super) const WRITES: [Write; 10] = [
         object: Seen::Job,
         kinds: &[ActionKind::RunJob],
     },
+    Write {
+        name: "configmap",
+        denial: "no grant allows this change of a configmap",
+        object: Seen::Update("", "configmaps"),
+        kinds: &[ActionKind::RestoreConfig],
+    },
+    Write {
+        name: "service",
+        denial: "no grant allows this change of a service",
+        object: Seen::Update("", "services"),
+        kinds: &[ActionKind::RestoreConfig],
+    },
 ];
 
 /// A variable of the generated policy that says whether a change is of one form: nothing but the fields of these
@@ -143,10 +155,12 @@ enum Fields {
     TemplateIntent,
     /// The limits of containers in the pod template.
     Limits,
+    /// The data of a ConfigMap, or which pods a Service sends traffic to.
+    Restored,
 }
 
 /// Every form. What `own_field` of the domain says, in the API server's words: a test holds them together.
-pub(super) const FORMS: [Form; 9] = [
+pub(super) const FORMS: [Form; 10] = [
     Form { name: "marks", kinds: &[ActionKind::RestartPod], fields: Fields::Spec(&[]) },
     Form { name: "scales", kinds: &[ActionKind::ScaleWorkload], fields: Fields::Spec(&["replicas"]) },
     Form { name: "restarts", kinds: &[ActionKind::RestartWorkload], fields: Fields::TemplateIntent },
@@ -172,6 +186,7 @@ pub(super) const FORMS: [Form; 9] = [
         kinds: &[ActionKind::CordonNode, ActionKind::UncordonNode],
         fields: Fields::Spec(&["unschedulable"]),
     },
+    Form { name: "restores", kinds: &[ActionKind::RestoreConfig], fields: Fields::Restored },
 ];
 
 impl Form {
@@ -182,6 +197,12 @@ impl Form {
         let template = |but: &[&str]| kept(TEMPLATE.0, TEMPLATE.1, but);
         match &self.fields {
             Fields::Spec(own) => spec(own),
+            // a ConfigMap has no spec: all but its data and its metadata, which has a rule of its own
+            Fields::Restored => {
+                let data = kept("oldObject", "object", &["data", "binaryData", "metadata"]);
+                let service = spec(&["selector", "ports"]);
+                format!("variables.what == 'configmap' ? ({data}) : ({service})")
+            }
             Fields::TemplateIntent => [
                 spec(&["template"]),
                 template(&["metadata"]),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::super::problem::meant;
 use super::super::raw::Node;
 use super::super::reader::{Fields, Reader};
+use crate::domain::action::Restore;
 use crate::domain::action::{
     Action, ActionKind, Class, HpaBounds, Resource, ResourceStep, Reversibility, Risk, TemplateHash,
 };
@@ -87,7 +88,8 @@ pub(super) fn action(reader: &mut Reader<'_>, node: &Node, target: &Object) -> O
         ActionKind::CordonNode => Action::CordonNode { node: on },
         ActionKind::UncordonNode => Action::UncordonNode { node: on },
         ActionKind::RestoreConfig => {
-            Action::RestoreConfig { config: on, version: count(reader, &fields, "version")?.into() }
+            let version = count(reader, &fields, "version")?.into();
+            Action::RestoreConfig { config: on, version, restore: Restore::default() }
         }
         ActionKind::OpenPullRequest => proposal(reader, &fields, target)?,
         ActionKind::RunJob => job(reader, &fields, on)?,

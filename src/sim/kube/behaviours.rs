@@ -25,6 +25,16 @@ pub enum Behaviour {
     BadImage,
     /// Runs, and its readiness probe fails for ever.
     NeverReady,
+    /// Reads a key of a ConfigMap when it starts: serves quietly with this value, and exits at once with any
+    /// other, or with none.
+    Reads {
+        /// The ConfigMap, in the workload's namespace.
+        config: String,
+        /// Its key.
+        key: String,
+        /// What the program takes.
+        good: String,
+    },
     /// The workload as a whole needs this much processor time, shared by its ready pods.
     Busy {
         /// Total demand in thousandths of a core.
@@ -59,7 +69,9 @@ impl Behaviour {
             Self::Leak { oom_after } if run.restarts == 0 => after(run.started, *oom_after),
             Self::Leak { oom_after } => after(run.started, RELAPSE.min(*oom_after)),
             Self::CrashAtStart { .. } => after(run.started.max(run.since), CRASH_AFTER),
-            Self::Healthy | Self::BadImage | Self::NeverReady | Self::Busy { .. } => None,
+            Self::Healthy | Self::BadImage | Self::NeverReady | Self::Reads { .. } | Self::Busy { .. } => {
+                None
+            }
         }
     }
 
@@ -72,6 +84,7 @@ impl Behaviour {
             | Self::Healthy
             | Self::BadImage
             | Self::NeverReady
+            | Self::Reads { .. }
             | Self::Busy { .. } => (0, "Completed"),
         }
     }
@@ -80,7 +93,11 @@ impl Behaviour {
     pub(crate) fn becomes_ready(&self) -> bool {
         match self {
             Self::NeverReady | Self::BadImage => false,
-            Self::Healthy | Self::Leak { .. } | Self::CrashAtStart { .. } | Self::Busy { .. } => true,
+            Self::Healthy
+            | Self::Leak { .. }
+            | Self::CrashAtStart { .. }
+            | Self::Reads { .. }
+            | Self::Busy { .. } => true,
         }
     }
 
@@ -92,6 +109,7 @@ impl Behaviour {
             | Self::Leak { .. }
             | Self::CrashAtStart { .. }
             | Self::BadImage
+            | Self::Reads { .. }
             | Self::NeverReady => limit.saturating_mul(QUIET.0) / 100,
         }
     }
@@ -107,6 +125,7 @@ impl Behaviour {
             | Self::CrashAtStart { .. }
             | Self::BadImage
             | Self::NeverReady
+            | Self::Reads { .. }
             | Self::Busy { .. } => quiet,
         }
     }

@@ -158,7 +158,7 @@ impl Builder {
 /// Whether pods that behave so have been up for long.
 fn settled(behaviour: &Behaviour) -> bool {
     match behaviour {
-        Behaviour::Healthy | Behaviour::Busy { .. } => true,
+        Behaviour::Healthy | Behaviour::Busy { .. } | Behaviour::Reads { .. } => true,
         Behaviour::Leak { .. }
         | Behaviour::CrashAtStart { .. }
         | Behaviour::BadImage

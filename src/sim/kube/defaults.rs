@@ -47,12 +47,18 @@ pub(crate) fn settle(kind: Kind, object: &mut Value) {
             missing(object, &["spec", "suspend"], json!(false));
         }
         Kind::HorizontalPodAutoscaler => missing(object, &["spec", "minReplicas"], json!(1)),
+        Kind::ConfigMap => {
+            for map in ["data", "binaryData"] {
+                if object.get(map).and_then(Value::as_object).is_some_and(serde_json::Map::is_empty) {
+                    cut(object, &[map]);
+                }
+            }
+        }
         Kind::Node => drop_false(object, &["spec", "unschedulable"]),
         Kind::Namespace
         | Kind::Pod
         | Kind::Event
         | Kind::Service
-        | Kind::ConfigMap
         | Kind::ReplicaSet
         | Kind::ControllerRevision
         | Kind::PodDisruptionBudget

@@ -37,6 +37,7 @@ pub(crate) fn begin(state: &mut State, stored: &Value, workload: Option<String>)
         cpu_limit: millicores(text(&container, "/resources/limits/cpu")).unwrap_or(1000),
         memory_limit: bytes(text(&container, "/resources/limits/memory")).unwrap_or(1 << 30),
         own: None,
+        read: None,
         step: Step::Unscheduled,
         due: None,
         stopping: false,
@@ -228,7 +229,9 @@ fn back_off_pull(state: &mut State, id: &str) {
 /// Starts an instance of the container.
 fn start(state: &mut State, id: &str) {
     let now = state.now();
+    let read = state.lives.get(id).and_then(|life| state.read(life));
     let Some(life) = state.lives.get_mut(id) else { return };
+    life.read = read;
     if life.ended.is_some() {
         life.restarts = life.restarts.saturating_add(1);
     }

@@ -62,6 +62,8 @@ pub(crate) struct Life {
     pub memory_limit: u64,
     /// This pod's own behaviour, when it differs from its workload's.
     pub own: Option<(Behaviour, Timestamp)>,
+    /// What the running instance made of what it read when it started.
+    pub read: Option<Behaviour>,
     pub step: Step,
     pub due: Option<Timestamp>,
     pub stopping: bool,

@@ -187,6 +187,7 @@ fn sentence(life: &Life, behaviour: &Behaviour, span: Span, moment: (i64, Timest
         | Behaviour::Leak { .. }
         | Behaviour::CrashAtStart { .. }
         | Behaviour::BadImage
+        | Behaviour::Reads { .. }
         | Behaviour::Busy { .. } => format!(
             "level=info msg=\"request served\" path=/{} status=200 duration_ms={} trace_id={trace}",
             life.container,

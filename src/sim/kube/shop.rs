@@ -56,7 +56,13 @@ impl World {
             .namespace(SHOP)
             .deployment(DeploymentSpec::new("web", 3).limits("500m", "256Mi").label("team", "storefront"))
             .deployment(DeploymentSpec::new("checkout", 3).behaviour(busy).label("team", "payments"))
-            .deployment(DeploymentSpec::new("cart", 2).label("team", "storefront"))
+            .object(
+                Kind::ConfigMap,
+                json!({ "metadata": { "name": "cart-settings" }, "data": { "BACKEND": "redis", "TTL": "30m" } }),
+            )
+            .deployment(
+                DeploymentSpec::new("cart", 2).label("team", "storefront").reads("cart-settings", "BACKEND", "redis"),
+            )
             .deployment(DeploymentSpec::new("payments", 2).label("team", "payments"))
             .deployment(DeploymentSpec::new("search", 2).label("team", "storefront"))
             .stateful_set("orders-db", 1)

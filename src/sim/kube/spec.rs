@@ -32,6 +32,8 @@ pub struct DeploymentSpec {
     pub labels: Vec<(String, String)>,
     /// Seconds after which a rollout that does not move has failed.
     pub progress_deadline: i64,
+    /// The ConfigMap that its container reads into its environment.
+    pub config: Option<String>,
 }
 
 impl DeploymentSpec {
@@ -49,7 +51,16 @@ impl DeploymentSpec {
             annotations: Vec::new(),
             labels: Vec::new(),
             progress_deadline: 600,
+            config: None,
         }
+    }
+
+    /// Reads this key of this ConfigMap into its environment when it starts, and takes no other value.
+    #[must_use]
+    pub fn reads(mut self, config: &str, key: &str, good: &str) -> Self {
+        self.config = Some(config.to_owned());
+        let (config, key, good) = (config.to_owned(), key.to_owned(), good.to_owned());
+        self.behaviour(Behaviour::Reads { config, key, good })
     }
 
     /// With another behaviour.
@@ -123,6 +134,9 @@ impl DeploymentSpec {
                 "terminationGracePeriodSeconds": 30,
             },
         });
+        if let (Some(config), Some(container)) = (&self.config, template.pointer_mut("/spec/containers/0")) {
+            put(container, &["envFrom"], json!([{ "configMapRef": { "name": config } }]));
+        }
         for (key, value) in &self.labels {
             put(&mut template, &["metadata", "labels", key], value.as_str());
         }

@@ -108,6 +108,27 @@ impl State {
 
     /// The behaviour of a pod's container and since when it holds.
     pub(crate) fn behaviour(&self, life: &Life) -> (Behaviour, Timestamp) {
+        let (behaviour, since) = self.declared(life);
+        match (&behaviour, &life.read) {
+            (Behaviour::Reads { .. }, Some(read)) => (read.clone(), since),
+            _ => (behaviour, since),
+        }
+    }
+
+    /// What a container that starts now makes of what it reads.
+    pub(crate) fn read(&self, life: &Life) -> Option<Behaviour> {
+        let Behaviour::Reads { config, key, good } = self.declared(life).0 else { return None };
+        let config = self.objects.get(Kind::ConfigMap, &life.namespace, &config);
+        let value = config.and_then(|config| config.pointer("/data")?.get(&key)?.as_str());
+        Some(if value == Some(good.as_str()) {
+            Behaviour::Healthy
+        } else {
+            let log = format!("cannot start: `{key}` is {}", value.unwrap_or("not set"));
+            Behaviour::CrashAtStart { exit_code: 1, log }
+        })
+    }
+
+    fn declared(&self, life: &Life) -> (Behaviour, Timestamp) {
         if let Some(own) = &life.own {
             return own.clone();
         }

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod analysers;
+mod changed;
 mod properties;
 mod recorded;
 mod verify;
@@ -12,6 +13,7 @@ use belay::domain::cluster::{
     Condition, Container, ContainerState, Ended, Event, LogTail, Pod, Revision, Snapshot, Usage, Workload,
     Writer,
 };
+use belay::domain::recorded::Memory;
 use belay::domain::target::{Kind, Object, RootOwner};
 use jiff::{SignedDuration, Timestamp};
 
@@ -64,6 +66,7 @@ pub fn pod(n: usize) -> Pod {
         phase: "Running".into(),
         ready: true,
         terminating: false,
+        not_ready_since: None,
         created: Some(ago(500)),
         node: Some("node-a".into()),
         labels: [("app".to_owned(), "web".to_owned())].into(),
@@ -84,6 +87,7 @@ pub fn revision(name: &str, number: u64, desired: u32, ready: u32) -> Revision {
         ready,
         created: Some(ago(600)),
         change_cause: None,
+        content: None,
     }
 }
 
@@ -108,6 +112,8 @@ pub fn workload() -> Workload {
         }],
         template_changed: Some(ago(600)),
         writers: vec![Writer { manager: "helm".into(), at: Some(ago(600)) }],
+        pod_labels: Labels::new(),
+        reads: vec![],
     }
 }
 
@@ -144,6 +150,7 @@ pub fn healthy() -> Snapshot {
             lines: vec!["a line".into()],
         }]),
         neighbours: Ok(vec!["web".into(), "cart".into()]),
+        recorded: Memory::default(),
     }
 }
 

@@ -279,9 +279,20 @@ impl House {
     /// Stops the daemon and starts it again in the same world, with these policy files and with a clock that
     /// jumped meanwhile. What people had heard stays heard.
     pub async fn restart(self, policies: Vec<(String, String)>, jumped: SignedDuration) -> Self {
+        self.restart_after(policies, jumped, || ()).await
+    }
+
+    /// The same, and this happens while it is down.
+    pub async fn restart_after(
+        self,
+        policies: Vec<(String, String)>,
+        jumped: SignedDuration,
+        meanwhile: impl FnOnce(),
+    ) -> Self {
         let Self { config, webhook, running, slack, daemon, people, clock, url, .. } = self;
         drop(daemon);
         running.halt().await;
+        meanwhile();
         let listener = TcpListener::bind(url.strip_prefix("http://").unwrap()).await.unwrap();
         let own: SharedClock = Arc::new(Jumped { clock: Arc::clone(&clock), by: jumped });
         let given = given(&own, &people, &policies);

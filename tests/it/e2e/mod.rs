@@ -7,6 +7,7 @@ mod again;
 mod apart;
 mod clicks;
 mod clusters;
+mod config;
 mod deliveries;
 mod fleet;
 pub mod house;

@@ -14,6 +14,7 @@ use belay::domain::action::job::Templates;
 use belay::domain::alert::Labels;
 use belay::domain::cluster::*;
 use belay::domain::record::Diagnosis;
+use belay::domain::recorded::Memory;
 use belay::domain::target::{Kind, RootOwner};
 use jiff::Timestamp;
 
@@ -85,6 +86,7 @@ fn pod(name: &str) -> Pod {
         phase: "Running".into(),
         ready: true,
         terminating: false,
+        not_ready_since: None,
         created: Some(after(-86_400)),
         node: Some("n1".into()),
         labels: Labels::new(),
@@ -119,6 +121,8 @@ fn workload(desired: u32, ready: u32) -> Workload {
         conditions: vec![],
         template_changed: Some(after(-86_400)),
         writers: vec![Writer { manager: "helm".into(), at: Some(after(-86_400)) }],
+        pod_labels: Labels::new(),
+        reads: vec![],
     }
 }
 
@@ -143,12 +147,14 @@ fn healthy() -> Snapshot {
             ready: 3,
             created: Some(after(-86_400)),
             change_cause: None,
+            content: None,
         }]),
         events: Ok(vec![]),
         budgets: Ok(vec![]),
         autoscalers: Ok(vec![]),
         logs: Ok(vec![]),
         neighbours: Ok(vec!["web".into(), "checkout".into()]),
+        recorded: Memory::default(),
     }
 }
 

@@ -32,6 +32,7 @@ fn without(snapshot: &Snapshot, bits: usize) -> Snapshot {
         usage: if gone(7) { Err(why()) } else { s.usage },
         logs: if gone(8) { Err(why()) } else { s.logs },
         neighbours: if gone(9) { Err(why()) } else { s.neighbours },
+        recorded: s.recorded,
     }
 }
 

@@ -2,13 +2,15 @@
 //! becomes of it when anything goes wrong at any step.
 
 use belay::domain::action::edit::{self, THE_INTENT, own_field};
-use belay::domain::action::live::{Around, LiveObject, Marking, Pods};
+use belay::domain::action::live::{Around, LiveObject, Marking, Pods, Reader};
 use belay::domain::action::managers::Managers;
 use belay::domain::action::{
-    Action, ActionKind, ActionKind as A, HpaBounds, Resource, ResourceStep, Risk, TemplateHash,
+    Action, ActionKind, ActionKind as A, HpaBounds, Resource, ResourceStep, Restore, Risk, TemplateHash,
 };
+use belay::domain::cluster::How;
 use belay::domain::ids::IntentId;
 use belay::domain::plan::{Direction, INTENT_ANNOTATION, Plan, Refusal, Undo};
+use belay::domain::recorded::{Restored, Withheld};
 use belay::domain::target::{Kind, RootOwner};
 use belay::domain::warrant::Applied;
 use belay::ports::actions::Actions as _;
@@ -22,6 +24,48 @@ use super::world::{Bench, deployment, live, object, start};
 
 fn hash(text: &str) -> TemplateHash {
     TemplateHash::try_from(text.to_owned()).unwrap()
+}
+
+/// A field that held one thing when it was recorded, and another when it was last seen.
+fn restored(path: &str, then: Option<Value>, now: Option<Value>) -> Restored {
+    let text = |value: Option<Value>| value.map(|value| value.to_string());
+    Restored { path: path.to_owned(), value: text(then), instead_of: text(now) }
+}
+
+/// A ConfigMap or Service that `web` reads or gets traffic from, and the way back to version 7 of it.
+fn config(kind: Kind, name: &str, content: Value, fields: Vec<Restored>) -> Case {
+    let mut live = live(kind, name, content);
+    let reader = |name: &str| {
+        let object = object(Kind::Deployment, name, &format!("u-{name}"));
+        Reader { named: object.named, uid: object.uid, ways: vec![How::Environment] }
+    };
+    (live.generation, live.owner, live.pods) = (None, deployment().owner, deployment().pods);
+    live.around = Around::Config { workload: Some(reader("web")), others: vec![reader("cart")] };
+    let restore = Restore { workload: Some(deployment().object), fields, ..Restore::default() };
+    let action = Action::RestoreConfig { config: live.object.clone(), version: 7, restore };
+    Case { action, live }
+}
+
+/// A key that holds something else, one that is new, and one that is missing; `port` stays.
+fn flags() -> Case {
+    let data = json!({ "mode": "warp", "extra": "x", "port": "80" });
+    let fields = vec![
+        restored("/data/mode", Some("fast".into()), Some("warp".into())),
+        restored("/data/extra", None, Some("x".into())),
+        restored("/data/app.yaml", Some("a: 1\n".into()), None),
+        restored("/binaryData/blob", Some("AAEC".into()), None),
+    ];
+    config(Kind::ConfigMap, "flags", json!({ "immutable": false, "data": data }), fields)
+}
+
+fn service() -> Case {
+    let ports = |target: u32| json!([{ "name": "http", "port": 80, "targetPort": target }]);
+    let spec = json!({ "selector": { "app": "wep" }, "ports": ports(8081), "type": "ClusterIP" });
+    let fields = vec![
+        restored("/spec/selector", Some(json!({ "app": "web" })), Some(json!({ "app": "wep" }))),
+        restored("/spec/ports", Some(ports(8080)), Some(ports(8081))),
+    ];
+    config(Kind::Service, "web", json!({ "spec": spec }), fields)
 }
 
 /// An action and the object it is for.
@@ -98,6 +142,18 @@ pub fn cases() -> Vec<Case> {
             },
             deployment(),
         ),
+        flags(),
+        // the last key goes, and the first comes
+        config(
+            Kind::ConfigMap,
+            "flags",
+            json!({ "data": { "extra": "x" } }),
+            vec![
+                restored("/data/extra", None, Some("x".into())),
+                restored("/binaryData/blob", Some("AAEC".into()), None),
+            ],
+        ),
+        service(),
         case(|l| Action::CordonNode { node: l.object.clone() }, node()),
         case(|l| Action::UncordonNode { node: l.object.clone() }, on("/spec/unschedulable", node())),
     ]
@@ -271,6 +327,85 @@ fn what_somebody_else_would_put_back_is_not_changed() {
         let plan = planned(&Case { live: LiveObject { managers: helm, ..case.live.clone() }, ..case });
         assert!(plan.note.unwrap().contains("Helm release `shop`"));
     }
+}
+
+#[test]
+fn a_config_is_restored_as_it_was_recorded_or_not_at_all() {
+    let why = |case: &Case| refused(case).to_string();
+    let with = |change: &dyn Fn(&mut LiveObject, &mut Restore)| {
+        let mut case = flags();
+        let Action::RestoreConfig { restore, .. } = &mut case.action else { panic!() };
+        change(&mut case.live, restore);
+        case
+    };
+    assert_eq!(planned(&flags()).class.risk, Risk::Medium);
+    let note = planned(&flags()).note.unwrap();
+    assert!(
+        note.contains("`web` reads it into its environment") && note.contains("Deployment `cart` too"),
+        "{note}"
+    );
+    let theirs = with(&|live, _| live.content["data"]["mode"] = "theirs".into());
+    assert!(
+        matches!(refused(&theirs), Refusal::Changed { .. }) && why(&theirs).contains("somebody is at it")
+    );
+    // what somebody put back already needs no write
+    let half = planned(&with(&|live, _| live.content["data"]["mode"] = "fast".into()));
+    assert!(half.changes.iter().all(|change| change.path != "/data/mode"), "{half:?}");
+    let (done, fixed) = (planned(&flags()), IntentId::new("inc-0"));
+    let after = write(&flags().live, &done, &fixed);
+    assert!(matches!(refused(&Case { live: after, ..flags() }), Refusal::NothingToDo(_)));
+    assert!(why(&with(&|live, _| live.content["immutable"] = true.into())).contains("immutable"));
+    for (path, value) in [
+        ("/data/../x", "x"),
+        ("/data/a/b", "x"),
+        ("/data/", "x"),
+        ("/metadata/labels/x", "x"),
+        ("/spec/selector", "x"),
+        ("/immutable", "x"),
+        ("/data", "x"),
+    ] {
+        let odd = with(&|_, restore| restore.fields.push(restored(path, Some(value.into()), None)));
+        assert!(why(&odd).contains("nothing that belay restores"), "{path}: {}", why(&odd));
+    }
+    let number = with(&|_, restore| restore.fields.push(restored("/data/n", Some(7.into()), None)));
+    assert!(why(&number).contains("is text"), "{}", why(&number));
+    // no secret is written, replaced or put into a plan
+    for (then, now) in [("password=hunter2", "fast"), ("fast", "password=hunter2")] {
+        let secret = with(&|live, restore| {
+            live.content["data"]["mode"] = now.into();
+            restore.fields[0] = restored("/data/mode", Some(then.into()), Some(now.into()));
+        });
+        assert!(why(&secret).contains("looks like a secret") && !why(&secret).contains("hunter2"));
+    }
+    let withheld =
+        |changed| Withheld { path: "/data/token".into(), why: "looks like a secret".into(), changed };
+    let lost = with(&|_, restore| restore.withheld = vec![withheld(true)]);
+    assert!(
+        why(&lost).contains("`/data/token`") && why(&lost).contains("belay kept nothing"),
+        "{}",
+        why(&lost)
+    );
+    let kept = planned(&with(&|_, restore| restore.withheld = vec![withheld(false)]));
+    assert!(kept.note.unwrap().contains("`/data/token` looks like a secret, of which belay keeps no value"));
+    let alone = with(&|live, _| live.around = Around::Config { workload: None, others: vec![] });
+    assert!(why(&alone).contains("neither reads it nor gets traffic from it"));
+    assert!(why(&with(&|_, restore| restore.fields.clear())).contains("does not say what to write"));
+    let unlooked = with(&|live, _| live.around = Around::Nothing);
+    assert!(matches!(refused(&unlooked), Refusal::Unreadable(_)));
+    // a Service never loses its selector
+    let mut bare = service();
+    let Action::RestoreConfig { restore, .. } = &mut bare.action else { panic!() };
+    restore.fields = vec![restored("/spec/selector", None, Some(json!({ "app": "wep" })))];
+    assert!(why(&bare).contains("nothing that belay restores"));
+    let long = with(&|_, restore| {
+        restore.fields.push(restored("/data/long", Some("x".repeat(edit::MOST_TEXT).into()), None));
+    });
+    assert!(why(&long).contains("more than a person can read"));
+    // an action of before such fields were written down writes nothing
+    let object = serde_json::to_value(flags().live.object).unwrap();
+    let old = json!({ "action": "restore_config", "config": object, "version": 7 });
+    let old = Case { action: serde_json::from_value(old).unwrap(), live: flags().live };
+    assert!(why(&old).contains("does not say what to write"));
 }
 
 /// What raises the risk, and what is refused, action by action.

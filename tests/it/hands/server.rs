@@ -284,10 +284,7 @@ async fn the_hard_limits_hold_whoever_asks() {
 
 /// One action of each kind that belay's hands have not learnt.
 fn not_yet() -> Vec<Action> {
-    vec![
-        Action::RestoreConfig { config: object(Kind::ConfigMap, "flags", "u-flags"), version: 7 },
-        Action::OpenPullRequest { instead_of: Box::new(scale_to(5)) },
-    ]
+    vec![Action::OpenPullRequest { instead_of: Box::new(scale_to(5)) }]
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! One of each action that can be carried out, on each kind of object that it differs on.
 
-use belay::domain::action::{Action, HpaBounds, Resource, ResourceStep, TemplateHash};
+use belay::domain::action::{Action, HpaBounds, Resource, ResourceStep, Restore, TemplateHash};
+use belay::domain::recorded::Restored;
 use belay::domain::target::{Kind as K, Object};
 use belay::sim::kube::faults::{Effect, Rule};
 use belay::sim::kube::{Kind, Verb};
@@ -54,6 +55,7 @@ pub fn on_write(action: &Action, effect: Effect) -> Rule {
 
 pub fn cases() -> Vec<Case> {
     let mut all = fields();
+    all.extend(configs());
     all.extend(templates());
     all
 }
@@ -154,6 +156,56 @@ fn fields() -> Vec<Case> {
             },
         },
     ]
+}
+
+/// Those that give back what was recorded.
+fn configs() -> Vec<Case> {
+    vec![
+        Case {
+            name: "restore a config map",
+            on: K::ConfigMap,
+            before: |stage| {
+                stage
+                    .edit(K::ConfigMap, "flags", |flags| flags["data"] = json!({ "MODE": "warp", "X": "x" }));
+            },
+            action: |stage| {
+                let fields = vec![
+                    restored("/data/MODE", Some(json!("fast")), Some(json!("warp"))),
+                    restored("/data/PORT", Some(json!("80")), None),
+                    restored("/data/X", None, Some(json!("x"))),
+                ];
+                restore(stage, K::ConfigMap, "flags", fields)
+            },
+            meddle: |flags| flags["data"]["MODE"] = "theirs".into(),
+            followed: |stage| {
+                stage.found(K::ConfigMap, "flags")["data"] == json!({ "MODE": "fast", "PORT": "80" })
+            },
+        },
+        Case {
+            name: "restore a service",
+            on: K::Service,
+            before: |stage| {
+                stage.edit(K::Service, "web", |web| web["spec"]["selector"] = json!({ "app": "wep" }));
+            },
+            action: |stage| {
+                let selector = |app: &str| Some(json!({ "app": app }));
+                let fields = vec![restored("/spec/selector", selector("web"), selector("wep"))];
+                restore(stage, K::Service, "web", fields)
+            },
+            meddle: |web| web["spec"]["selector"]["app"] = "theirs".into(),
+            followed: |stage| stage.found(K::Service, "web")["spec"]["selector"] == json!({ "app": "web" }),
+        },
+    ]
+}
+
+fn restored(path: &str, then: Option<Value>, now: Option<Value>) -> Restored {
+    let text = |value: Option<Value>| value.map(|value| value.to_string());
+    Restored { path: path.to_owned(), value: text(then), instead_of: text(now) }
+}
+
+fn restore(stage: &Stage, kind: K, name: &str, fields: Vec<Restored>) -> Action {
+    let restore = Restore { workload: Some(stage.web()), fields, ..Restore::default() };
+    Action::RestoreConfig { config: stage.object(kind, name), version: 1, restore }
 }
 
 macro_rules! on_each_kind {

@@ -8,12 +8,12 @@ use belay::domain::plan::{Direction, Plan, Refusal};
 use serde_json::Value;
 
 use super::cases::{Case, cases};
-use super::{Stage, done};
+use super::{Stage, done, part};
 use crate::sim::live;
 
 fn spec(stage: &Stage, plan: &Plan) -> Value {
     let named = &plan.action.target().named;
-    stage.found(named.kind, &named.name)["spec"].clone()
+    part(&stage.found(named.kind, &named.name))
 }
 
 /// Carries a plan out, lets the controllers follow, and asks again.

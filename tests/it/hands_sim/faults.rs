@@ -4,10 +4,10 @@
 use belay::domain::action::Action;
 use belay::domain::plan::{Plan, Refusal};
 use belay::sim::kube::faults::Effect;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::cases::{Case, cases, on_write};
-use super::{Stage, done, refusal, sim_kind};
+use super::{Stage, done, part, refusal, sim_kind};
 
 /// A case that is planned.
 async fn planned(case: &Case) -> (Stage, Plan) {
@@ -18,7 +18,7 @@ async fn planned(case: &Case) -> (Stage, Plan) {
 
 fn held(stage: &Stage, plan: &Plan) -> Option<Value> {
     let named = &plan.action.target().named;
-    Some(stage.world().object(sim_kind(named.kind), &named.namespace, &named.name)?["spec"].clone())
+    Some(part(&stage.world().object(sim_kind(named.kind), &named.namespace, &named.name)?))
 }
 
 /// Those whose target stays while it is changed.
@@ -158,6 +158,7 @@ fn later(plan: &Plan, object: &mut Value) {
         Some(Value::Number(_)) => place.insert(key.into(), 3.into()),
         Some(Value::String(text)) if text.ends_with("Gi") => place.insert(key.into(), "800Mi".into()),
         Some(Value::String(_)) => place.insert(key.into(), "theirs".into()),
+        Some(Value::Object(_)) => place.insert(key.into(), json!({ "app": "theirs" })),
         Some(Value::Bool(true)) => place.insert(key.into(), false.into()),
         Some(Value::Bool(false)) | None => place.insert(key.into(), true.into()),
         Some(other) => panic!("{other}"),

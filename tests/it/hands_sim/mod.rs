@@ -27,7 +27,7 @@ use belay::ports::clock::{Clock as _, ManualClock};
 use belay::servers::actions::ActionServer;
 use belay::sim::kube::faults::Rule;
 use belay::sim::kube::{Builder, DeploymentSpec, Kind, World, WriteSeen};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::hands::world::{Key, body, engine};
 use crate::sim::{Served, live, run_until};
@@ -55,7 +55,7 @@ impl Stage {
     /// One workload of each kind, an autoscaler, a cron job and three nodes.
     async fn arena() -> Self {
         Self::built(|builder| {
-            [K::Deployment, K::StatefulSet, K::DaemonSet, K::CronJob, K::HorizontalPodAutoscaler]
+            [K::ConfigMap, K::StatefulSet, K::DaemonSet, K::CronJob, K::HorizontalPodAutoscaler]
                 .into_iter()
                 .fold(builder, one_of)
         })
@@ -130,7 +130,7 @@ impl Stage {
         let target = action.target();
         RootOwner(match target.named.kind {
             K::HorizontalPodAutoscaler => self.object(K::Deployment, &target.named.name),
-            K::Pod => self.web(),
+            K::Pod | K::ConfigMap | K::Service => self.web(),
             _ => target.clone(),
         })
     }
@@ -211,6 +211,16 @@ impl Stage {
 fn one_of(builder: Builder, kind: K) -> Builder {
     match kind {
         K::Pod | K::Deployment => builder.deployment(DeploymentSpec::new("web", 3)),
+        K::ConfigMap | K::Service => builder
+            .object(
+                Kind::ConfigMap,
+                json!({ "metadata": { "name": "flags" }, "data": { "MODE": "fast", "PORT": "80" } }),
+            )
+            .object(
+                Kind::Service,
+                json!({ "metadata": { "name": "web" }, "spec": { "selector": { "app": "web" }, "ports": [] } }),
+            )
+            .deployment(DeploymentSpec::new("web", 3).reads("flags", "MODE", "fast")),
         K::StatefulSet => builder.stateful_set("db", 3),
         K::DaemonSet => builder.daemon_set("agent"),
         K::CronJob => builder.cron_job("nightly", "0 3 * * *"),
@@ -230,12 +240,19 @@ const fn sim_kind(kind: K) -> Kind {
         K::DaemonSet => Kind::DaemonSet,
         K::CronJob => Kind::CronJob,
         K::HorizontalPodAutoscaler => Kind::HorizontalPodAutoscaler,
+        K::ConfigMap => Kind::ConfigMap,
+        K::Service => Kind::Service,
         _ => panic!("no action changes such an object"),
     }
 }
 
 fn space(kind: K) -> &'static str {
     if kind == K::Node { "" } else { "shop" }
+}
+
+/// What an action may change of an object.
+fn part(object: &Value) -> Value {
+    json!([object["spec"], object["data"]])
 }
 
 /// The path of an object.

@@ -244,6 +244,8 @@ impl Request {
             Kind::HorizontalPodAutoscaler => ("autoscaling", "horizontalpodautoscalers"),
             Kind::Node => ("", "nodes"),
             Kind::Pod => ("", "pods"),
+            Kind::ConfigMap => ("", "configmaps"),
+            Kind::Service => ("", "services"),
             other => panic!("belay changes no {other}"),
         };
         let place = if kind == Kind::Node { "" } else { "shop" }.to_owned();
@@ -454,7 +456,11 @@ fn nothing_else_may_change_with_it() {
     for (kind, request) in writes() {
         let policy = policy_for(kind, &with_nodes());
         let mut places = Vec::new();
-        pointers(&request.object["spec"], "/spec", &mut places);
+        for (key, value) in request.object.as_object().unwrap().iter().filter(|(key, _)| *key != "metadata") {
+            places.push(format!("/{key}"));
+            pointers(value, &format!("/{key}"), &mut places);
+        }
+        places.retain(|place| place != "/spec");
         let foreign = |path: &str| {
             let own = |at: &str| {
                 own_field(kind, at) || (own_field(kind, "/spec/template/x") && at == "/spec/template")

@@ -20,6 +20,7 @@ pub fn pod(cluster: &Cluster, pod: &core::Pod) -> Pod {
         object: object(cluster, Kind::Pod, meta),
         phase: status.and_then(|s| s.phase.clone()).unwrap_or_default(),
         ready: status.is_some_and(ready),
+        not_ready_since: status.and_then(not_ready_since),
         terminating: meta.deletion_timestamp.is_some(),
         created: at(meta.creation_timestamp.as_ref()),
         node: spec.and_then(|s| s.node_name.clone()),
@@ -34,6 +35,13 @@ pub fn pod(cluster: &Cluster, pod: &core::Pod) -> Pod {
 fn ready(status: &core::PodStatus) -> bool {
     let conditions = status.conditions.as_deref().unwrap_or_default();
     conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True")
+}
+
+/// Since when it is not ready, as its condition says.
+fn not_ready_since(status: &core::PodStatus) -> Option<jiff::Timestamp> {
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    let not = conditions.iter().find(|c| c.type_ == "Ready" && c.status != "True")?;
+    at(not.last_transition_time.as_ref())
 }
 
 fn containers(spec: &core::PodSpec, status: Option<&core::PodStatus>) -> Vec<Container> {

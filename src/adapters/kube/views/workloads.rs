@@ -1,12 +1,15 @@
 //! Workloads: what they want, what is there, and who wrote their spec.
 
-use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch};
+use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch, core::v1 as core};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 
 use super::{at, count, map, object, text};
+use crate::domain::alert::Labels;
 use crate::domain::cluster::{Condition, Revision, Workload, Writer};
 use crate::domain::ids::Cluster;
+use crate::domain::recorded::digest;
 use crate::domain::target::Kind;
+use crate::domain::template;
 
 const REVISION: &str = "deployment.kubernetes.io/revision";
 
@@ -28,7 +31,18 @@ fn base(cluster: &Cluster, kind: Kind, meta: &ObjectMeta) -> Workload {
         conditions: vec![],
         template_changed: None,
         writers: writers(meta),
+        pod_labels: Labels::new(),
+        reads: vec![],
     }
+}
+
+/// The same with what its pod template says: the labels of its pods, and the ConfigMaps that they read.
+fn with_template(workload: Workload, template: Option<&core::PodTemplateSpec>) -> Workload {
+    let Some(template) = template else { return workload };
+    let pod_labels = map(template.metadata.as_ref().and_then(|meta| meta.labels.as_ref()));
+    // the one function that reads templates takes them as JSON
+    let reads = serde_json::to_value(template).map(|json| template::configs(&json)).unwrap_or_default();
+    Workload { pod_labels, reads, ..workload }
 }
 
 fn number(meta: &ObjectMeta, annotation: &str) -> Option<u64> {
@@ -81,7 +95,7 @@ pub fn deployment(cluster: &Cluster, d: &apps::Deployment) -> Workload {
             .flatten()
             .map(|c| condition(&c.type_, &c.status, c.reason.as_ref(), c.message.as_ref()))
             .collect(),
-        ..base(cluster, Kind::Deployment, &d.metadata)
+        ..with_template(base(cluster, Kind::Deployment, &d.metadata), d.spec.as_ref().map(|s| &s.template))
     }
 }
 
@@ -95,7 +109,7 @@ pub fn stateful_set(cluster: &Cluster, s: &apps::StatefulSet) -> Workload {
         ready: count(status.ready_replicas),
         updated: count(status.updated_replicas),
         available: count(status.available_replicas),
-        ..base(cluster, Kind::StatefulSet, &s.metadata)
+        ..with_template(base(cluster, Kind::StatefulSet, &s.metadata), s.spec.as_ref().map(|s| &s.template))
     }
 }
 
@@ -109,7 +123,7 @@ pub fn daemon_set(cluster: &Cluster, d: &apps::DaemonSet) -> Workload {
         ready: count(Some(status.number_ready)),
         updated: count(status.updated_number_scheduled),
         available: count(status.number_available),
-        ..base(cluster, Kind::DaemonSet, &d.metadata)
+        ..with_template(base(cluster, Kind::DaemonSet, &d.metadata), d.spec.as_ref().map(|s| &s.template))
     }
 }
 
@@ -123,7 +137,10 @@ pub fn replica_set(cluster: &Cluster, r: &apps::ReplicaSet) -> Workload {
         ready: count(status.ready_replicas),
         updated: count(Some(status.replicas)),
         available: count(status.available_replicas),
-        ..base(cluster, Kind::ReplicaSet, &r.metadata)
+        ..with_template(
+            base(cluster, Kind::ReplicaSet, &r.metadata),
+            r.spec.as_ref().and_then(|s| s.template.as_ref()),
+        )
     }
 }
 
@@ -174,6 +191,7 @@ pub fn revision(cluster: &Cluster, r: &apps::ReplicaSet) -> Revision {
         desired: r.spec.as_ref().map_or(0, |s| count(s.replicas)),
         ready: r.status.as_ref().map_or(0, |s| count(s.ready_replicas)),
         created: at(meta.creation_timestamp.as_ref()),
+        content: template.and_then(|spec| serde_json::to_value(spec).ok()).map(|spec| digest(&spec)),
         change_cause: annotation("kubernetes.io/change-cause").map(|cause| text(Some(&cause))),
     }
 }

@@ -85,6 +85,7 @@ const JOBS: Resource = resource("batch", "jobs");
 const VOLUME_CLAIMS: Resource = resource("", "persistentvolumeclaims");
 const SERVICES: Resource = resource("", "services");
 const AUTOSCALERS: Resource = resource("autoscaling", "horizontalpodautoscalers");
+const CONFIGMAPS: Resource = resource("", "configmaps");
 const BUDGETS: Resource = resource("policy", "poddisruptionbudgets");
 
 const fn get(resource: Resource) -> Right {
@@ -179,8 +180,23 @@ pub const fn needed(kind: ActionKind) -> &'static [Right] {
         ActionKind::CordonNode | ActionKind::UncordonNode => {
             const { &[get(NODES), list(NODES), patch(NODES)] }
         }
+        ActionKind::RestoreConfig => {
+            const {
+                &[
+                    get(CONFIGMAPS),
+                    patch(CONFIGMAPS),
+                    get(SERVICES),
+                    patch(SERVICES),
+                    // whoever reads it
+                    list(DEPLOYMENTS),
+                    list(STATEFULSETS),
+                    list(DAEMONSETS),
+                    list(BUDGETS),
+                ]
+            }
+        }
         // belay cannot carry these out yet
-        ActionKind::RestoreConfig | ActionKind::OpenPullRequest => const { &[] },
+        ActionKind::OpenPullRequest => const { &[] },
         // where its templates say; what they are about comes to it, see `reading`
         ActionKind::RunJob => const { &[get(JOBS), create(JOBS)] },
     }

@@ -97,6 +97,7 @@ fn fate(state: &State, job: &Value) -> Option<(SignedDuration, End)> {
             Behaviour::CrashAtStart { .. }
             | Behaviour::Healthy
             | Behaviour::Leak { .. }
+            | Behaviour::Reads { .. }
             | Behaviour::Busy { .. },
         )
         | None => Some((TAKES, End::Complete)),
