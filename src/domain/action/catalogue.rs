@@ -145,8 +145,9 @@ impl ActionKind {
             | Self::SetHpaBounds
             | Self::SetResources
             | Self::CordonNode
-            | Self::UncordonNode => true,
-            Self::RestoreConfig | Self::OpenPullRequest | Self::RunJob => false,
+            | Self::UncordonNode
+            | Self::OpenPullRequest => true,
+            Self::RestoreConfig | Self::RunJob => false,
         }
     }
 }

@@ -149,6 +149,8 @@ pub enum Doable<'a> {
     Evict(&'a Object),
     /// Change fields of this object.
     Edit(&'a Object),
+    /// Propose the change of this action where the desired state is kept.
+    Propose(&'a Action),
 }
 
 impl Action {
@@ -236,7 +238,7 @@ impl Action {
     }
 
     /// How many replicas it sets, or lets an autoscaler go up to.
-    pub const fn replicas(&self) -> Option<u32> {
+    pub fn replicas(&self) -> Option<u32> {
         match self {
             Self::ScaleWorkload { replicas, .. } => Some(*replicas),
             Self::SetHpaBounds { bounds, .. } => Some(bounds.max()),
@@ -251,14 +253,17 @@ impl Action {
             | Self::CordonNode { .. }
             | Self::UncordonNode { .. }
             | Self::RestoreConfig { .. }
-            | Self::OpenPullRequest { .. }
             | Self::RunJob { .. } => None,
+            Self::OpenPullRequest { instead_of } => instead_of.replicas(),
         }
     }
 
     /// What belay's hands make of it, or that they cannot do it yet.
     pub fn doable(&self) -> Result<Doable<'_>, Refusal> {
         let target = self.target();
+        if let Self::OpenPullRequest { instead_of } = self {
+            return Ok(Doable::Propose(instead_of));
+        }
         match self.kind() {
             ActionKind::RestartPod => Ok(Doable::Evict(target)),
             ActionKind::RestartWorkload

@@ -138,6 +138,7 @@ impl Writer<'_> {
             | Refusal::Changed { .. }
             | Refusal::Expired(_)
             | Refusal::Limit(_)
+            | Refusal::Managed(_)
             | Refusal::Api(_)
             | Refusal::Warrant(_)
             | Refusal::NotApplied(_)

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::ledger::{Ledger, Use};
 use super::limits::HardLimits;
-use super::steps;
+use super::repositories::Repositories;
+use super::steps::{self, Reach};
 use super::warrant::{Authentic, SKEW, VerifyingKeys, Warrant};
 use crate::domain::action::{Action, Doable, PLAN_LIFE};
 use crate::domain::canonical::Hash;
@@ -23,6 +24,7 @@ use crate::ports::cluster_writes::Hand;
 /// Everything that the action server is made of.
 pub struct Engine {
     hand: Arc<dyn Hand>,
+    repositories: Repositories,
     keys: VerifyingKeys,
     limits: HardLimits,
     clock: SharedClock,
@@ -46,13 +48,24 @@ impl Engine {
         clock: SharedClock,
         ledger: Ledger,
     ) -> Self {
-        Self { hand, keys, limits, clock, ledger: Mutex::new(ledger) }
+        let repositories = Repositories::default();
+        Self { hand, repositories, keys, limits, clock, ledger: Mutex::new(ledger) }
+    }
+
+    /// The same, which may propose changes to these repositories.
+    #[must_use]
+    pub fn proposing(self, repositories: Repositories) -> Self {
+        Self { repositories, ..self }
+    }
+
+    fn reach(&self) -> Reach<'_> {
+        Reach { hand: &*self.hand, repositories: &self.repositories }
     }
 
     /// The plan for this action on this owner.
     pub async fn plan(&self, action: &Action, owner: &RootOwner) -> Result<Plan, Refusal> {
         self.limits.admit(action)?;
-        let plan = steps::plan(&*self.hand, action, self.clock.now()).await?;
+        let plan = steps::plan(self.reach(), action, self.clock.now()).await?;
         if plan.owner != *owner {
             return Err(Refusal::Changed {
                 object: action.target().to_string(),
@@ -66,7 +79,7 @@ impl Engine {
     /// The plan to put `done` back, which one of these intents of ours stands for on the object.
     pub async fn plan_revert(&self, done: &Plan, ours: &[IntentId]) -> Result<Plan, Refusal> {
         self.limits.admit_object(done.action.target())?;
-        let plan = steps::plan_revert(&*self.hand, done, ours, self.clock.now()).await?;
+        let plan = steps::plan_revert(self.reach(), done, ours, self.clock.now()).await?;
         self.limits.admit_plan(&plan)?;
         Ok(plan)
     }
@@ -92,26 +105,44 @@ impl Engine {
         let recorded = done.or_else(|| outcomes.into_iter().next_back().filter(|_| !open));
         let begun = ledger.of_intent(intent).next().is_some();
         match (self.told(plan, intent, recorded).await, plan.action.doable()) {
-            (Applied::Done { detail, changed: None }, Ok(Doable::Edit(_))) => {
-                Applied::Done { detail, changed: self.changed_since(plan, intent).await }
+            (Applied::Done { detail, changed: None, proposed }, Ok(Doable::Edit(_))) => {
+                Applied::Done { detail, changed: self.changed_since(plan, intent).await, proposed }
+            }
+            // what was opened once may be merged or closed by now
+            (Applied::Done { detail, proposed, .. }, Ok(Doable::Propose(_))) => {
+                self.stands_now(plan, intent, Applied::Done { detail, changed: None, proposed }).await
             }
             // that a pod is gone says nothing of who removed it: what was never begun was not our doing
             (Applied::Done { detail, .. }, Ok(Doable::Evict(pod))) if !begun => {
                 Applied::Refused { refusal: Refusal::Gone { object: pod.to_string(), detail } }
             }
-            (told, Ok(Doable::Evict(_) | Doable::Edit(_))) => told,
+            (told, Ok(Doable::Evict(_) | Doable::Edit(_) | Doable::Propose(_))) => told,
             (_, Err(refusal)) => Applied::Refused { refusal },
         }
     }
 
     /// What somebody changed of a change that is known to be done, as far as the object shows.
     async fn changed_since(&self, plan: &Plan, intent: &IntentId) -> Option<String> {
-        match steps::look(&*self.hand, plan, intent).await {
+        match steps::look(self.reach(), plan, intent).await {
             Applied::Done { changed, .. } => changed,
             Applied::Refused { refusal } => Some(refusal.to_string()),
             Applied::Unknown { detail } => {
                 Some(format!("whether it is as it was written is unknown: {detail}"))
             }
+        }
+    }
+
+    /// A proposal that was opened or closed, as the forge shows it now.
+    async fn stands_now(&self, plan: &Plan, intent: &IntentId, recorded: Applied) -> Applied {
+        let why = match steps::look(self.reach(), plan, intent).await {
+            seen @ Applied::Done { .. } => return seen,
+            Applied::Refused { refusal } => refusal.to_string(),
+            Applied::Unknown { detail } => format!("how it stands is unknown: {detail}"),
+        };
+        match recorded {
+            // how it stood once says nothing
+            Applied::Done { detail, .. } => Applied::Done { detail, changed: Some(why), proposed: None },
+            other => other,
         }
     }
 
@@ -139,7 +170,7 @@ impl Engine {
     }
 
     async fn act(&self, ledger: &mut Ledger, plan: &Plan, warrant: &Warrant) -> Applied {
-        let applied = steps::apply(&*self.hand, plan, warrant.intent()).await;
+        let applied = steps::apply(self.reach(), plan, warrant.intent(), warrant.approved_by()).await;
         // the write is over: if its outcome cannot be kept, the ledger refuses the next one by itself
         let _ = ledger.end(warrant, &applied).await;
         applied
@@ -196,7 +227,7 @@ impl Engine {
     async fn told(&self, plan: &Plan, intent: &IntentId, recorded: Option<Applied>) -> Applied {
         match recorded {
             Some(outcome) => outcome,
-            None => steps::look(&*self.hand, plan, intent).await,
+            None => steps::look(self.reach(), plan, intent).await,
         }
     }
 }

@@ -123,7 +123,7 @@ impl Described for Refusal {
             "description": "Why nothing was changed.",
             "properties": {
                 "refusal": { "enum": [
-                    "gone", "changed", "nothing_to_do", "limit", "api", "warrant", "not_applied", "expired", "unreadable",
+                    "gone", "changed", "nothing_to_do", "limit", "managed", "api", "warrant", "not_applied", "expired", "unreadable",
                 ] },
                 "why": { "oneOf": [text(), record(json!({ "object": text(), "detail": text() }))] },
             },

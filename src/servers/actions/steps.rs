@@ -3,9 +3,11 @@
 
 use jiff::Timestamp;
 
+use super::propose;
+use super::repositories::Repositories;
 use crate::domain::action::edit::{self, Edit};
 use crate::domain::action::restart_pod::Evict;
-use crate::domain::action::{Action, Doable, restart_pod};
+use crate::domain::action::{Action, Doable, pull_request, restart_pod};
 use crate::domain::ids::IntentId;
 use crate::domain::plan::{Direction, Plan, Refusal};
 use crate::domain::warrant::Applied;
@@ -17,9 +19,23 @@ use crate::ports::reads::ReadError;
 /// milliseconds each, means something else is wrong.
 const MARK_TRIES: u32 = 3;
 
+/// What the action server can reach: the cluster, and the repositories that keep its state.
+#[derive(Clone, Copy)]
+pub struct Reach<'a> {
+    /// The cluster.
+    pub hand: &'a dyn Hand,
+    /// The repositories.
+    pub repositories: &'a Repositories,
+}
+
 /// Works the action out against the live object and lets the API server dry-run it.
-pub async fn plan(hand: &dyn Hand, action: &Action, now: Timestamp) -> Result<Plan, Refusal> {
+pub async fn plan(reach: Reach<'_>, action: &Action, now: Timestamp) -> Result<Plan, Refusal> {
+    let Reach { hand, repositories } = reach;
     match action.doable()? {
+        Doable::Propose(instead_of) => {
+            pull_request::supported(instead_of.kind())?;
+            propose::plan(hand, repositories, instead_of, now).await
+        }
         Doable::Evict(pod) => {
             let live = hand.pod(pod).await.map_err(unreadable)?;
             let plan = restart_pod::plan(live.as_ref(), pod, now)?;
@@ -39,12 +55,13 @@ pub async fn plan(hand: &dyn Hand, action: &Action, now: Timestamp) -> Result<Pl
 
 /// Works out how `done` is put back.
 pub async fn plan_revert(
-    hand: &dyn Hand,
+    Reach { hand, repositories }: Reach<'_>,
     done: &Plan,
     ours: &[IntentId],
     now: Timestamp,
 ) -> Result<Plan, Refusal> {
     match done.action.doable()? {
+        Doable::Propose(_) => propose::plan_revert(repositories, done, ours, now).await,
         Doable::Evict(_) => {
             Err(Refusal::NothingToDo("a restart has no undo: hand it over to a person".to_owned()))
         }
@@ -57,22 +74,25 @@ pub async fn plan_revert(
     }
 }
 
-/// Carries the plan out: live state once more, then the one write.
-pub async fn apply(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Applied {
+/// Carries the plan out: live state once more, then the one write. `told` is who allowed it, for people.
+pub async fn apply(reach: Reach<'_>, plan: &Plan, intent: &IntentId, told: &str) -> Applied {
+    let Reach { hand, repositories } = reach;
     let sent = match plan.action.doable() {
+        Ok(Doable::Propose(_)) => return propose::apply(hand, repositories, plan, intent, told).await,
         Ok(Doable::Evict(_)) => restart(hand, plan, intent).await,
         Ok(Doable::Edit(_)) => change(hand, plan, intent).await,
         Err(not_yet) => Err(not_yet),
     };
     match sent {
-        Ok(answer) => conclude(hand, plan, intent, answer).await,
+        Ok(answer) => conclude(reach, plan, intent, answer).await,
         Err(refusal) => Applied::Refused { refusal },
     }
 }
 
 /// What became of the intent, read from the object.
-pub async fn look(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Applied {
+pub async fn look(Reach { hand, repositories }: Reach<'_>, plan: &Plan, intent: &IntentId) -> Applied {
     let seen = match plan.action.doable() {
+        Ok(Doable::Propose(_)) => return propose::look(repositories, plan, intent).await,
         Ok(Doable::Evict(pod)) => {
             hand.pod(pod).await.map(|live| restart_pod::status(live.as_ref(), plan, intent))
         }
@@ -141,10 +161,10 @@ async fn mark(hand: &dyn Hand, order: &Evict, intent: &IntentId) -> Result<Answe
 
 /// What an answer means. A lost one is read back and never sent again; a refused one is explained by the
 /// object, since a failed `test` says nothing useful.
-async fn conclude(hand: &dyn Hand, plan: &Plan, intent: &IntentId, answer: Answer) -> Applied {
+async fn conclude(reach: Reach<'_>, plan: &Plan, intent: &IntentId, answer: Answer) -> Applied {
     match answer {
         Answer::Done => Applied::done(done_words(plan)),
-        Answer::Unknown(detail) => match look(hand, plan, intent).await {
+        Answer::Unknown(detail) => match look(reach, plan, intent).await {
             Applied::Unknown { detail: also } => {
                 Applied::Unknown { detail: format!("{detail}; then {also}") }
             }
@@ -155,7 +175,7 @@ async fn conclude(hand: &dyn Hand, plan: &Plan, intent: &IntentId, answer: Answe
             if !matches!(code, 404 | 409 | 422) {
                 return said;
             }
-            match look(hand, plan, intent).await {
+            match look(reach, plan, intent).await {
                 Applied::Unknown { .. } | Applied::Refused { refusal: Refusal::NotApplied(_) } => said,
                 seen => seen,
             }
@@ -188,6 +208,6 @@ fn words(code: u16, reason: &str, message: &str) -> String {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
-fn unreadable(error: ReadError) -> Refusal {
+pub(super) fn unreadable(error: ReadError) -> Refusal {
     Refusal::Unreadable(error.to_string())
 }

@@ -175,8 +175,25 @@ pub const fn needed(kind: ActionKind) -> &'static [Right] {
         ActionKind::CordonNode | ActionKind::UncordonNode => {
             const { &[get(NODES), list(NODES), patch(NODES)] }
         }
+        // what is proposed is worked out on the live object; nothing in the cluster is written
+        ActionKind::OpenPullRequest => {
+            const {
+                &[
+                    get(DEPLOYMENTS),
+                    get(STATEFULSETS),
+                    get(DAEMONSETS),
+                    get(REPLICASETS),
+                    get(CRONJOBS),
+                    get(AUTOSCALERS),
+                    list(AUTOSCALERS),
+                    list(BUDGETS),
+                    list(REPLICASETS),
+                    list(REVISIONS),
+                ]
+            }
+        }
         // belay cannot carry these out yet
-        ActionKind::RestoreConfig | ActionKind::OpenPullRequest | ActionKind::RunJob => const { &[] },
+        ActionKind::RestoreConfig | ActionKind::RunJob => const { &[] },
     }
 }
 
