@@ -23,6 +23,7 @@ use crate::ports::actions::Actions;
 use crate::ports::clock::{SharedClock, SystemClock};
 use crate::servers::actions::{self, ActionServer, Engine, HardLimits, Ledger, VerifyingKeys};
 
+use super::forges;
 use super::build::{BuildError, Server, access, make_private, signer};
 
 /// The action server's file of used warrants.
@@ -161,7 +162,9 @@ async fn action_server(held: Held<'_>, clock: &SharedClock) -> Result<ActionServ
     let hand = CheckedHand::new(KubeHand::new(client, cluster), wanted(held.limits, &held.actions)?);
     checked(&hand, held.limits, held.actions).await?;
     let ledger = Ledger::open(&held.state_dir.join(USED_WARRANTS), clock.now())?;
+    let repositories = forges::repositories(held.limits, clock)?;
     let engine = Engine::new(Arc::new(hand), held.keys, limits, Arc::clone(clock), ledger);
+    let engine = engine.proposing(repositories);
     Ok(ActionServer::new(Arc::new(engine)))
 }
 

@@ -8,6 +8,7 @@ mod desk;
 mod effects;
 mod facts;
 mod fleet;
+mod forges;
 mod former;
 mod hands;
 mod incidents;

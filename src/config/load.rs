@@ -115,6 +115,7 @@ fn rebase(config: &mut Config, base: &Path) {
         pager,
         model,
         actions,
+        limits,
         ..
     } = config;
     let files = [Some(state_dir), Some(policies), prompts.as_mut(), cluster.token_file.as_mut()]
@@ -134,7 +135,8 @@ fn rebase(config: &mut Config, base: &Path) {
         )
         .chain([pager.as_mut().and_then(|p| p.bearer_token_file.as_mut())])
         .chain([model.as_mut().and_then(|m| m.api_key_file.as_mut())])
-        .chain([actions.as_mut().map(|a| &mut a.token_file)]);
+        .chain([actions.as_mut().map(|a| &mut a.token_file)])
+        .chain(limits.repositories.iter_mut().map(|r| Some(&mut r.token_file)));
     for file in files.flatten() {
         *file = base.join(&*file);
     }
