@@ -87,6 +87,17 @@ pub enum Stands {
     Closed,
 }
 
+impl Stands {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Merged => "merged",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 impl Applied {
     /// It is done, and nothing of it was changed since.
     pub fn done(detail: impl Into<String>) -> Self {

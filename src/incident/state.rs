@@ -9,7 +9,8 @@ use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::decision::{Asked, Decided, Person};
 use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, Cluster, Fingerprint, IncidentId, IntentId, QuestionId};
-use crate::domain::plan::{Direction, Plan};
+use crate::domain::action::{Action, Candidate};
+use crate::domain::plan::{Direction, Plan, Refusal};
 use crate::domain::record::{
     Answer, Ask, Choice, Diagnosis, Entry, Intent, MessageRef, Opening, Outcome, Question, Record,
 };
@@ -103,6 +104,8 @@ pub struct State {
     pub diagnosis: Option<Diagnosis>,
     /// Who chose what.
     pub choice: Option<Choice>,
+    /// The candidate that is proposed where its state is kept, and why it is not carried out.
+    pub proposing: Option<(CandidateId, String)>,
     /// What policy decided last.
     pub decided: Option<Decided>,
     /// The last plan that was made.
@@ -154,6 +157,7 @@ impl State {
             phase: Phase::Looking,
             diagnosis: None,
             choice: None,
+            proposing: None,
             decided: None,
             plan: None,
             kept: None,
@@ -228,6 +232,7 @@ impl State {
                 self.looks += 1;
                 self.diagnosis = Some((**diagnosis).clone());
                 self.choice = None;
+                self.proposing = None;
                 self.phase = Phase::Choosing;
             }
             Record::Chosen(choice) => {
@@ -244,7 +249,7 @@ impl State {
                     self.phase = Phase::Judging;
                 }
             }
-            Record::NotPlanned { .. } => self.phase = Phase::Looking,
+            Record::NotPlanned { candidate, refusal } => self.not_planned(candidate, refusal),
             Record::Asked(question) => self.ask(question, at),
             Record::Answered { question, answer, by } => self.answer(question, answer, by, at)?,
             Record::Lapsed { question, .. } => self.lapse(question)?,
@@ -285,6 +290,17 @@ impl State {
             }
         }
         Ok(())
+    }
+
+    /// What somebody else would put back is proposed instead, once.
+    fn not_planned(&mut self, candidate: &CandidateId, refusal: &Refusal) {
+        self.phase = match refusal {
+            Refusal::Managed(why) if self.proposing.is_none() => {
+                self.proposing = Some((candidate.clone(), why.clone()));
+                Phase::Deciding(candidate.clone())
+            }
+            _ => Phase::Looking,
+        };
     }
 
     fn observe(&mut self, alert: &Alert, at: Timestamp) {
@@ -437,6 +453,18 @@ impl State {
         if let Some(open) = self.question.as_mut().filter(|q| carries.contains(&q.question.id)) {
             open.accepted_at.get_or_insert(at);
         }
+    }
+
+    /// The candidate of this name, as it is meant now.
+    pub fn candidate(&self, id: &CandidateId) -> Option<Candidate> {
+        let found = self.diagnosis.iter().flat_map(|d| &d.candidates).find(|c| c.id == *id)?.clone();
+        Some(match &self.proposing {
+            Some((proposed, _)) if proposed == id => {
+                let action = Action::OpenPullRequest { instead_of: Box::new(found.action) };
+                Candidate { action, ..found }
+            }
+            _ => found,
+        })
     }
 
     /// The act with this intent.

@@ -218,6 +218,14 @@ impl Action {
         }
     }
 
+    /// The action whose change it is: for a proposal, the one that it stands for.
+    pub fn core(&self) -> &Self {
+        match self {
+            Self::OpenPullRequest { instead_of } => instead_of,
+            other => other,
+        }
+    }
+
     /// The object it changes, or would change.
     pub fn target(&self) -> &Object {
         match self {

@@ -182,8 +182,7 @@ pub fn plan(
     let action = Action::OpenPullRequest { instead_of: Box::new(instead_of.clone()) };
     let paths = drawn.changes.iter().map(|change| change.path.as_str());
     let who = live.managers.who(paths).map(|who| format!("{who} manages it"));
-    let place = format!("the change is proposed for `{}` in `{}`", proposal.path, proposal.place.repository);
-    let notes: Vec<String> = who.into_iter().chain(live.managers.note()).chain([place]).collect();
+    let notes: Vec<String> = who.into_iter().chain(live.managers.note()).collect();
     Plan {
         direction: Direction::Forward,
         owner: live.owner.clone(),
@@ -199,7 +198,7 @@ pub fn plan(
         },
         class: action.class(),
         undo: Undo::Restore { fields: diff::reversed(&changes) },
-        note: Some(notes.join("; ")),
+        note: (!notes.is_empty()).then(|| notes.join("; ")),
         proposal: Some(Box::new(proposal)),
         changes,
         made_at: now,
