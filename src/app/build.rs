@@ -35,6 +35,7 @@ use super::former::{self, Former};
 use super::hands::{self, RightsError};
 use super::{Daemon, Ports};
 
+pub use super::forges::repositories;
 pub use super::hands::{actions_alone, hard_limits, possible, public_key, serve_actions};
 
 /// The file with the key that signs warrants.

@@ -97,7 +97,7 @@ fn asking(story: &Story, open: &Open) -> String {
 fn did(story: &Story, done: &Act) -> String {
     let words = format!("I {}{}", act(&done.intent.plan, Form::Done), because(story));
     match proposed(done) {
-        Some(link) => format!("{words}: {link} ."),
+        Some(link) => format!("{words}: {link}."),
         None => format!("{words}."),
     }
 }
@@ -149,7 +149,7 @@ fn going(story: &Story, last: &Act) -> String {
                 None => " I am watching whether it helps.",
                 Some(_) => verdict(last),
             };
-            let link = proposed(last).map_or_else(String::new, |link| format!(": {link} "));
+            let link = proposed(last).map_or_else(String::new, |link| format!(": {link}"));
             format!("I {}{why}{link}.{rest}", act(plan, Form::Done))
         }
     }

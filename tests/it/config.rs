@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use belay::app::build::hard_limits;
 use belay::config::{
-    ActionsConfig, AlertmanagerConfig, ClusterConfig, Config, ConfigError, LimitsConfig, Log, ModelConfig,
+    ActionsConfig, AlertmanagerConfig, ClusterConfig, Config, ConfigError, FileConfig, ForgeName, LimitsConfig,
+    Log, ModelConfig, RepositoryConfig,
     PagerConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
 };
 use belay::domain::action::ActionKind;
@@ -31,7 +32,7 @@ alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
-limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, protected: [data/postgres], nodes: true, maxReplicas: 7, maxReplicaDelta: 2, actions: [restart_pod, cordon_node], extraRights: [delete pods] }
+limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, protected: [data/postgres], nodes: true, maxReplicas: 7, maxReplicaDelta: 2, actions: [restart_pod, cordon_node], extraRights: [delete pods], repositories: [{ forge: gitlab, url: 'https://git.example/api/v4', repository: shop/deploy, branch: trunk, tokenFile: forge, files: [{ namespace: shop, kind: Deployment, name: web, path: '{name}.yaml' }] }] }
 ";
 
 fn ok(text: &str) -> Config {
@@ -103,6 +104,19 @@ fn each_key_is_read_into_its_place() {
         max_replica_delta: 2,
         actions: Some(vec!["restart_pod".into(), "cordon_node".into()]),
         extra_rights: vec!["delete pods".into()],
+        repositories: vec![RepositoryConfig {
+            forge: ForgeName::GitLab,
+            url: "https://git.example/api/v4".into(),
+            repository: "shop/deploy".into(),
+            branch: "trunk".into(),
+            token_file: "forge".into(),
+            files: vec![FileConfig {
+                namespace: Some("shop".into()),
+                kind: Some("Deployment".into()),
+                name: Some("web".into()),
+                path: "{name}.yaml".into(),
+            }],
+        }],
     };
     assert_eq!(limits, expected);
     assert_eq!(actions, None, "it excludes `writeTokenFile`");

@@ -171,6 +171,7 @@ pub fn plan(action: Action, made: Timestamp) -> Plan {
         },
         class: kind.class(),
         undo,
+        proposal: None,
         note: None,
         made_at: made,
         expires_at: made + SignedDuration::from_mins(10),

@@ -71,6 +71,10 @@ pub enum Fault {
     LostAnswer,
     /// The connection breaks; nothing is carried out.
     LostRequest,
+    /// Carried out; the answer never ends.
+    SilentAfter,
+    /// Not carried out; the answer never ends.
+    SilentBefore,
     /// Carried out; the answer is no JSON.
     Garbled,
     /// A person pushes this text of this file to this branch just before.
@@ -210,6 +214,11 @@ fn carry_out(
             broken()
         }
         Some(Fault::LostRequest) => broken(),
+        Some(Fault::SilentAfter) => {
+            let _ = effect(&mut world.repo);
+            silent()
+        }
+        Some(Fault::SilentBefore) => silent(),
         Some(Fault::Garbled) => {
             let _ = effect(&mut world.repo);
             (StatusCode::OK, "<html>").into_response()
@@ -226,6 +235,12 @@ fn answer((status, body): Answer) -> Response {
 fn broken() -> Response {
     let cut = futures::stream::once(async { Err::<Bytes, _>(io::Error::other("cut")) });
     ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(cut)).into_response()
+}
+
+/// An answer that never ends.
+fn silent() -> Response {
+    let never = futures::stream::pending::<Result<Bytes, io::Error>>();
+    ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(never)).into_response()
 }
 
 fn body(bytes: &[u8]) -> Value {

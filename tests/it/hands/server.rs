@@ -288,7 +288,6 @@ fn not_yet() -> Vec<Action> {
     let class = Class { undo: Reversibility::Exact, risk: Risk::Low };
     vec![
         Action::RestoreConfig { config: object(Kind::ConfigMap, "flags", "u-flags"), version: 7 },
-        Action::OpenPullRequest { instead_of: Box::new(scale_to(5)) },
         Action::RunJob { about: web(), template: "rerun".into(), parameters: [].into(), declared: class },
     ]
 }
