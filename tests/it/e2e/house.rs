@@ -21,6 +21,7 @@ use belay::ports::clock::{Clock, ScaledClock, SharedClock};
 use belay::ports::messenger::{Messenger, Pager, Undelivered};
 use belay::servers::actions::{self, ActionServer, Engine, Ledger, VerifyingKeys};
 use belay::sim::alertmanager::{Alertmanager, Settings};
+use belay::sim::forge::{FakeForge, Vendor};
 use belay::sim::kube::{Behaviour, PodView, Verb, World, WriteSeen};
 use belay::sim::model::{Script, ScriptedModel};
 use belay::sim::slack::{FakeSlack, Workspace};
@@ -65,6 +66,8 @@ pub struct Wish {
     pub examples: Vec<(String, String)>,
     /// The action server has a process of its own, as far as the daemon can tell.
     pub remote: bool,
+    /// A forge of this vendor, and the files of its repository.
+    pub forge: Option<(Vendor, Vec<(&'static str, String)>)>,
 }
 
 impl Default for Wish {
@@ -79,6 +82,7 @@ impl Default for Wish {
             dead_model: false,
             examples: Vec::new(),
             remote: false,
+            forge: None,
         }
     }
 }
@@ -130,6 +134,7 @@ pub struct House {
     pub people: Arc<People>,
     pub slack: Option<FakeSlack>,
     pub model: Option<ScriptedModel>,
+    pub forge: Option<FakeForge>,
     pub url: String,
     pub policies: Vec<(String, String)>,
     pub dir: Arc<tempfile::TempDir>,
@@ -217,6 +222,15 @@ impl House {
             None => (None, None),
         };
         let mut text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
+        let forge = match &wish.forge {
+            Some((vendor, files)) => {
+                let files: Vec<_> = files.iter().map(|(path, file)| (*path, file.as_str())).collect();
+                let forge = FakeForge::start(*vendor, FORGE_TOKEN, &files).await.unwrap();
+                text = text.replace("limits: {", &format!("limits: {{ {},", repository(&dir, *vendor, &forge)));
+                Some(forge)
+            }
+            None => None,
+        };
         if wish.remote {
             text.push_str(&action_server(&dir, &api_url, &clock, (&stop, &mut sides)).await);
         }
@@ -236,6 +250,7 @@ impl House {
             people,
             slack,
             model,
+            forge,
             url,
             policies,
             dir,
@@ -459,6 +474,21 @@ async fn port() -> (TcpListener, String) {
 
 /// The file of used warrants of an action server that stands apart.
 pub const USED: &str = "apart.jsonl";
+
+/// The token of the forge.
+pub const FORGE_TOKEN: &str = "forge-s3cret";
+
+/// The only repository of a forge, in the words of the configuration.
+fn repository(dir: &tempfile::TempDir, vendor: Vendor, forge: &FakeForge) -> String {
+    let token = dir.path().join("forge.token");
+    std::fs::write(&token, FORGE_TOKEN).unwrap();
+    let name = format!("{vendor:?}").to_lowercase();
+    format!(
+        "repositories: [{{ forge: {name}, url: '{}', repository: {}, tokenFile: {token:?}, files: [{{ path: 'apps/{{namespace}}/{{name}}.yaml' }}] }}]",
+        forge.url(),
+        forge.repository(),
+    )
+}
 
 /// Serves an action server over HTTP, and says where in the words of the configuration.
 async fn action_server(

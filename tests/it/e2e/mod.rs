@@ -10,6 +10,7 @@ mod fleet;
 pub mod house;
 mod kept;
 mod mind;
+mod proposals;
 mod reloads;
 mod replay;
 mod restarts;
