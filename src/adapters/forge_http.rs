@@ -38,7 +38,9 @@ const LONGEST: i64 = 3_600;
 #[derive(Debug, thiserror::Error)]
 pub enum Misconfigured {
     /// No address.
-    #[error("`url` of a repository is not an address: give it as `https://api.github.com` or `https://gitlab.example/api/v4`")]
+    #[error(
+        "`url` of a repository is not an address: give it as `https://api.github.com` or `https://gitlab.example/api/v4`"
+    )]
     Address,
     /// The token would travel unprotected.
     #[error("`url` of a repository must be https, or an address of this machine itself")]
@@ -78,7 +80,12 @@ impl<'a> Call<'a> {
     }
 
     /// Writes.
-    pub(super) const fn send(what: &'static str, method: Method, path: &'a [&'a str], body: Option<Value>) -> Self {
+    pub(super) const fn send(
+        what: &'static str,
+        method: Method,
+        path: &'a [&'a str],
+        body: Option<Value>,
+    ) -> Self {
         Self { what, method, path, query: &[], body }
     }
 }
@@ -243,7 +250,8 @@ fn lost(error: reqwest::Error) -> String {
 /// for as long as is polite.
 fn too_often(response: &Response, now: Timestamp) -> Option<Timestamp> {
     let headers = response.headers();
-    let used_up = ["x-ratelimit-remaining", "ratelimit-remaining"].iter().any(|name| number(headers, name) == Some(0));
+    let used_up =
+        ["x-ratelimit-remaining", "ratelimit-remaining"].iter().any(|name| number(headers, name) == Some(0));
     let limited = match response.status() {
         StatusCode::TOO_MANY_REQUESTS => true,
         StatusCode::FORBIDDEN => used_up || headers.contains_key(header::RETRY_AFTER),
@@ -293,7 +301,12 @@ fn said(body: &[u8]) -> String {
 }
 
 /// A file's text from its base64.
-pub(super) fn file(what: &'static str, encoding: &str, content: &str, version: String) -> Result<File, ForgeError> {
+pub(super) fn file(
+    what: &'static str,
+    encoding: &str,
+    content: &str,
+    version: String,
+) -> Result<File, ForgeError> {
     let unfit = || unclear(what, "it is no plain text file of at most 1 MiB".to_owned());
     if encoding != "base64" {
         return Err(unfit());

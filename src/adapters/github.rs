@@ -158,7 +158,8 @@ impl Forge for GitHub {
 
     async fn requests(&self, branch: &str) -> Result<Vec<Request>, ForgeError> {
         let head = format!("{}:{branch}", self.owner);
-        let (parts, query) = (self.path(&["pulls"]), [("head", head.as_str()), ("state", "all"), ("per_page", "100")]);
+        let (parts, query) =
+            (self.path(&["pulls"]), [("head", head.as_str()), ("state", "all"), ("per_page", "100")]);
         let pulls: Vec<Pull> =
             self.http.read(Call { query: &query, ..Call::get("the pull requests", &parts) }).await?;
         let own = format!("{}/{}", self.owner, self.name);

@@ -314,7 +314,12 @@ fn check_of(seen: Vec<(Expectation, Seen)>) -> Check {
         Some(_) | None => Held::Yes,
     };
     let words = |(_, s): (Expectation, Seen)| match s {
-        Seen::Declined(w) | Seen::Pending(w) | Seen::Again(w) | Seen::Not(w) | Seen::CannotTell(w) | Seen::Held(w) => w,
+        Seen::Declined(w)
+        | Seen::Pending(w)
+        | Seen::Again(w)
+        | Seen::Not(w)
+        | Seen::CannotTell(w)
+        | Seen::Held(w) => w,
     };
     Check { held, seen: seen.into_iter().map(words).collect() }
 }

@@ -23,8 +23,8 @@ use crate::ports::actions::Actions;
 use crate::ports::clock::{SharedClock, SystemClock};
 use crate::servers::actions::{self, ActionServer, Engine, HardLimits, Ledger, VerifyingKeys};
 
-use super::forges;
 use super::build::{BuildError, Server, access, make_private, signer};
+use super::forges;
 
 /// The action server's file of used warrants.
 const USED_WARRANTS: &str = "used-warrants.jsonl";

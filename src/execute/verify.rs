@@ -65,10 +65,7 @@ pub fn verify(look: &Look<'_>) -> Vec<(Expectation, Seen)> {
 
 /// Until it is merged, a proposal has changed nothing that could have helped. When it was merged is not known:
 /// restarts cannot be told from those before.
-fn proposed(
-    look: &Look<'_>,
-    see: impl Fn(&Expectation) -> Seen,
-) -> Vec<(Expectation, Seen)> {
+fn proposed(look: &Look<'_>, see: impl Fn(&Expectation) -> Seen) -> Vec<(Expectation, Seen)> {
     let stands = match look.applied {
         Ok(Applied::Done { proposed: Some(proposed), .. }) => proposed,
         Ok(_) | Err(_) => return vec![(Expectation::StillOurs, still_ours(look))],
@@ -144,7 +141,9 @@ fn restarts(look: &Look<'_>) -> Seen {
         for container in &pod.containers {
             match container_since(look, pod, container) {
                 Seen::Held(_) => {}
-                again @ (Seen::Again(_) | Seen::Not(_) | Seen::Pending(_) | Seen::Declined(_)) => return again,
+                again @ (Seen::Again(_) | Seen::Not(_) | Seen::Pending(_) | Seen::Declined(_)) => {
+                    return again;
+                }
                 Seen::CannotTell(why) => unclear = Some(why),
             }
         }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::action::{Action, Candidate};
 use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::decision::{Asked, Decided, Person};
 use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, Cluster, Fingerprint, IncidentId, IntentId, QuestionId};
-use crate::domain::action::{Action, Candidate};
 use crate::domain::plan::{Direction, Plan, Refusal};
 use crate::domain::record::{
     Answer, Ask, Choice, Diagnosis, Entry, Intent, MessageRef, Opening, Outcome, Question, Record,

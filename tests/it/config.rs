@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use belay::app::build::hard_limits;
 use belay::config::{
-    ActionsConfig, AlertmanagerConfig, ClusterConfig, Config, ConfigError, FileConfig, ForgeName, LimitsConfig,
-    Log, ModelConfig, RepositoryConfig,
-    PagerConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
+    ActionsConfig, AlertmanagerConfig, ClusterConfig, Config, ConfigError, FileConfig, ForgeName,
+    LimitsConfig, Log, ModelConfig, PagerConfig, RepositoryConfig, SlackConfig, WebhookConfig, load, parse,
+    policies, prompts, secret,
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;

@@ -121,6 +121,7 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "limits.nodes",
         "limits.actions",
         "limits.extraRights",
+        "limits.repositories",
         "limits.maxReplicas",
         "limits.maxReplicaDelta",
         "BELAY_STATE_DIR",
@@ -158,6 +159,10 @@ fn an_action_servers_own_file_is_described() {
         ("protected", "[data/postgres]"),
         ("nodes", "true"),
         ("extraRights", "[delete pods]"),
+        (
+            "repositories",
+            "[{ forge: github, url: 'https://api.github.com', repository: a/b, branch: main, tokenFile: t, files: [{ namespace: n, kind: Deployment, name: w, path: w.yaml }] }]",
+        ),
     ] {
         all = all.replacen("limits:\n", &format!("limits:\n  {key}: {value}\n"), 1);
     }

@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::edit::{self, Drawn};
 use super::live::{LiveObject, changed, same};
 use super::{
-    Action, ActionKind, Class, Entry, Reversibility, Risk, Verb, cronjob, diff, expiry, hpa_bounds, resources,
-    rollout, scale_workload,
+    Action, ActionKind, Class, Entry, Reversibility, Risk, Verb, cronjob, diff, expiry, hpa_bounds,
+    resources, rollout, scale_workload,
 };
 use crate::domain::ids::IntentId;
 use crate::domain::plan::{
@@ -108,7 +108,9 @@ pub fn supported(kind: ActionKind) -> Result<(), Refusal> {
         | ActionKind::ResumeCronjob
         | ActionKind::SetHpaBounds
         | ActionKind::SetResources => return Ok(()),
-        ActionKind::RestartPod | ActionKind::RestartWorkload => "a restart is no state that a file could hold",
+        ActionKind::RestartPod | ActionKind::RestartWorkload => {
+            "a restart is no state that a file could hold"
+        }
         ActionKind::CordonNode | ActionKind::UncordonNode => "no repository keeps whether a node takes pods",
         ActionKind::RestoreConfig => "what a repository keeps is restored by its own history",
         ActionKind::RunJob => "a Job is run, and not kept",
@@ -120,7 +122,9 @@ pub fn supported(kind: ActionKind) -> Result<(), Refusal> {
 fn wanted(live: &LiveObject, instead_of: &Action, change: &FieldChange) -> Result<Wanted, Refusal> {
     let FieldChange { path, from, to } = change;
     if instead_of.kind() == ActionKind::RollbackWorkload && !is_image(path) {
-        let why = format!("the earlier template differs in `{path}`, too: only images are proposed, the rest is for a person");
+        let why = format!(
+            "the earlier template differs in `{path}`, too: only images are proposed, the rest is for a person"
+        );
         return Err(Refusal::Limit(why));
     }
     let unread = || Refusal::Unreadable(format!("`{path}` of `{}` is no value", live.object));
@@ -227,7 +231,12 @@ pub fn plan_revert(done: &Plan, opened: Opened, now: Timestamp) -> Result<Plan, 
 }
 
 /// Whether the live object still is what the proposal was worked out for, and the proposal the same.
-pub fn still(plan: &Plan, live: &LiveObject, proposal: &Proposal, changes: &[FieldChange]) -> Result<(), Refusal> {
+pub fn still(
+    plan: &Plan,
+    live: &LiveObject,
+    proposal: &Proposal,
+    changes: &[FieldChange],
+) -> Result<(), Refusal> {
     let object = plan.action.target();
     if plan.preconditions.uid != object.uid {
         return Err(Refusal::Limit("the plan does not fit its own target".to_owned()));
@@ -276,7 +285,8 @@ impl FileRule {
             return None;
         }
         let own = [namespace.as_str(), &kind.name().to_ascii_lowercase(), name];
-        let path = PLACES.iter().zip(own).fold(self.path.clone(), |path, (place, own)| path.replace(place, own));
+        let path =
+            PLACES.iter().zip(own).fold(self.path.clone(), |path, (place, own)| path.replace(place, own));
         is_file(&path).then_some(path)
     }
 }
@@ -310,7 +320,19 @@ mod tests {
 
     #[test]
     fn paths_stay_in_the_repository_and_are_filled_with_names_only() {
-        for path in ["a/../b.yaml", "/a.yaml", "a//b.yaml", "a.json", "./a.yaml", "a\\b.yaml", "a/{kid}.yaml", ".git/x.yaml", "a b.yaml", "a?.yaml", ""] {
+        for path in [
+            "a/../b.yaml",
+            "/a.yaml",
+            "a//b.yaml",
+            "a.json",
+            "./a.yaml",
+            "a\\b.yaml",
+            "a/{kid}.yaml",
+            ".git/x.yaml",
+            "a b.yaml",
+            "a?.yaml",
+            "",
+        ] {
             assert!(FileRule::new([None, None, None], path).is_err(), "{path}");
         }
         let rule = FileRule::new([None, None, None], "apps/{namespace}/{kind}/{name}.yaml").unwrap();
@@ -319,7 +341,9 @@ mod tests {
             assert_eq!(rule.path(&named("shop", hostile)), None, "{hostile}");
             assert_eq!(rule.path(&named(hostile, "web")), None, "{hostile}");
         }
-        let only = |namespace: &str| FileRule::new([Some(namespace.into()), None, Some("web".into())], "w.yml").unwrap();
+        let only = |namespace: &str| {
+            FileRule::new([Some(namespace.into()), None, Some("web".into())], "w.yml").unwrap()
+        };
         assert!(only("shop").path(&named("shop", "web")).is_some());
         assert!(only("shop").path(&named("shop", "api")).is_none());
         assert!(only("other").path(&named("shop", "web")).is_none());

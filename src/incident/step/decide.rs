@@ -186,7 +186,8 @@ impl Writer<'_> {
     /// Policy does not let it happen: people are told, or called.
     pub(super) fn declined(&mut self, decision: &Decision) {
         if let Some((_, managed)) = &self.state.proposing {
-            return self.escalate(format!("{managed}; policy does not let belay do that: {}", decision.because()));
+            return self
+                .escalate(format!("{managed}; policy does not let belay do that: {}", decision.because()));
         }
         match decision.outcome {
             Says::Drop => self.close(Outcome::Dropped, decision.because()),

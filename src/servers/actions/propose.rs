@@ -322,7 +322,8 @@ async fn taken_away(forge: &dyn Forge, branch: &str, head: Option<&str>) -> Resu
 }
 
 fn named(requests: Vec<Request>, number: u64) -> Result<Request, Refusal> {
-    let gone = || Refusal::Gone { object: format!("pull request {number}"), detail: "it is not listed".to_owned() };
+    let gone =
+        || Refusal::Gone { object: format!("pull request {number}"), detail: "it is not listed".to_owned() };
     requests.into_iter().find(|request| request.number == number).ok_or_else(gone)
 }
 

@@ -89,14 +89,17 @@ fn committed(repo: &mut Repo, body: &Value) -> Answer {
         return no(400, &format!("A branch called '{branch}' already exists."));
     }
     let from = if there { branch.clone() } else { text(&body["start_sha"]) };
-    let Some(from) = repo.at(&from).cloned() else { return no(400, "You can only create or edit files on a branch") };
+    let Some(from) = repo.at(&from).cloned() else {
+        return no(400, "You can only create or edit files on a branch");
+    };
     if !from.files.contains_key(&path) {
         return no(400, "A file with this name doesn't exist");
     }
     if repo.last_change(&from, &path) != version {
         return no(400, "You are attempting to update a file that has changed since you started editing it.");
     }
-    let content = STANDARD.decode(text(&action["content"])).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let content =
+        STANDARD.decode(text(&action["content"])).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let Some(content) = content else { return no(400, "content is invalid") };
     repo.branches.insert(branch.clone(), from.id);
     repo.push(&branch, &path, &content, &text(&body["commit_message"]));
@@ -143,7 +146,11 @@ async fn open(
             if !repo.branches.contains_key(text("target_branch")) {
                 return no(400, "target_branch does not exist");
             }
-            match repo.open(text("source_branch"), text("target_branch"), (text("title"), text("description"))) {
+            match repo.open(
+                text("source_branch"),
+                text("target_branch"),
+                (text("title"), text("description")),
+            ) {
                 None => no(409, "Another open merge request already exists for this source branch"),
                 Some(pull) => (201, shown(pull)),
             }

@@ -206,8 +206,10 @@ fn carry_out(
             (StatusCode::TOO_MANY_REQUESTS, after, "Retry later").into_response()
         }
         Some(Fault::UsedUp(until)) => {
-            let window = [("x-ratelimit-remaining", "0".to_owned()), ("x-ratelimit-reset", until.to_string())];
-            (StatusCode::FORBIDDEN, window, Json(json!({ "message": "API rate limit exceeded" }))).into_response()
+            let window =
+                [("x-ratelimit-remaining", "0".to_owned()), ("x-ratelimit-reset", until.to_string())];
+            (StatusCode::FORBIDDEN, window, Json(json!({ "message": "API rate limit exceeded" })))
+                .into_response()
         }
         Some(Fault::LostAnswer) => {
             let _ = effect(&mut world.repo);
@@ -228,7 +230,11 @@ fn carry_out(
 
 fn answer((status, body): Answer) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if status == StatusCode::NO_CONTENT { status.into_response() } else { (status, Json(body)).into_response() }
+    if status == StatusCode::NO_CONTENT {
+        status.into_response()
+    } else {
+        (status, Json(body)).into_response()
+    }
 }
 
 /// An answer whose body ends in an error, by which the server closes the connection.

@@ -241,7 +241,8 @@ fn the_alert_is_gone() {
 /// Once somebody changes what was changed, nobody can tell any more what the act has done.
 #[test]
 fn what_was_changed_is_still_what_was_written() {
-    let changed = Applied::Done { detail: String::new(), changed: Some("it holds 7 now".into()), proposed: None };
+    let changed =
+        Applied::Done { detail: String::new(), changed: Some("it holds 7 now".into()), proposed: None };
     let refused = Applied::Refused { refusal: Refusal::NotApplied("it is as it was".into()) };
     let cases: [(Part<Applied>, fn(&Seen) -> bool); 5] = [
         (Ok(Applied::done("")), held),

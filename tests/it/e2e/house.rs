@@ -226,7 +226,8 @@ impl House {
             Some((vendor, files)) => {
                 let files: Vec<_> = files.iter().map(|(path, file)| (*path, file.as_str())).collect();
                 let forge = FakeForge::start(*vendor, FORGE_TOKEN, &files).await.unwrap();
-                text = text.replace("limits: {", &format!("limits: {{ {},", repository(&dir, *vendor, &forge)));
+                text =
+                    text.replace("limits: {", &format!("limits: {{ {},", repository(&dir, *vendor, &forge)));
                 Some(forge)
             }
             None => None,

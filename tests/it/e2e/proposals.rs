@@ -33,9 +33,11 @@ fn manifest(replicas: u32) -> String {
 
 fn wish(vendor: Vendor, grant: &str) -> Wish {
     let wish = Wish::by_hand();
-    let mut wish = if grant.is_empty() { wish } else { wish.with("  grants:\n", &format!("  grants:\n{grant}")) };
+    let mut wish =
+        if grant.is_empty() { wish } else { wish.with("  grants:\n", &format!("  grants:\n{grant}")) };
     let example = include_str!("../../../policies/demo/examples/saturation.yaml");
-    let (kept, direct) = ("selfHeal: true", example.lines().find(|line| line.starts_with("action:")).unwrap());
+    let (kept, direct) =
+        ("selfHeal: true", example.lines().find(|line| line.starts_with("action:")).unwrap());
     let action = direct.strip_prefix("action: ").unwrap();
     let proposed = format!("action: {{ kind: open_pull_request, insteadOf: {action} }}");
     let example = example.replace(direct, &proposed).replace("selfHeal: false", kept);
@@ -66,7 +68,8 @@ async fn saturated_after(wish: Wish, prepare: impl FnOnce(&House)) -> House {
 
 async fn proposed(house: &House) -> State {
     let asked = |state: &State| {
-        matches!(state.phase, Phase::Verifying(_)) && state.question.as_ref().is_some_and(|q| q.accepted_at.is_some())
+        matches!(state.phase, Phase::Verifying(_))
+            && state.question.as_ref().is_some_and(|q| q.accepted_at.is_some())
     };
     house.find("it is proposed", "checkout", asked).await
 }
@@ -94,7 +97,10 @@ async fn it_is_opened_told_with_its_link_and_closed_on_request() {
         assert_eq!(question.ask, Ask::ConfirmOrRevert);
         let views = house.people.views.lock().unwrap().clone();
         let view = views.iter().rev().find(|view| view.question.is_some()).unwrap();
-        let link = format!("/shop/deploy/{}", if vendor == Vendor::GitHub { "pull/1" } else { "-/merge_requests/1" });
+        let link = format!(
+            "/shop/deploy/{}",
+            if vendor == Vendor::GitHub { "pull/1" } else { "-/merge_requests/1" }
+        );
         assert!(view.headline.contains(&link), "{}", view.headline);
         assert!(view.headline.contains("Nothing changes until people merge it."), "{}", view.headline);
         let text = format!("{view:?}");
@@ -192,9 +198,11 @@ async fn lost_answers_are_read_back_and_nothing_is_there_twice() {
     let state = proposed(&house).await;
     let forge = house.forge.as_ref().unwrap();
     assert_eq!((forge.repo().pulls.len(), forge.repo().branches.len(), forge.pending()), (1, 2, 0));
-    let unknown = house.entries(&state.id).await.iter().any(
-        |entry| matches!(&entry.record, Record::Acted { applied: Applied::Unknown { .. }, .. }),
-    );
+    let unknown = house
+        .entries(&state.id)
+        .await
+        .iter()
+        .any(|entry| matches!(&entry.record, Record::Acted { applied: Applied::Unknown { .. }, .. }));
     assert!(unknown, "{}", house.story().await);
     house.stop().await;
 }

@@ -71,7 +71,10 @@ async fn every_request_goes_wrong_in_every_way_twice() {
                     Applied::Done { .. } => {
                         assert_eq!(desk.made(), (1, 1), "{told}");
                         let file = desk.forge.repo();
-                        assert_eq!(file.file("belay/inc-0", PATH).unwrap(), WEB.replace("replicas: 3", "replicas: 5"));
+                        assert_eq!(
+                            file.file("belay/inc-0", PATH).unwrap(),
+                            WEB.replace("replicas: 3", "replicas: 5")
+                        );
                     }
                     Applied::Refused { refusal } => {
                         let text = refusal.to_string();
@@ -140,7 +143,11 @@ async fn whatever_step_it_dies_at_there_is_one_in_the_end() {
                 let opened = asked == Asked::Open && matches!(fault, Fault::SilentAfter);
                 assert_eq!(done(&told), opened, "{vendor:?} {asked:?} {fault:?}: {told:?}");
                 let applied = desk.apply(&plan, "inc-0", "w-2").await;
-                assert_eq!(stands(&applied), Some(Stands::Open), "{vendor:?} {asked:?} {fault:?}: {applied:?}");
+                assert_eq!(
+                    stands(&applied),
+                    Some(Stands::Open),
+                    "{vendor:?} {asked:?} {fault:?}: {applied:?}"
+                );
                 assert_eq!(desk.made(), (1, 1));
             }
         }

@@ -9,7 +9,7 @@ use belay::config;
 use belay::domain::plan::Place;
 use belay::ports::clock::{ManualClock, SharedClock};
 use belay::ports::forge::ForgeError;
-use belay::sim::forge::{Asked, Fault, FakeForge, Vendor};
+use belay::sim::forge::{Asked, FakeForge, Fault, Vendor};
 use jiff::SignedDuration;
 
 use super::desk::{BOTH, PATH, TOKEN, WEB, client, place};
@@ -60,7 +60,8 @@ async fn a_pause_is_kept_and_a_short_one_is_waited_for() {
         // a window that is used up: nothing is sent until it is over
         let until = start().as_second() + 1_200;
         let clock = ManualClock::new(start());
-        let client = super::desk::client(vendor, &place(&forge, vendor), TOKEN, Arc::clone(&clock) as SharedClock);
+        let client =
+            super::desk::client(vendor, &place(&forge, vendor), TOKEN, Arc::clone(&clock) as SharedClock);
         forge.fail(Asked::Tip, Fault::UsedUp(until));
         let text = said(&client.tip("main").await.unwrap_err());
         assert!(text.contains("asked too often"), "{text}");

@@ -83,16 +83,14 @@ fn one_value_changes_and_every_other_byte_stays() {
     +  replicas:   5   # see the runbook
     ");
     // quotes stay as they are, items go by their name, and several fields are one change
-    let memory = wanted(
-        "/spec/template/spec/containers/@web/resources/limits/memory",
-        "1Gi".into(),
-        "1536Mi".into(),
-    );
+    let memory =
+        wanted("/spec/template/spec/containers/@web/resources/limits/memory", "1Gi".into(), "1536Mi".into());
     let cpu = "/spec/template/spec/containers/@web/resources/limits/cpu";
     let memory = Wanted { path: memory.path.replace("/web/", "/1/"), ..memory };
     let cpu = wanted(cpu, "500m".into(), "750m".into());
     let Edited { text, .. } = edited(WEB, &[memory, cpu, image("web:2", "web:1")]).unwrap();
-    let expected = WEB.replace("1024Mi", "1536Mi").replace("\"500m\"", "\"750m\"").replace("\"web:2\"", "\"web:1\"");
+    let expected =
+        WEB.replace("1024Mi", "1536Mi").replace("\"500m\"", "\"750m\"").replace("\"web:2\"", "\"web:1\"");
     assert_eq!(text, expected);
 }
 
@@ -153,7 +151,11 @@ fn what_is_not_plain_yaml_is_for_people() {
         ("name: \"web\"", "name: other", "no document of it is Deployment `web`"),
         ("name: \"web\"", "name: \"web\"\n  namespace: stage", "no document of it"),
         ("apps/v1\nkind: Deployment ", "argoproj.io/v1\nkind: Deployment ", "no document of it"),
-        ("metadata: {name: api, namespace: shop}", "metadata: {name: web, namespace: shop}", "2 documents of it"),
+        (
+            "metadata: {name: api, namespace: shop}",
+            "metadata: {name: web, namespace: shop}",
+            "2 documents of it",
+        ),
         ("kind: Service", "kind: [", "it is no YAML"),
     ] {
         let refused = change(from, to).unwrap_err();

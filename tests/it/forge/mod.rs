@@ -2,7 +2,7 @@
 // said so that the lints know these helpers for tests
 #![cfg(test)]
 
-mod desk;
+pub mod desk;
 mod faults;
 mod http;
 mod manifest;

@@ -84,10 +84,9 @@ async fn what_people_do_with_it_is_seen_and_never_undone() {
         assert_eq!(desk.forge.repo().pulls[0].state, State::Open);
         desk.forge.edit(|repo| repo.merge(1));
         assert_eq!(stands(&desk.status(&plan, "inc-0").await), Some(Stands::Merged));
-        for why in [
-            desk.revert(&plan, "inc-0").await.unwrap_err(),
-            refusal(desk.apply(&back, "inc-2", "w-2").await),
-        ] {
+        for why in
+            [desk.revert(&plan, "inc-0").await.unwrap_err(), refusal(desk.apply(&back, "inc-2", "w-2").await)]
+        {
             assert!(why.to_string().contains("was merged: what it changed is reverted there"), "{why}");
         }
 
@@ -96,7 +95,9 @@ async fn what_people_do_with_it_is_seen_and_never_undone() {
         desk.apply(&plan, "inc-0", "w-0").await;
         desk.forge.edit(|repo| repo.close(1));
         let seen = desk.status(&plan, "inc-0").await;
-        assert!(matches!(&seen, Applied::Done { changed: Some(why), .. } if why.contains("without being merged")));
+        assert!(
+            matches!(&seen, Applied::Done { changed: Some(why), .. } if why.contains("without being merged"))
+        );
         // not opened a second time
         assert!(done(&desk.apply(&plan, "inc-0", "w-1").await));
         assert_eq!(stands(&desk.status(&plan, "inc-0").await), Some(Stands::Closed));
@@ -181,7 +182,8 @@ async fn a_plan_that_was_changed_is_not_carried_out() {
     let desk = Desk::new(BOTH[0]).await;
     let plan = desk.plan().await;
     for change in [
-        (|plan| plan.proposal.as_mut().unwrap().path = "README.md".into()) as fn(&mut belay::domain::plan::Plan),
+        (|plan| plan.proposal.as_mut().unwrap().path = "README.md".into())
+            as fn(&mut belay::domain::plan::Plan),
         |plan| plan.proposal.as_mut().unwrap().place.repository = "shop/other".into(),
         |plan| plan.proposal.as_mut().unwrap().place.into = "release".into(),
         |plan| plan.proposal.as_mut().unwrap().base = "0".repeat(40),

@@ -119,7 +119,10 @@ fn it_is_no_remedy_until_it_is_merged() {
     // nobody merges it
     life.look(3_000, Held::Pending);
     assert!(life.state.escalations[0].contains("what was proposed is not in force"));
-    assert!(matches!(life.state.acts[0].verdict, Some(Verdict::CannotTell { .. })), "its grant is not blamed");
+    assert!(
+        matches!(life.state.acts[0].verdict, Some(Verdict::CannotTell { .. })),
+        "its grant is not blamed"
+    );
 }
 
 #[test]
@@ -127,7 +130,8 @@ fn what_people_close_is_for_people() {
     let mut life = opened();
     life.look(60, Held::Declined);
     assert_eq!(life.state.phase, Phase::Escalated);
-    let reverts = life.records().iter().filter(|r| matches!(r, Record::Intended(i) if i.reverts.is_some())).count();
+    let reverts =
+        life.records().iter().filter(|r| matches!(r, Record::Intended(i) if i.reverts.is_some())).count();
     assert_eq!(reverts, 0);
     // a rule that puts back what fails has nothing to do with what people did not merge
     let mut life = opened();
@@ -142,8 +146,12 @@ fn closing_it_waits_for_nothing_in_the_cluster() {
     life.give(life.answer(Answer::Revert)).unwrap();
     let intent = life.intent();
     let plan = Plan { direction: belay::domain::plan::Direction::Revert, ..proposal(&life) };
-    life.give(Input::RevertPlanned { intent: intent.clone(), by: Some(given::operator()), result: Ok(Box::new(plan)) })
-        .unwrap();
+    life.give(Input::RevertPlanned {
+        intent: intent.clone(),
+        by: Some(given::operator()),
+        result: Ok(Box::new(plan)),
+    })
+    .unwrap();
     let undo = &life.state.acts[1].intent;
     assert_eq!(undo.reverts, Some(intent));
     assert!(undo.terms.verify.expect.is_empty(), "a workload in trouble does not hold it up");

@@ -62,8 +62,7 @@ fn outcome(n: u8) -> Outcome {
 /// The input that an event is in this state; `None` where it has nothing to speak of.
 fn input(life: &Life, event: &Event) -> Option<Input> {
     let intent = || life.state.acts.last().map(|a| a.intent.id.clone());
-    let action =
-        || life.state.candidate(&CandidateId::new("c1")).map_or_else(given::restart, |c| c.action);
+    let action = || life.state.candidate(&CandidateId::new("c1")).map_or_else(given::restart, |c| c.action);
     Some(match event {
         Event::Alert { firing: true, starts } => Input::Alert(given::firing(*starts)),
         Event::Alert { firing: false, starts } => Input::Alert(given::resolved(*starts, starts + 20)),

@@ -137,7 +137,9 @@ fn splice(text: &str, root: &Node, wanted: &Wanted) -> Result<(Splice, Option<Va
             let value = node.value().ok_or_else(|| format!("`{path}` is no single value in it"))?;
             if !wanted.is_held(&value) {
                 let held = &wanted.held;
-                return Err(format!("`{path}` is {value} in it and {held} in the cluster: they differ already"));
+                return Err(format!(
+                    "`{path}` is {value} in it and {held} in the cluster: they differ already"
+                ));
             }
             Ok((replaced(text, node, wanted)?, Some(value)))
         }
@@ -297,9 +299,8 @@ fn put(document: Option<&mut Meaning>, wanted: &Wanted, new: bool) -> Result<(),
 }
 
 fn below<'m>(at: &'m mut Meaning, step: &Step) -> Option<&'m mut Meaning> {
-    let is = |meaning: &Meaning, wanted: &str| {
-        matches!(meaning, Meaning::Scalar { text, .. } if text == wanted)
-    };
+    let is =
+        |meaning: &Meaning, wanted: &str| matches!(meaning, Meaning::Scalar { text, .. } if text == wanted);
     match (step, at) {
         (Step::Key(key), Meaning::Map(entries, _)) => {
             entries.iter_mut().find(|(k, _)| is(k, key)).map(|(_, value)| value)

@@ -85,11 +85,9 @@ impl Node {
     /// The same without places.
     pub fn meaning(&self) -> Meaning {
         match &self.content {
-            Content::Scalar { text, style } => Meaning::Scalar {
-                text: text.clone(),
-                quoted: *style != Style::Plain,
-                marked: self.marked,
-            },
+            Content::Scalar { text, style } => {
+                Meaning::Scalar { text: text.clone(), quoted: *style != Style::Plain, marked: self.marked }
+            }
             Content::Map { entries, .. } => {
                 Meaning::Map(entries.iter().map(|(k, v)| (k.meaning(), v.meaning())).collect(), self.marked)
             }
@@ -113,7 +111,9 @@ pub fn plain(text: &str) -> Value {
     match text {
         "true" => Value::from(true),
         "false" => Value::from(false),
-        number if number == "0" || (number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0')) => {
+        number
+            if number == "0" || (number.bytes().all(|b| b.is_ascii_digit()) && !number.starts_with('0')) =>
+        {
             number.parse::<u64>().map_or_else(|_| Value::from(number), Value::from)
         }
         other => Value::from(other),
@@ -145,7 +145,9 @@ impl Builder<'_> {
                 let content = Content::Scalar { text: text.into_owned(), style: style_of(style) };
                 self.close(Node { at, marked: anchor != 0 || tag.is_some(), content })?;
             }
-            Event::Alias(number) => self.close(Node { at, marked: false, content: Content::Alias(number) })?,
+            Event::Alias(number) => {
+                self.close(Node { at, marked: false, content: Content::Alias(number) })?
+            }
             Event::UnresolvedAlias(name) => return Err(format!("the alias `{name}` names nothing")),
             Event::SequenceStart(_, anchor, tag) => {
                 self.open(Node { at, marked: anchor != 0 || tag.is_some(), content: Content::List(vec![]) })?;
