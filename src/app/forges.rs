@@ -57,6 +57,9 @@ fn rule(config: &FileConfig) -> Result<FileRule, String> {
     FileRule::new([namespace.clone(), kind.clone(), name.clone()], path)
 }
 
+/// What git lets no part of a branch end with.
+const LOCK: &str = ".lock";
+
 /// A part of a name, as both forges and git take it.
 fn plain(part: &str) -> bool {
     let fit = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
@@ -66,5 +69,5 @@ fn plain(part: &str) -> bool {
         && !part.starts_with(['.', '-'])
         && !part.ends_with('.')
         && !part.contains("..")
-        && !part.ends_with(".lock")
+        && !part.to_ascii_lowercase().ends_with(LOCK)
 }

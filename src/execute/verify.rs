@@ -66,9 +66,8 @@ pub fn verify(look: &Look<'_>) -> Vec<(Expectation, Seen)> {
 /// Until it is merged, a proposal has changed nothing that could have helped. When it was merged is not known:
 /// restarts cannot be told from those before.
 fn proposed(look: &Look<'_>, see: impl Fn(&Expectation) -> Seen) -> Vec<(Expectation, Seen)> {
-    let stands = match look.applied {
-        Ok(Applied::Done { proposed: Some(proposed), .. }) => proposed,
-        Ok(_) | Err(_) => return vec![(Expectation::StillOurs, still_ours(look))],
+    let Ok(Applied::Done { proposed: Some(stands), .. }) = look.applied else {
+        return vec![(Expectation::StillOurs, still_ours(look))];
     };
     let link = &stands.link;
     let stands = match stands.stands {

@@ -4,6 +4,7 @@
 mod act;
 pub mod effect;
 pub mod input;
+mod proposing;
 mod state;
 mod step;
 

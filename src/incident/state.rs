@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::action::{Action, Candidate};
 use crate::domain::alert::{Alert, AlertStatus};
 use crate::domain::decision::{Asked, Decided, Person};
 use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, Cluster, Fingerprint, IncidentId, IntentId, QuestionId};
-use crate::domain::plan::{Direction, Plan, Refusal};
+use crate::domain::plan::{Direction, Plan};
 use crate::domain::record::{
     Answer, Ask, Choice, Diagnosis, Entry, Intent, MessageRef, Opening, Outcome, Question, Record,
 };
@@ -292,17 +291,6 @@ impl State {
         Ok(())
     }
 
-    /// What somebody else would put back is proposed instead, once.
-    fn not_planned(&mut self, candidate: &CandidateId, refusal: &Refusal) {
-        self.phase = match refusal {
-            Refusal::Managed(why) if self.proposing.is_none() => {
-                self.proposing = Some((candidate.clone(), why.clone()));
-                Phase::Deciding(candidate.clone())
-            }
-            _ => Phase::Looking,
-        };
-    }
-
     fn observe(&mut self, alert: &Alert, at: Timestamp) {
         let quiet = self.is_quiet(alert, at);
         let began_anew = alert.status == AlertStatus::Firing
@@ -453,18 +441,6 @@ impl State {
         if let Some(open) = self.question.as_mut().filter(|q| carries.contains(&q.question.id)) {
             open.accepted_at.get_or_insert(at);
         }
-    }
-
-    /// The candidate of this name, as it is meant now.
-    pub fn candidate(&self, id: &CandidateId) -> Option<Candidate> {
-        let found = self.diagnosis.iter().flat_map(|d| &d.candidates).find(|c| c.id == *id)?.clone();
-        Some(match &self.proposing {
-            Some((proposed, _)) if proposed == id => {
-                let action = Action::OpenPullRequest { instead_of: Box::new(found.action) };
-                Candidate { action, ..found }
-            }
-            _ => found,
-        })
     }
 
     /// The act with this intent.

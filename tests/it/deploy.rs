@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 45] = [
+    const KEYS: [&str; 46] = [
         "listen",
         "stateDir",
         "policies",

@@ -128,8 +128,9 @@ impl Writer<'_> {
                 Some(Verdict::Helped { seen: check.seen.clone() })
             }
             Held::NotYet if overdue => Some(Verdict::DidNotHelp { seen: check.seen.clone() }),
-            Held::CannotTell if overdue => Some(Verdict::CannotTell { why: check.seen.clone() }),
-            Held::Pending if overdue => Some(Verdict::CannotTell { why: check.seen.clone() }),
+            Held::CannotTell | Held::Pending if overdue => {
+                Some(Verdict::CannotTell { why: check.seen.clone() })
+            }
             Held::Declined => Some(Verdict::CannotTell { why: check.seen.clone() }),
             Held::Yes | Held::NotYet | Held::CannotTell | Held::Pending => None,
         };

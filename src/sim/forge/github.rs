@@ -69,7 +69,7 @@ async fn contents(
 }
 
 async fn refs(Held(world): Held<Shared>, headers: HeaderMap, bytes: Bytes) -> Response {
-    let body = body(&bytes);
+    let body = &body(&bytes);
     carry_out(&world, Asked::Branch, &headers, |repo| {
         let name = body["ref"].as_str().and_then(|name| name.strip_prefix("refs/heads/"));
         let (Some(name), Some(sha)) = (name, body["sha"].as_str()) else { return no(422, "Invalid request") };
@@ -90,8 +90,8 @@ async fn put(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    let body = body(&bytes);
-    carry_out(&world, Asked::Commit, &headers, |repo| committed(repo, &path, &body))
+    let body = &body(&bytes);
+    carry_out(&world, Asked::Commit, &headers, |repo| committed(repo, &path, body))
 }
 
 fn committed(repo: &mut Repo, path: &str, body: &Value) -> Answer {
@@ -132,7 +132,7 @@ async fn pulls(Held(world): Held<Shared>, Query(query): Params, headers: HeaderM
 }
 
 async fn open(Held(world): Held<Shared>, headers: HeaderMap, bytes: Bytes) -> Response {
-    let body = body(&bytes);
+    let body = &body(&bytes);
     carry_out(&world, Asked::Open, &headers, |repo| {
         let text = |field: &str| body[field].as_str().unwrap_or_default();
         if !repo.branches.contains_key(text("head")) || !repo.branches.contains_key(text("base")) {
@@ -151,7 +151,7 @@ async fn close(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    let body = body(&bytes);
+    let body = &body(&bytes);
     carry_out(&world, Asked::Close, &headers, |repo| {
         let found = repo.pulls.iter_mut().find(|pull| pull.number == number);
         match found {

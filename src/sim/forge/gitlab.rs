@@ -76,13 +76,13 @@ async fn commit(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    let body = body(&bytes);
-    carry_out(&world, Asked::Commit, &headers, |repo| of(&project, || committed(repo, &body)))
+    let body = &body(&bytes);
+    carry_out(&world, Asked::Commit, &headers, |repo| of(&project, || committed(repo, body)))
 }
 
 fn committed(repo: &mut Repo, body: &Value) -> Answer {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let (branch, action) = (text(&body["branch"]), &body["actions"][0]);
+    let (branch, action) = (text(&body["branch"]), body.pointer("/actions/0").unwrap_or(&Value::Null));
     let (path, version) = (text(&action["file_path"]), text(&action["last_commit_id"]));
     let there = repo.branches.contains_key(&branch);
     if body["start_sha"].is_string() && there {
@@ -139,7 +139,7 @@ async fn open(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    let body = body(&bytes);
+    let body = &body(&bytes);
     carry_out(&world, Asked::Open, &headers, |repo| {
         of(&project, || {
             let text = |field: &str| body[field].as_str().unwrap_or_default();
@@ -164,7 +164,7 @@ async fn close(
     headers: HeaderMap,
     bytes: Bytes,
 ) -> Response {
-    let body = body(&bytes);
+    let body = &body(&bytes);
     carry_out(&world, Asked::Close, &headers, |repo| {
         let found = repo.pulls.iter_mut().find(|pull| pull.number == iid);
         of(&project, || match found {

@@ -4,6 +4,7 @@
 
 mod tree;
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use serde_json::Value;
@@ -68,11 +69,11 @@ pub fn edit(path: &str, text: &str, object: &Named, wanted: &[Wanted]) -> Result
     if read != expected {
         return Err("it could not be changed in these fields alone".to_owned());
     }
-    let patch = patch(path, text, &edited);
-    if patch.len() > READABLE {
+    let shown = lines(path, text, &edited);
+    if shown.len() > READABLE {
         return Err("its lines are longer than a person can read".to_owned());
     }
-    Ok(Edited { patch, text: edited, changes })
+    Ok(Edited { patch: shown, text: edited, changes })
 }
 
 /// Which document is the object's manifest.
@@ -314,7 +315,7 @@ fn below<'m>(at: &'m mut Meaning, step: &Step) -> Option<&'m mut Meaning> {
 }
 
 /// The lines that differ, as a unified diff without context.
-fn patch(path: &str, before: &str, after: &str) -> String {
+fn lines(path: &str, before: &str, after: &str) -> String {
     let (old, new): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
     let mut text = format!("--- a/{path}\n+++ b/{path}\n");
     let (mut i, mut j) = (0, 0);
@@ -323,12 +324,12 @@ fn patch(path: &str, before: &str, after: &str) -> String {
             (Some(a), Some(b)) if a == b => (i, j) = (i + 1, j + 1),
             // a line was added here: only whole lines are, one at a time
             (a, Some(b)) if a.is_some_and(|a| new.get(j + 1) == Some(a)) => {
-                text.push_str(&format!("@@ -{i},0 +{} @@\n+{b}\n", j + 1));
+                let _ = write!(text, "@@ -{i},0 +{} @@\n+{b}\n", j + 1);
                 j += 1;
             }
             (a, b) => {
                 let (a, b) = (a.copied().unwrap_or_default(), b.copied().unwrap_or_default());
-                text.push_str(&format!("@@ -{} +{} @@\n-{a}\n+{b}\n", i + 1, j + 1));
+                let _ = write!(text, "@@ -{} +{} @@\n-{a}\n+{b}\n", i + 1, j + 1);
                 (i, j) = (i + 1, j + 1);
             }
         }

@@ -146,7 +146,7 @@ impl Builder<'_> {
                 self.close(Node { at, marked: anchor != 0 || tag.is_some(), content })?;
             }
             Event::Alias(number) => {
-                self.close(Node { at, marked: false, content: Content::Alias(number) })?
+                self.close(Node { at, marked: false, content: Content::Alias(number) })?;
             }
             Event::UnresolvedAlias(name) => return Err(format!("the alias `{name}` names nothing")),
             Event::SequenceStart(_, anchor, tag) => {
