@@ -191,7 +191,7 @@ fn manifests() -> impl Strategy<Value = (String, u32)> {
             let mut seen = std::collections::BTreeSet::new();
             let mut fresh = |lines: Vec<&str>| -> String {
                 let once = lines.into_iter().filter(|line| seen.insert((*line).to_owned()));
-                once.map(|line| format!("{line}\n")).collect()
+                once.flat_map(|line| [line.to_owned(), "\n".to_owned()]).collect()
             };
             let (above, below) = (fresh(above), fresh(below));
             let other = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web}\ndata: {replicas: '3'}\n";
