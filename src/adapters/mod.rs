@@ -1,6 +1,9 @@
 //! The world's edges: one vendor each, thin, and making no choices.
 
 pub mod alertmanager;
+mod forge_http;
+pub mod github;
+pub mod gitlab;
 pub mod kube;
 pub mod mcp;
 pub mod openai;

@@ -39,6 +39,7 @@ use super::hands::{self, RightsError};
 use super::keys;
 use super::{Apart, Daemon, Ports, Recorder, Site, Sites};
 
+pub use super::forges::repositories;
 pub use super::hands::{actions_alone, hard_limits, possible, serve_actions, templates};
 pub use super::keys::{RotationError, prepare, public_keys, rotate, signer};
 

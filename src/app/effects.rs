@@ -122,9 +122,7 @@ impl Daemon {
     }
 
     async fn plan(&self, state: &State, id: &CandidateId) -> Done {
-        let Some(candidate) = state.diagnosis.iter().flat_map(|d| &d.candidates).find(|c| c.id == *id) else {
-            return Ok(None);
-        };
+        let Some(candidate) = state.candidate(id) else { return Ok(None) };
         let result = self.site(&state.cluster)?.actions.plan(&candidate.action, &candidate.owner).await?;
         let kept = match &result {
             Ok(plan) if plan.action.removes_pods() => Some(self.preserve(state, &plan.action).await?),
@@ -215,13 +213,15 @@ impl Daemon {
         let (Some(act), Some(lead)) = (state.act(id), state.lead()) else { return Ok(None) };
         let mut intent = act.intent.clone();
         // whatever the grant asks for besides: a cause that comes again is one that was not remedied
-        if intent.reverts.is_none() && !intent.terms.verify.expect.contains(&Expectation::NoNewRestarts) {
+        let proposal = intent.plan.proposal.is_some();
+        let watched = intent.reverts.is_none() && !proposal;
+        if watched && !intent.terms.verify.expect.contains(&Expectation::NoNewRestarts) {
             intent.terms.verify.expect.push(Expectation::NoNewRestarts);
         }
         let besides = match intent.plan.action.doable() {
-            Ok(Doable::Edit(_)) => Some(Expectation::StillOurs),
-            Ok(Doable::Run(_)) => Some(Expectation::JobComplete),
-            Ok(Doable::Evict(_)) | Err(_) => None,
+            Doable::Edit(_) | Doable::Propose(_) => Some(Expectation::StillOurs),
+            Doable::Run(_) => Some(Expectation::JobComplete),
+            Doable::Evict(_) => None,
         };
         intent.terms.verify.expect.extend(besides);
         let owner = intent.plan.owner.clone();
@@ -308,19 +308,28 @@ fn decided(set: &PolicySet, question: Question) -> Input {
 /// One look, summed up: the strictest counts.
 fn check_of(seen: Vec<(Expectation, Seen)>) -> Check {
     let rank = |s: &Seen| match s {
+        Seen::Declined(_) => 5,
+        Seen::Pending(_) => 4,
         Seen::Again(_) => 3,
         Seen::Not(_) => 2,
         Seen::CannotTell(_) => 1,
         Seen::Held(_) => 0,
     };
     let held = match seen.iter().map(|(_, s)| rank(s)).max() {
+        Some(5) => Held::Declined,
+        Some(4) => Held::Pending,
         Some(3) => Held::Again,
         Some(2) => Held::NotYet,
         Some(1) => Held::CannotTell,
         Some(_) | None => Held::Yes,
     };
     let words = |(_, s): (Expectation, Seen)| match s {
-        Seen::Again(w) | Seen::Not(w) | Seen::CannotTell(w) | Seen::Held(w) => w,
+        Seen::Declined(w)
+        | Seen::Pending(w)
+        | Seen::Again(w)
+        | Seen::Not(w)
+        | Seen::CannotTell(w)
+        | Seen::Held(w) => w,
     };
     Check { held, seen: seen.into_iter().map(words).collect() }
 }

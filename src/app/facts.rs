@@ -62,8 +62,7 @@ impl Daemon {
         let snapshot = self.snapshot(state).await?.ok_or_else(|| missing("target"))?;
         let lead = state.lead().ok_or_else(|| missing("alert"))?;
         let diagnosis = state.diagnosis.as_ref().ok_or_else(|| missing("diagnosis"))?;
-        let candidate = diagnosis.candidates.iter().find(|c| c.id == *asking.candidate);
-        let candidate = candidate.ok_or_else(|| missing("candidate"))?;
+        let candidate = state.candidate(asking.candidate).ok_or_else(|| missing("candidate"))?;
         let finding = diagnosis.findings.iter().find(|f| f.cause.name() == candidate.cause);
         let now = self.now();
         let (target, owner) = diagnose::facts(&snapshot, &lead.labels, &candidate.action);

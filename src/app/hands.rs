@@ -25,7 +25,7 @@ use crate::ports::clock::{SharedClock, SystemClock};
 use crate::servers::actions::{self, ActionServer, Engine, HardLimits, Ledger, VerifyingKeys};
 
 use super::build::{BuildError, Server, access, make_private};
-use super::keys;
+use super::{forges, keys};
 
 /// The action server's file of used warrants.
 const USED_WARRANTS: &str = "used-warrants.jsonl";
@@ -166,7 +166,9 @@ async fn action_server(held: Held<'_>, clock: &SharedClock) -> Result<ActionServ
     let hand = CheckedHand::new(KubeHand::new(client, cluster), wanted);
     checked(&hand, held.limits, held.actions).await?;
     let ledger = Ledger::open(&held.used, clock.now())?;
+    let repositories = forges::repositories(held.limits, clock)?;
     let engine = Engine::new(Arc::new(hand), held.keys, limits, Arc::clone(clock), ledger);
+    let engine = engine.proposing(repositories);
     Ok(ActionServer::new(Arc::new(engine)))
 }
 
@@ -290,19 +292,27 @@ fn service_namespace(url: &str) -> Option<&str> {
 
 /// The kinds of action that these limits let be carried out somewhere.
 pub fn possible(limits: &LimitsConfig) -> Result<BTreeSet<ActionKind>, ConfigError> {
-    let all = || ActionKind::ALL.into_iter().filter(|kind| kind.can_be_carried_out());
     let mut kinds: BTreeSet<ActionKind> = match &limits.actions {
-        None => all().collect(),
-        Some(named) => {
-            named.iter().map(|name| one_of(name, &all().collect::<Vec<_>>())).collect::<Result<_, _>>()?
-        }
+        None => ActionKind::ALL.into(),
+        Some(named) => named.iter().map(|name| one_of(name)).collect::<Result<_, _>>()?,
     };
-    if limits.jobs.is_empty() {
-        if limits.actions.iter().flatten().any(|name| name == ActionKind::RunJob.name()) {
-            let why = "`limits.actions` names `run_job`, and `limits.jobs` names no template to run";
-            return Err(ConfigError::Conflict(why.to_owned()));
+    for (kind, none, why) in [
+        (ActionKind::RunJob, limits.jobs.is_empty(), "`limits.jobs` names no template to run"),
+        (
+            ActionKind::OpenPullRequest,
+            limits.repositories.is_empty(),
+            "`limits.repositories` names none to propose to",
+        ),
+    ] {
+        if none && limits.actions.iter().flatten().any(|name| name == kind.name()) {
+            return Err(ConfigError::Conflict(format!(
+                "`limits.actions` names `{}`, and {why}",
+                kind.name()
+            )));
         }
-        kinds.remove(&ActionKind::RunJob);
+        if none {
+            kinds.remove(&kind);
+        }
     }
     if !limits.nodes {
         kinds.retain(|kind| rights::needed(*kind).iter().all(|right| right.resource.namespaced));
@@ -310,12 +320,11 @@ pub fn possible(limits: &LimitsConfig) -> Result<BTreeSet<ActionKind>, ConfigErr
     Ok(kinds)
 }
 
-fn one_of(name: &str, known: &[ActionKind]) -> Result<ActionKind, ConfigError> {
-    let names: Vec<&str> = known.iter().map(|kind| kind.name()).collect();
-    let found = known.iter().find(|kind| kind.name() == name).copied();
-    found.ok_or_else(|| {
+fn one_of(name: &str) -> Result<ActionKind, ConfigError> {
+    ActionKind::from_name(name).ok_or_else(|| {
+        let names = ActionKind::ALL.map(ActionKind::name);
         ConfigError::Conflict(format!(
-            "`limits.actions`: belay cannot carry out `{name}`: {}",
+            "`limits.actions`: there is no action `{name}`: {}",
             policy::meant(name, &names)
         ))
     })

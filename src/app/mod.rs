@@ -9,6 +9,7 @@ mod desk;
 mod effects;
 mod facts;
 mod fleet;
+mod forges;
 mod former;
 mod hands;
 mod incidents;

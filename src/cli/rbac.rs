@@ -21,7 +21,7 @@ pub(super) struct Args {
     /// For these actions; those that the policy grants at level 2 or above unless given
     #[arg(long, value_delimiter = ',', value_name = "ACTION")]
     actions: Vec<String>,
-    /// For every action that belay can carry out
+    /// For every action
     #[arg(long, conflicts_with = "actions")]
     all: bool,
     /// In these namespaces; `limits.namespaces` of the configuration unless given
@@ -101,8 +101,7 @@ fn apart(
 /// The kinds that are asked for; `None` where the policy is unsound, which was printed.
 fn kinds(args: &Args, config: Option<&Config>) -> anyhow::Result<Option<BTreeSet<ActionKind>>> {
     if args.all {
-        let mut all: BTreeSet<ActionKind> =
-            ActionKind::ALL.into_iter().filter(|kind| kind.can_be_carried_out()).collect();
+        let mut all: BTreeSet<ActionKind> = ActionKind::ALL.into();
         if args.jobs.is_empty() && config.is_none_or(|config| config.limits.jobs.is_empty()) {
             // without a template there is nothing to run
             all.remove(&ActionKind::RunJob);
@@ -126,15 +125,11 @@ fn kinds(args: &Args, config: Option<&Config>) -> anyhow::Result<Option<BTreeSet
     Ok(Some(kinds))
 }
 
-/// The kind of this name, if belay can carry it out.
+/// The kind of this name.
 fn named(name: &str) -> anyhow::Result<ActionKind> {
-    let known: Vec<&str> =
-        ActionKind::ALL.into_iter().filter(|k| k.can_be_carried_out()).map(ActionKind::name).collect();
-    match ActionKind::from_name(name) {
-        Some(kind) if kind.can_be_carried_out() => Ok(kind),
-        Some(_) => bail!("belay cannot carry out `{name}` yet, so it needs no rights for it"),
-        None => bail!("there is no action `{name}`: {}", policy::meant(name, &known)),
-    }
+    let known = ActionKind::ALL.map(ActionKind::name);
+    ActionKind::from_name(name)
+        .with_context(|| format!("there is no action `{name}`: {}", policy::meant(name, &known)))
 }
 
 fn namespaces(args: &Args, config: Option<&Config>) -> anyhow::Result<BTreeSet<String>> {

@@ -35,8 +35,9 @@ pub fn load_actions(path: &Path) -> Result<ActionServerConfig, ConfigError> {
     let base = path.parent().unwrap_or(Path::new(""));
     let ActionServerConfig { cluster, state_dir, client_token_file, limits, .. } = &mut config;
     let files = [Some(state_dir), client_token_file.as_mut()];
+    let tokens = limits.repositories.iter_mut().map(|repository| Some(&mut repository.token_file));
     let of_cluster = [&mut cluster.ca_file, &mut cluster.token_file, &mut cluster.kubeconfig];
-    let files = files.into_iter().chain(of_cluster.map(Option::as_mut));
+    let files = files.into_iter().chain(tokens).chain(of_cluster.map(Option::as_mut));
     for file in files.chain(limits.jobs.iter_mut().map(Some)).flatten() {
         *file = base.join(&*file);
     }
@@ -114,6 +115,28 @@ pub fn actions_schema() -> Value {
             "tokenFile": said("string", "The bearer token that it writes with."),
         }),
     );
+    let file = object(
+        "Objects, and the file that holds them.",
+        &["path"],
+        json!({
+            "namespace": said("string", "Only objects in this namespace."),
+            "kind": said("string", "Only objects of this kind, as in `Deployment`."),
+            "name": said("string", "Only the object of this name."),
+            "path": said("string", "The file; `{namespace}`, `{kind}` (in lower case) and `{name}` stand for the object's own."),
+        }),
+    );
+    let repository = object(
+        "A repository that changes may be proposed to.",
+        &["forge", "url", "repository", "tokenFile", "files"],
+        json!({
+            "forge": { "enum": ["github", "gitlab"], "description": "Whose API it is reached by." },
+            "url": said("string", "The base of that API: `https://api.github.com`, `https://gitlab.example/api/v4`."),
+            "repository": said("string", "`owner/name`, or the path of a project."),
+            "branch": said("string", "The branch that people merge into; `main` without it."),
+            "tokenFile": said("string", "The token: it may push branches and open pull requests there, and nothing else."),
+            "files": { "type": "array", "items": file, "minItems": 1, "description": "Which of its files hold which objects; the first that fits counts." },
+        }),
+    );
     let limits = object(
         "What it refuses, whoever signed.",
         &[],
@@ -125,9 +148,10 @@ pub fn actions_schema() -> Value {
             "nodes": said("boolean", "Whether nodes may be cordoned and uncordoned."),
             "maxReplicas": number("The most replicas that are ever set."),
             "maxReplicaDelta": number("The largest step in replicas."),
-            "actions": texts("The actions that it carries out; without it, all that belay can."),
+            "actions": texts("The actions that it carries out; without it, all."),
             "extraRights": texts("What its account may do although no action needs it, as in `delete pods`."),
             "jobs": texts("The job templates that `run_job` runs: files, or folders of them (`*.yaml`)."),
+            "repositories": { "type": "array", "items": repository, "description": "Where the desired state of objects is kept, for changes that are proposed instead of made." },
         }),
     );
     let key = json!({ "type": "string", "pattern": "^[A-Za-z0-9+/]{43}=$" });

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use super::{AlertmanagerConfig, ClusterConfig, Config, ServerConfig, Site, SiteConfig};
+use super::{AlertmanagerConfig, ClusterConfig, Config, LimitsConfig, ServerConfig, Site, SiteConfig};
 
 /// A setting cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -179,14 +179,19 @@ fn rebase(config: &mut Config, base: &Path) {
     files.extend(pager.as_mut().and_then(|p| p.bearer_token_file.as_mut()));
     files.extend(model.as_mut().and_then(|m| m.api_key_file.as_mut()));
     files.extend(files_of(cluster, alertmanager.as_mut(), [actions, reads]));
-    files.extend(&mut limits.jobs);
+    files.extend(files_within(limits));
     for SiteConfig { cluster, alertmanager, actions, reads, limits } in other_clusters {
         files.extend(files_of(cluster, alertmanager.as_mut(), [actions, reads]));
-        files.extend(&mut limits.jobs);
+        files.extend(files_within(limits));
     }
     for file in files {
         *file = base.join(&*file);
     }
+}
+
+/// The files that the limits of one cluster name.
+fn files_within(limits: &mut LimitsConfig) -> impl Iterator<Item = &mut PathBuf> {
+    limits.jobs.iter_mut().chain(limits.repositories.iter_mut().map(|repository| &mut repository.token_file))
 }
 
 /// The files that one cluster's keys name.

@@ -274,12 +274,60 @@ pub struct LimitsConfig {
     pub max_replicas: u32,
     /// The largest step in replicas.
     pub max_replica_delta: u32,
-    /// The actions that it ever carries out, by name; without it, all that belay can.
+    /// The actions that it ever carries out, by name; without it, all.
     pub actions: Option<Vec<String>>,
     /// What its account may do although no action needs it, as in `delete pods`.
     pub extra_rights: Vec<String>,
     /// The job templates that `run_job` runs: files, or folders of them (`*.yaml`).
     pub jobs: Vec<PathBuf>,
+    /// Where the desired state of objects is kept, for changes that are proposed instead of made.
+    pub repositories: Vec<RepositoryConfig>,
+}
+
+/// A repository that changes may be proposed to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RepositoryConfig {
+    /// Whose API it is reached by.
+    pub forge: ForgeName,
+    /// The base of that API: `https://api.github.com`, `https://gitlab.example/api/v4`; https unless it is this
+    /// machine.
+    pub url: String,
+    /// `owner/name`, or the path of a project.
+    pub repository: String,
+    /// The branch that people merge into.
+    #[serde(default = "defaults::branch")]
+    pub branch: String,
+    /// A file with the token: it may push branches and open pull requests there, and nothing else.
+    pub token_file: PathBuf,
+    /// Which of its files hold which objects; the first that fits counts.
+    pub files: Vec<FileConfig>,
+}
+
+/// Whose API a repository is reached by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum ForgeName {
+    GitHub,
+    GitLab,
+}
+
+/// Objects, and the file that holds them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct FileConfig {
+    /// Only objects in this namespace.
+    #[serde(default)]
+    pub namespace: Option<String>,
+    /// Only objects of this kind, as in `Deployment`.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// Only the object of this name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The file; `{namespace}`, `{kind}` (in lower case) and `{name}` stand for the object's own.
+    pub path: String,
 }
 
 impl Default for LimitsConfig {
@@ -295,6 +343,7 @@ impl Default for LimitsConfig {
             actions: None,
             extra_rights: Vec::new(),
             jobs: Vec::new(),
+            repositories: Vec::new(),
         }
     }
 }
@@ -308,6 +357,10 @@ mod defaults {
 
     pub(super) fn state_dir() -> PathBuf {
         "belay-state".into()
+    }
+
+    pub(super) fn branch() -> String {
+        "main".into()
     }
 
     pub(super) fn slack_url() -> String {

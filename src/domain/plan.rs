@@ -80,6 +80,60 @@ pub enum Undo {
     },
 }
 
+/// Where the desired state of an object is kept, as far as a change of it is proposed there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Whose API.
+    pub forge: Forge,
+    /// The base of that API.
+    pub url: String,
+    /// `owner/name`, or the path of a project.
+    pub repository: String,
+    /// The branch that it is to be merged into.
+    pub into: String,
+}
+
+/// Whose API a repository is reached by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum Forge {
+    Github,
+    Gitlab,
+}
+
+/// A change of one file of a repository, so completely that whoever commits it has nothing left to choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// Where.
+    #[serde(flatten)]
+    pub place: Place,
+    /// The commit that it was worked out on, and starts from.
+    pub base: String,
+    /// The file.
+    pub path: String,
+    /// The file's version there, by which the forge notices that it changed.
+    pub version: String,
+    /// The changed lines as a unified diff without context: neighbouring lines are nobody's business.
+    pub patch: String,
+    /// The hash of the whole file as it will be.
+    pub result: Hash,
+    /// What is closed, where a proposal is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closes: Option<Opened>,
+}
+
+/// A pull or merge request that belay opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// Its number.
+    pub number: u64,
+    /// The branch that it comes from.
+    pub branch: String,
+    /// The only commit on it; none where the branch is gone.
+    pub head: Option<String>,
+}
+
 /// Whether this plan does the act or puts one back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -113,6 +167,9 @@ pub struct Plan {
     /// What else a person should know before saying yes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What is proposed, where nothing in the cluster is changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<Box<Proposal>>,
     /// When the live object was read.
     pub made_at: Timestamp,
     /// From then on it is refused.
@@ -157,6 +214,9 @@ pub enum Refusal {
     /// A hard limit of the action server forbids it.
     #[error("the action server's own limit forbids it: {0}")]
     Limit(String),
+    /// Somebody else keeps the object as it is, and would put the change back.
+    #[error("{0}")]
+    Managed(String),
     /// The API server said no (disruption budget, quota, admission, permission).
     #[error("the API server refused: {0}")]
     Api(String),
@@ -169,7 +229,7 @@ pub enum Refusal {
     /// The plan is too old.
     #[error("the plan expired at {0}")]
     Expired(Timestamp),
-    /// The action is a word of the catalogue that belay's hands have not learnt.
+    /// Written by versions of belay whose hands had not learnt the action yet.
     #[error("belay cannot carry this out yet: `{}`", .0.name())]
     NotYet(ActionKind),
     /// The target could not be read, so nothing is known.

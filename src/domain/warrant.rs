@@ -54,6 +54,9 @@ pub enum Applied {
         /// How far what it set going is, where it goes on by itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         progress: Option<Progress>,
+        /// How the proposal stands, where nothing in the cluster was changed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        proposed: Option<Proposed>,
     },
     /// Nothing was changed.
     Refused {
@@ -97,9 +100,39 @@ impl Progress {
     }
 }
 
+/// A pull or merge request, as the forge shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposed {
+    /// Where people find it; made of the configured address and its number, and of nothing that was read.
+    pub link: String,
+    /// How it stands.
+    pub stands: Stands,
+}
+
+/// How a pull or merge request stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum Stands {
+    Open,
+    Merged,
+    Closed,
+}
+
+impl Stands {
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Merged => "merged",
+            Self::Closed => "closed",
+        }
+    }
+}
+
 impl Applied {
     /// It is done, and nothing of it was changed since.
     pub fn done(detail: impl Into<String>) -> Self {
-        Self::Done { detail: detail.into(), changed: None, progress: None }
+        Self::Done { detail: detail.into(), changed: None, progress: None, proposed: None }
     }
 }

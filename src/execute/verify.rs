@@ -11,7 +11,7 @@ use crate::domain::cluster::{ActiveAlert, Container, ContainerState, Ended, Part
 use crate::domain::decision::Expectation;
 use crate::domain::record::Intent;
 use crate::domain::target::{Kind, Object};
-use crate::domain::warrant::{Applied, Progress};
+use crate::domain::warrant::{Applied, Progress, Stands};
 
 /// How long the kubelet takes to bring files of a ConfigMap up to date: its period of a minute, and its cache's.
 const FOLLOWS: SignedDuration = SignedDuration::from_mins(2);
@@ -27,6 +27,10 @@ pub enum Seen {
     Again(String),
     /// What would show it could not be read.
     CannotTell(String),
+    /// Nothing has changed yet: people have not merged what was proposed.
+    Pending(String),
+    /// People closed what was proposed.
+    Declined(String),
 }
 
 /// What one look shows: the world before the act and now, and what Alertmanager lists.
@@ -66,6 +70,9 @@ pub fn verify(look: &Look<'_>) -> Vec<(Expectation, Seen)> {
         Expectation::StillOurs => still_ours(look),
         Expectation::JobComplete => job(look),
     };
+    if look.intent.plan.proposal.is_some() && look.intent.reverts.is_none() {
+        return proposed(look, see);
+    }
     expected.iter().map(|e| (*e, see(e))).collect()
 }
 
@@ -96,6 +103,31 @@ fn completed(look: &Look<'_>) -> Option<Timestamp> {
     }
 }
 
+/// Until it is merged, a proposal has changed nothing that could have helped. When it was merged is not known:
+/// restarts cannot be told from those before.
+fn proposed(look: &Look<'_>, see: impl Fn(&Expectation) -> Seen) -> Vec<(Expectation, Seen)> {
+    let Ok(Applied::Done { proposed: Some(stands), .. }) = look.applied else {
+        return vec![(Expectation::StillOurs, still_ours(look))];
+    };
+    let link = &stands.link;
+    let stands = match stands.stands {
+        Stands::Open => Seen::Pending(format!("{link} is open: nothing has changed until people merge it")),
+        Stands::Closed => Seen::Declined(format!("{link} was closed without being merged")),
+        Stands::Merged => Seen::Held(format!("{link} was merged")),
+    };
+    let mut all = vec![(Expectation::StillOurs, stands)];
+    if let [(_, Seen::Held(_))] = all.as_slice() {
+        let expect = look.intent.terms.verify.expect.iter();
+        let told = |e: &&Expectation| !matches!(e, Expectation::StillOurs | Expectation::NoNewRestarts);
+        all.extend(expect.filter(told).map(|e| (*e, see(e))));
+        if all.len() == 1 {
+            let why = "nothing that is expected shows whether it helped".to_owned();
+            all.push((Expectation::NoNewRestarts, Seen::CannotTell(why)));
+        }
+    }
+    all
+}
+
 /// Whether what was changed still holds what was written. Once it does not, nobody can tell any more what the
 /// act has done.
 fn still_ours(look: &Look<'_>) -> Seen {
@@ -120,7 +152,7 @@ fn ready(look: &Look<'_>) -> Seen {
         return Seen::CannotTell(format!("`{name}` is another object now"));
     }
     let (ready, updated, desired) = (workload.ready, workload.updated, workload.desired);
-    if let Action::ScaleWorkload { replicas, .. } = &look.intent.plan.action
+    if let Action::ScaleWorkload { replicas, .. } = look.intent.plan.action.core()
         && desired != *replicas
     {
         return Seen::Not(format!(
@@ -151,7 +183,9 @@ fn restarts(look: &Look<'_>) -> Seen {
         for container in &pod.containers {
             match container_since(look, pod, container) {
                 Seen::Held(_) => {}
-                again @ (Seen::Again(_) | Seen::Not(_)) => return again,
+                again @ (Seen::Again(_) | Seen::Not(_) | Seen::Pending(_) | Seen::Declined(_)) => {
+                    return again;
+                }
                 Seen::CannotTell(why) => unclear = Some(why),
             }
         }

@@ -116,6 +116,7 @@ const fn refused(refusal: &Refusal) -> Became {
         | Refusal::Changed { .. }
         | Refusal::NothingToDo(_)
         | Refusal::Expired(_)
+        | Refusal::Managed(_)
         | Refusal::NotYet(_) => Became::Withdrawn,
         Refusal::Limit(_)
         | Refusal::Api(_)

@@ -159,4 +159,8 @@ pub enum Held {
     Again,
     /// Something could not be read.
     CannotTell,
+    /// Nothing has changed yet: it waits for people to merge it.
+    Pending,
+    /// People decided against it.
+    Declined,
 }

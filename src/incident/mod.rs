@@ -5,6 +5,7 @@ mod act;
 pub mod effect;
 pub mod input;
 mod phase;
+mod proposing;
 mod state;
 mod step;
 

@@ -64,6 +64,8 @@ pub struct State {
     pub diagnosis: Option<Diagnosis>,
     /// Who chose what.
     pub choice: Option<Choice>,
+    /// The candidate that is proposed where its state is kept, and why it is not carried out.
+    pub proposing: Option<(CandidateId, String)>,
     /// What policy decided last.
     pub decided: Option<Decided>,
     /// The last plan that was made.
@@ -121,6 +123,7 @@ impl State {
             phase: Phase::Looking,
             diagnosis: None,
             choice: None,
+            proposing: None,
             decided: None,
             plan: None,
             kept: None,
@@ -209,6 +212,7 @@ impl State {
                 self.waiting = false;
                 self.diagnosis = Some((**diagnosis).clone());
                 self.choice = None;
+                self.proposing = None;
                 self.phase = Phase::Choosing;
             }
             Record::Chosen(choice) => {
@@ -225,7 +229,7 @@ impl State {
                     self.phase = Phase::Judging;
                 }
             }
-            Record::NotPlanned { .. } => self.phase = Phase::Looking,
+            Record::NotPlanned { candidate, refusal } => self.not_planned(candidate, refusal),
             Record::Asked(question) => self.ask(question, at),
             Record::Answered { question, answer, by } => self.answer(question, answer, by, at)?,
             Record::Lapsed { question, .. } => self.lapse(question)?,

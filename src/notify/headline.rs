@@ -30,7 +30,10 @@ pub fn headline(story: &Story) -> String {
 fn over(story: &Story, closed: &Closed) -> String {
     let subject = subject(story);
     match closed.outcome {
-        Outcome::ResolvedBySelf => format!("Resolved by itself: {subject}."),
+        Outcome::ResolvedBySelf => match story.remedy().filter(|done| proposed(done).is_some()) {
+            Some(done) => format!("Resolved: {subject}. {}", did(story, done)),
+            None => format!("Resolved by itself: {subject}."),
+        },
         Outcome::Remedied => match story.remedy() {
             Some(remedy) if remedy.came_again.is_some() => {
                 format!("{} It helped, and its cause came again.{}", did(story, remedy), confirmed(story))
@@ -83,15 +86,33 @@ fn asking(story: &Story, open: &Open) -> String {
             Some(plan) => format!("May I {}{}?", act(plan, Form::Do), because(story)),
             None => format!("May I act on {}?", subject(story)),
         },
+        Ask::ConfirmOrRevert if story.remedy().is_some_and(|done| proposed(done).is_some()) => {
+            format!("{done}{helped} Confirm, or revert to close it?")
+        }
         Ask::ConfirmOrRevert => format!("{done}{helped} Confirm or revert?"),
         Ask::ConfirmOrHandOver => format!("{done}{helped} Confirm or hand over?"),
     }
 }
 
-/// "I restarted pod `x` (OOMKilled)."
+/// "I restarted pod `x` (OOMKilled)."; where that is a proposal, with where it is.
 fn did(story: &Story, done: &Act) -> String {
-    format!("I {}{}.", act(&done.intent.plan, Form::Done), because(story))
+    let words = format!("I {}{}", act(&done.intent.plan, Form::Done), because(story));
+    match proposed(done) {
+        Some(link) => format!("{words}: {link}."),
+        None => format!("{words}."),
+    }
 }
+
+/// Where people find what was proposed.
+fn proposed(done: &Act) -> Option<&str> {
+    match &done.applied {
+        Some(Applied::Done { proposed: Some(proposed), .. }) => Some(&proposed.link),
+        Some(Applied::Done { .. } | Applied::Refused { .. } | Applied::Unknown { .. }) | None => None,
+    }
+}
+
+/// What is true of every proposal until it is known to have been merged.
+const UNMERGED: &str = " Nothing changes until people merge it.";
 
 fn because(story: &Story) -> String {
     cause(story).map_or_else(String::new, |cause| format!(" ({cause})"))
@@ -100,6 +121,7 @@ fn because(story: &Story) -> String {
 /// What is known of whether it helped; nothing while it is being watched.
 fn verdict(done: &Act) -> &'static str {
     match &done.verdict {
+        None | Some(Verdict::CannotTell { .. }) if proposed(done).is_some() => UNMERGED,
         None => "",
         Some(Verdict::Helped { .. }) => " It helped.",
         Some(Verdict::DidNotHelp { .. }) => " It did not help.",
@@ -124,10 +146,12 @@ fn going(story: &Story, last: &Act) -> String {
         Some(Applied::Done { .. }) => {
             let rest = match &last.verdict {
                 None if last.intent.reverts.is_some() => "",
+                None if proposed(last).is_some() => UNMERGED,
                 None => " I am watching whether it helps.",
                 Some(_) => verdict(last),
             };
-            format!("I {}{why}.{rest}", act(plan, Form::Done))
+            let link = proposed(last).map_or_else(String::new, |link| format!(": {link}"));
+            format!("I {}{why}{link}.{rest}", act(plan, Form::Done))
         }
     }
 }

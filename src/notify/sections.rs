@@ -9,7 +9,7 @@ use crate::domain::plan::Plan;
 use crate::domain::record::{Answer, Choice, Conclusion, Diagnosis, Investigator, Verdict};
 use crate::domain::redact;
 use crate::domain::target::Targeted;
-use crate::domain::warrant::Applied;
+use crate::domain::warrant::{Applied, Proposed};
 
 use super::words::{self, Form, act, brief, clause};
 use super::{Act, Open, Story};
@@ -185,13 +185,14 @@ fn planned(story: &Story, plan: &Plan) -> Vec<Line> {
         let told = if job { words::makes(&plan.changes) } else { words::diff(&plan.changes) };
         lines.push(Line::Diff(told));
     }
+    lines.extend(plan.proposal.as_ref().map(|proposal| belay(&words::place(proposal))));
     lines.push(Line::Belay(if job {
         format!("What the job does besides, belay cannot know. Risk: {}.", plan.class.risk.name())
     } else {
         words::blast(&plan.blast, plan.class.risk)
     }));
     lines.extend(plan.note.as_ref().map(|note| belay(&format!("Mind: {}.", clause(note)))));
-    lines.push(belay(&words::undo(&plan.undo)));
+    lines.push(belay(&words::undo(plan)));
     lines.extend(story.kept.as_ref().map(|kept| belay(&words::kept(kept, &story.incident))));
     lines
 }
@@ -239,6 +240,9 @@ fn one_act(done: &Act) -> Vec<Line> {
     let plan = &done.intent.plan;
     let (form, came_of_it) = match &done.applied {
         None => (Form::Doing, ": begun, no answer yet".to_owned()),
+        Some(Applied::Done { proposed: Some(Proposed { link, stands }), .. }) => {
+            (Form::Done, format!(": {link} ({})", stands.name()))
+        }
         // the hand's own words for it would only say it twice
         Some(Applied::Done { detail, .. }) if detail.starts_with(&plan.action.done_words()) => {
             (Form::Done, String::new())

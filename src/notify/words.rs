@@ -8,7 +8,7 @@ use crate::domain::decision::ApprovalRule;
 use crate::domain::evidence::Preserved;
 use crate::domain::finding::{Cause, Finding};
 use crate::domain::ids::{EvidenceId, IncidentId};
-use crate::domain::plan::{BlastRadius, Direction, FieldChange, Plan, Undo};
+use crate::domain::plan::{BlastRadius, Direction, FieldChange, Plan, Proposal, Undo};
 use crate::domain::target::{Object, Targeted};
 
 use super::Story;
@@ -63,7 +63,7 @@ pub fn subject(story: &Story) -> String {
 pub fn cause(story: &Story) -> Option<String> {
     let diagnosis = story.diagnosis.as_ref()?;
     let chosen = story.plan.as_ref().and_then(|plan| {
-        let candidate = diagnosis.candidates.iter().find(|c| c.action == plan.action)?;
+        let candidate = diagnosis.candidates.iter().find(|c| c.action == *plan.action.core())?;
         diagnosis.findings.iter().find(|f| f.cause.name() == candidate.cause)
     });
     chosen.or(diagnosis.findings.first()).map(|finding| why(&finding.cause))
@@ -111,11 +111,18 @@ pub fn act(plan: &Plan, form: Form) -> String {
             let from = replicas_before(plan).map_or_else(String::new, |n| format!(" from {n}"));
             format!("{verb}{back} {}{from} to {replicas}", object(workload))
         }
+        (Action::OpenPullRequest { instead_of }, Direction::Revert) => {
+            let close = match form {
+                Form::Do => "close",
+                Form::Doing => "closing",
+                Form::Done => "closed",
+            };
+            format!("{close} the pull request to {}", instead_of.words())
+        }
         (
             action @ (Action::RollbackWorkload { .. }
             | Action::SetResources { .. }
-            | Action::RestoreConfig { .. }
-            | Action::OpenPullRequest { .. }),
+            | Action::RestoreConfig { .. }),
             Direction::Revert,
         ) => {
             let put = if form == Form::Doing { "putting back" } else { "put back" };
@@ -164,6 +171,18 @@ pub fn makes(changes: &[FieldChange]) -> String {
     changes.iter().take(MOST_FIELDS).map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Where a change is proposed.
+pub fn place(proposal: &Proposal) -> String {
+    let Proposal { place, path, base, .. } = proposal;
+    let (repository, into) = (brief(&place.repository, SHORT), brief(&place.into, SHORT));
+    let commit: String = base.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
+    format!(
+        "It is proposed for `{}` in `{repository}`, branch `{into}` as of commit `{commit}`; nothing in the cluster \
+         is written, and all that follows is so once people have merged it.",
+        brief(path, SHORT)
+    )
+}
+
 /// How much an act disturbs.
 pub fn blast(blast: &BlastRadius, risk: Risk) -> String {
     let BlastRadius { desired, ready, unavailable_after, replica_delta, budget_allows } = blast;
@@ -200,8 +219,11 @@ pub fn kept(kept: &Preserved, incident: &IncidentId) -> String {
 const UNDONE: usize = 3;
 
 /// What Revert will do, or why there is none.
-pub fn undo(undo: &Undo) -> String {
-    match undo {
+pub fn undo(plan: &Plan) -> String {
+    match &plan.undo {
+        Undo::Restore { .. } if plan.proposal.is_some() => {
+            "Revert closes it, unless it was merged or somebody else pushed to its branch.".to_owned()
+        }
         Undo::Restore { fields } => {
             let more = fields.len().saturating_sub(UNDONE);
             let more = (more > 0).then(|| format!("{more} more fields back to what they were"));

@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod clock;
 pub mod cluster_writes;
+pub mod forge;
 pub mod messenger;
 pub mod model;
 pub mod reads;

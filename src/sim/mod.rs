@@ -2,6 +2,7 @@
 //! Alertmanager, a scripted model and a Slack that the real clients reach over HTTP.
 
 pub mod alertmanager;
+pub mod forge;
 pub mod kube;
 pub mod model;
 pub mod slack;

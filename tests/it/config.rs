@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use belay::app::build::hard_limits;
 use belay::config::{
-    AlertmanagerConfig, ClusterConfig, Config, ConfigError, LimitsConfig, Log, ModelConfig, PagerConfig,
-    ServerConfig, SiteConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
+    AlertmanagerConfig, ClusterConfig, Config, ConfigError, FileConfig, ForgeName, LimitsConfig, Log,
+    ModelConfig, PagerConfig, RepositoryConfig, ServerConfig, SiteConfig, SlackConfig, WebhookConfig, load,
+    parse, policies, prompts, secret,
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
@@ -40,7 +41,7 @@ otherClusters:
 - cluster: { name: eu-3, labels: { cluster: eu-3 } }
   actions: { url: 'https://hands/mcp', tokenFile: hands }
   reads: { url: 'https://eyes/mcp', tokenFile: eyes }
-limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, protected: [data/postgres], nodes: true, maxReplicas: 7, maxReplicaDelta: 2, actions: [restart_pod, cordon_node], extraRights: [delete pods], jobs: [jobs] }
+limits: { namespaces: [shop], ownNamespace: ops, ownNode: n1, protected: [data/postgres], nodes: true, maxReplicas: 7, maxReplicaDelta: 2, actions: [restart_pod, cordon_node], extraRights: [delete pods], jobs: [jobs], repositories: [{ forge: gitlab, url: 'https://git.example/api/v4', repository: shop/deploy, branch: trunk, tokenFile: forge, files: [{ namespace: shop, kind: Deployment, name: web, path: '{name}.yaml' }] }] }
 ";
 
 fn ok(text: &str) -> Config {
@@ -120,6 +121,19 @@ fn each_key_is_read_into_its_place() {
         actions: Some(vec!["restart_pod".into(), "cordon_node".into()]),
         extra_rights: vec!["delete pods".into()],
         jobs: vec!["jobs".into()],
+        repositories: vec![RepositoryConfig {
+            forge: ForgeName::GitLab,
+            url: "https://git.example/api/v4".into(),
+            repository: "shop/deploy".into(),
+            branch: "trunk".into(),
+            token_file: "forge".into(),
+            files: vec![FileConfig {
+                namespace: Some("shop".into()),
+                kind: Some("Deployment".into()),
+                name: Some("web".into()),
+                path: "{name}.yaml".into(),
+            }],
+        }],
     };
     assert_eq!(limits, expected);
     assert_eq!((actions, reads), (None, None), "it excludes `writeTokenFile`");

@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 54] = [
+    const KEYS: [&str; 55] = [
         "listen",
         "stateDir",
         "policies",
@@ -130,6 +130,7 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "limits.actions",
         "limits.extraRights",
         "limits.jobs",
+        "limits.repositories",
         "limits.maxReplicas",
         "limits.maxReplicaDelta",
         "BELAY_STATE_DIR",
@@ -168,6 +169,10 @@ fn an_action_servers_own_file_is_described() {
         ("nodes", "true"),
         ("extraRights", "[delete pods]"),
         ("jobs", "[jobs]"),
+        (
+            "repositories",
+            "[{ forge: github, url: 'https://api.github.com', repository: a/b, branch: main, tokenFile: t, files: [{ namespace: n, kind: Deployment, name: w, path: w.yaml }] }]",
+        ),
     ] {
         all = all.replacen("limits:\n", &format!("limits:\n  {key}: {value}\n"), 1);
     }

@@ -13,7 +13,9 @@ use belay::domain::decision::{
 use belay::domain::evidence::{Evidence, Source};
 use belay::domain::finding::{Cause, Certainty, Finding};
 use belay::domain::ids::{CandidateId, Cluster, EvidenceId, Fingerprint, GrantId, IncidentId};
-use belay::domain::plan::{BlastRadius, Direction, FieldChange, Plan, Preconditions, Undo};
+use belay::domain::plan::{
+    BlastRadius, Direction, FieldChange, Forge, Place, Plan, Preconditions, Proposal, Undo,
+};
 use belay::domain::record::{Choice, Conclusion, Diagnosis, Investigator, Opening};
 use belay::domain::target::{Kind, Named, Object, RootOwner, Targeted};
 use jiff::{SignedDuration, Timestamp};
@@ -140,6 +142,9 @@ pub fn choice() -> Choice {
 }
 
 pub fn plan(action: Action, made: Timestamp) -> Plan {
+    if let Action::OpenPullRequest { instead_of } = action {
+        return proposal(plan(*instead_of, made));
+    }
     let kind = action.kind();
     let (changes, undo) = match &action {
         Action::RestartPod { .. } => {
@@ -171,10 +176,32 @@ pub fn plan(action: Action, made: Timestamp) -> Plan {
         },
         class: kind.class(),
         undo,
+        proposal: None,
         note: None,
         made_at: made,
         expires_at: made + SignedDuration::from_mins(10),
     }
+}
+
+/// The same change as a pull request.
+fn proposal(plan: Plan) -> Plan {
+    let place = Place {
+        forge: Forge::Github,
+        url: "https://api.github.com".into(),
+        repository: "shop/deploy".into(),
+        into: "main".into(),
+    };
+    let proposal = Proposal {
+        place,
+        base: "0123456789abcdef".into(),
+        path: "apps/web.yaml".into(),
+        version: "1".into(),
+        patch: "--- a/apps/web.yaml\n".into(),
+        result: Hash::of(b"file"),
+        closes: None,
+    };
+    let action = Action::OpenPullRequest { instead_of: Box::new(plan.action) };
+    Plan { class: action.class(), action, proposal: Some(Box::new(proposal)), ..plan }
 }
 
 pub fn rule() -> ApprovalRule {

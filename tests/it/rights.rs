@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use belay::adapters::kube::{Access, CheckedHand, KubeHand, Wanted, connect};
+use belay::domain::action::pull_request::FileRule;
 use belay::domain::action::rights::{self, Right};
 use belay::domain::action::{Action, ActionKind, HpaBounds, Resource, ResourceStep, Restore, TemplateHash};
 use belay::domain::ids::{Cluster, IntentId};
@@ -15,13 +16,16 @@ use belay::domain::plan::Refusal;
 use belay::domain::recorded::Restored;
 use belay::domain::target::{Kind as K, Named, Object, RootOwner};
 use belay::domain::warrant::Applied;
-use belay::ports::clock::Clock as _;
+use belay::ports::clock::{Clock as _, SystemClock};
 use belay::ports::cluster_writes::Hand;
+use belay::servers::actions::{Repositories, Repository};
+use belay::sim::forge::{FakeForge, Vendor};
 use belay::sim::kube::faults::{Effect, Rule};
 use belay::sim::kube::{self as sim, Budget, DeploymentSpec, Granted, Kind, Token, World};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::forge::desk::{self, TOKEN};
 use crate::hands::world::{Key, body, engine};
 use crate::jobs::{requeue, templates};
 use crate::sim::{Served, live};
@@ -250,7 +254,12 @@ fn cases(kind: ActionKind) -> Vec<Case> {
                 )
             },
         ],
-        ActionKind::OpenPullRequest => Vec::new(),
+        // each of them is proposed instead
+        ActionKind::OpenPullRequest => {
+            use ActionKind::{ResumeCronjob, RollbackWorkload, ScaleWorkload, SetHpaBounds, SetResources};
+            let inner = [ScaleWorkload, RollbackWorkload, SetHpaBounds, SetResources, ResumeCronjob];
+            inner.into_iter().flat_map(cases).collect()
+        }
     }
 }
 
@@ -261,14 +270,40 @@ async fn hand(served: &Served, folder: &Path) -> KubeHand {
     KubeHand::new(connect(&access).await.unwrap(), Cluster::new("eu-1"))
 }
 
+/// A forge that holds the manifest of this object as it is, before anything else was changed.
+async fn kept(world: &World, target: &Object) -> (FakeForge, Repositories) {
+    let Named { kind, name, .. } = &target.named;
+    let kind = Kind::ALL.into_iter().find(|known| known.spelling().kind == kind.name()).unwrap();
+    let object = world.object(kind, "shop", name).unwrap();
+    let manifest = json!({
+        "apiVersion": format!("{}/{}", kind.spelling().group, kind.spelling().version),
+        "kind": kind.spelling().kind,
+        "metadata": { "name": name },
+        "spec": object["spec"],
+    });
+    let text = serde_json::to_string_pretty(&manifest).unwrap();
+    let forge = FakeForge::start(Vendor::GitHub, TOKEN, &[("all.yaml", &text)]).await.unwrap();
+    let place = desk::place(&forge, Vendor::GitHub);
+    let client = desk::client(Vendor::GitHub, &place, TOKEN, Arc::new(SystemClock));
+    let files = vec![FileRule::new([None, None, None], "all.yaml").unwrap()];
+    (forge, Repositories::new(vec![Repository { place, files, forge: client }]))
+}
+
 /// Plans and applies the case with exactly these rights.
-async fn carried_out(case: Case, rights: &BTreeSet<Right>) -> Result<(), Refusal> {
+async fn carried_out(kind: ActionKind, case: Case, rights: &BTreeSet<Right>) -> Result<(), Refusal> {
     let served = shop(exactly(rights.iter().copied().map(granted).collect())).await;
     let folder = tempfile::tempdir().unwrap();
     let key = Key::from_seed(3);
     let hand = Arc::new(hand(&served, folder.path()).await);
-    let engine = engine(hand, &key, &served.clock, &folder.path().join("used.jsonl"));
-    let (action, owner) = case(&served.world);
+    let mut engine = engine(hand, &key, &served.clock, &folder.path().join("used.jsonl"));
+    let (mut action, owner) = case(&served.world);
+    let mut held = None;
+    if kind == ActionKind::OpenPullRequest {
+        let (forge, repositories) = kept(&served.world, action.target()).await;
+        held = Some(forge);
+        engine = Arc::new(Arc::into_inner(engine).unwrap().proposing(repositories));
+        action = Action::OpenPullRequest { instead_of: Box::new(action) };
+    }
     let plan = engine.plan(&action, &owner).await?;
     let warrant = key.sign(&body(plan.hash().unwrap(), "w-0", "inc-0", served.clock.now()));
     let applied = engine.apply(&plan, &warrant, &CancellationToken::new()).await;
@@ -278,6 +313,7 @@ async fn carried_out(case: Case, rights: &BTreeSet<Right>) -> Result<(), Refusal
     if let (true, Applied::Done { changed: Some(why), .. }) = (job, told) {
         return Err(Refusal::Unreadable(why));
     }
+    drop(held);
     match applied {
         Applied::Done { .. } => Ok(()),
         Applied::Refused { refusal } => Err(refusal),
@@ -293,14 +329,14 @@ async fn each_action_needs_exactly_what_the_table_says() {
             all = templates().needs("shop");
         }
         for case in cases(kind) {
-            let done = carried_out(case, &all).await;
+            let done = carried_out(kind, case, &all).await;
             assert!(done.is_ok(), "{} lacks something: {done:?}", kind.name());
         }
         for right in &all {
             let fewer: BTreeSet<Right> = all.iter().copied().filter(|other| other != right).collect();
             let mut refused = false;
             for case in cases(kind) {
-                refused |= carried_out(case, &fewer).await.is_err();
+                refused |= carried_out(kind, case, &fewer).await.is_err();
             }
             assert!(refused, "{} does not need to {right}", kind.name());
         }

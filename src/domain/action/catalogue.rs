@@ -129,28 +129,6 @@ impl ActionKind {
     pub const fn class(self) -> Class {
         self.entry().class
     }
-
-    /// Whether belay's hands can do it. The others are words that policies may use, and that planning
-    /// refuses.
-    pub const fn can_be_carried_out(self) -> bool {
-        match self {
-            Self::RestartPod
-            | Self::RestartWorkload
-            | Self::ScaleWorkload
-            | Self::RollbackWorkload
-            | Self::PauseRollout
-            | Self::ResumeRollout
-            | Self::SuspendCronjob
-            | Self::ResumeCronjob
-            | Self::SetHpaBounds
-            | Self::SetResources
-            | Self::CordonNode
-            | Self::UncordonNode
-            | Self::RestoreConfig
-            | Self::RunJob => true,
-            Self::OpenPullRequest => false,
-        }
-    }
 }
 
 /// What can be put back, and how.
@@ -214,11 +192,10 @@ pub fn markdown() -> String {
     let row = |kind: &ActionKind| {
         let Entry { name, class, why, raised_by, does, verb: _, transient: _ } = kind.entry();
         let (undo, risk) = (class.undo.name(), class.risk.name());
-        let today = if kind.can_be_carried_out() { "yes" } else { "not yet" };
-        format!("| `{name}` | {does} | `{undo}` | {risk} | {raised_by} | {why} | {today} |\n")
+        format!("| `{name}` | {does} | `{undo}` | {risk} | {raised_by} | {why} |\n")
     };
-    let head = "| action | what it does | undo | risk | raised, or refused | why this class | carried out |\n\
-                |---|---|---|---|---|---|---|\n";
+    let head = "| action | what it does | undo | risk | raised, or refused | why this class |\n\
+                |---|---|---|---|---|---|\n";
     std::iter::once(head.to_owned()).chain(ActionKind::ALL.iter().map(row)).collect()
 }
 

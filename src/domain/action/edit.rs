@@ -225,6 +225,7 @@ pub fn status(live: Option<&LiveObject>, plan: &Plan, intent: &IntentId) -> Appl
             detail: format!("`{object}` carries the intent; {}", holds(live, plan)),
             changed: changed.map(|refusal| refusal.to_string()),
             progress: None,
+            proposed: None,
         };
     }
     let untouched = match plan.preconditions.generation {
@@ -240,7 +241,7 @@ pub fn status(live: Option<&LiveObject>, plan: &Plan, intent: &IntentId) -> Appl
 }
 
 /// What this action changes on this object.
-fn draw(live: &LiveObject, action: &Action) -> Result<Drawn, Refusal> {
+pub(super) fn draw(live: &LiveObject, action: &Action) -> Result<Drawn, Refusal> {
     let target = &action.target().named;
     if live.object.named != *target {
         return Err(Refusal::Limit(format!("`{}` was read in place of `{target}`", live.object)));
@@ -310,6 +311,7 @@ fn draw_up(
         class,
         undo,
         note: note(live, &action, &changes),
+        proposal: None,
         changes,
         made_at: now,
         expires_at: expiry(now),

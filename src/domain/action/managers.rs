@@ -74,15 +74,18 @@ impl Managers {
         if kind.entry().transient {
             return Ok(());
         }
-        let again = |who: &str| {
-            let instead = "open a pull request where the desired state is kept";
-            Err(Refusal::Limit(format!("{who} manages `{object}` and would put the change back: {instead}")))
-        };
+        let Some(who) = self.who(paths) else { return Ok(()) };
+        let instead = "open a pull request where the desired state is kept";
+        Err(Refusal::Managed(format!("{who} manages `{object}` and would put the change back: {instead}")))
+    }
+
+    /// Who would put back a change of these fields.
+    pub fn who<'a>(&self, paths: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
         if let Some(who) = self.gitops {
-            return again(who);
+            return Some(who.to_owned());
         }
         if let Some(operator) = &self.operator {
-            return again(&format!("`{operator}`, a controller that belay does not know,"));
+            return Some(format!("`{operator}`, a controller that belay does not know,"));
         }
         for path in paths {
             let reconciler = self.owners(path).find_map(|name| {
@@ -91,10 +94,10 @@ impl Managers {
                 known.or_else(|| name.contains("operator").then_some(name))
             });
             if let Some(who) = reconciler {
-                return again(&format!("{who} owns `{path}`,"));
+                return Some(format!("{who} owns `{path}`,"));
             }
         }
-        Ok(())
+        None
     }
 
     /// Who will bring back the old value at the next occasion, for the person who reads the plan.

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use super::canonical::Hash;
 use super::ids::{CandidateId, EvidenceId};
-use super::plan::{FieldChange, Refusal};
+use super::plan::FieldChange;
 use super::target::{Object, RootOwner};
 
 pub use catalogue::{ActionKind, Class, Entry, Reversibility, Risk, Verb, markdown};
@@ -158,6 +158,8 @@ pub enum Doable<'a> {
     Edit(&'a Object),
     /// Run a Job for this object.
     Run(&'a Object),
+    /// Propose the change of this action where the desired state is kept.
+    Propose(&'a Action),
 }
 
 impl Action {
@@ -225,6 +227,14 @@ impl Action {
         }
     }
 
+    /// The action whose change it is: for a proposal, the one that it stands for.
+    pub fn core(&self) -> &Self {
+        match self {
+            Self::OpenPullRequest { instead_of } => instead_of,
+            other => other,
+        }
+    }
+
     /// The object it changes, or would change.
     pub fn target(&self) -> &Object {
         match self {
@@ -245,7 +255,7 @@ impl Action {
     }
 
     /// How many replicas it sets, or lets an autoscaler go up to.
-    pub const fn replicas(&self) -> Option<u32> {
+    pub fn replicas(&self) -> Option<u32> {
         match self {
             Self::ScaleWorkload { replicas, .. } => Some(*replicas),
             Self::SetHpaBounds { bounds, .. } => Some(bounds.max()),
@@ -260,30 +270,29 @@ impl Action {
             | Self::CordonNode { .. }
             | Self::UncordonNode { .. }
             | Self::RestoreConfig { .. }
-            | Self::OpenPullRequest { .. }
             | Self::RunJob { .. } => None,
+            Self::OpenPullRequest { instead_of } => instead_of.replicas(),
         }
     }
 
-    /// What belay's hands make of it, or that they cannot do it yet.
-    pub fn doable(&self) -> Result<Doable<'_>, Refusal> {
-        let target = self.target();
-        match self.kind() {
-            ActionKind::RestartPod => Ok(Doable::Evict(target)),
-            ActionKind::RestartWorkload
-            | ActionKind::ScaleWorkload
-            | ActionKind::RollbackWorkload
-            | ActionKind::PauseRollout
-            | ActionKind::ResumeRollout
-            | ActionKind::SuspendCronjob
-            | ActionKind::ResumeCronjob
-            | ActionKind::SetHpaBounds
-            | ActionKind::SetResources
-            | ActionKind::CordonNode
-            | ActionKind::UncordonNode
-            | ActionKind::RestoreConfig => Ok(Doable::Edit(target)),
-            ActionKind::RunJob => Ok(Doable::Run(target)),
-            kind @ ActionKind::OpenPullRequest => Err(Refusal::NotYet(kind)),
+    /// What belay's hands make of it.
+    pub fn doable(&self) -> Doable<'_> {
+        match self {
+            Self::RestartPod { pod } => Doable::Evict(pod),
+            Self::RestartWorkload { .. }
+            | Self::ScaleWorkload { .. }
+            | Self::RollbackWorkload { .. }
+            | Self::PauseRollout { .. }
+            | Self::ResumeRollout { .. }
+            | Self::SuspendCronjob { .. }
+            | Self::ResumeCronjob { .. }
+            | Self::SetHpaBounds { .. }
+            | Self::SetResources { .. }
+            | Self::CordonNode { .. }
+            | Self::UncordonNode { .. }
+            | Self::RestoreConfig { .. } => Doable::Edit(self.target()),
+            Self::OpenPullRequest { instead_of } => Doable::Propose(instead_of),
+            Self::RunJob { about, .. } => Doable::Run(about),
         }
     }
 

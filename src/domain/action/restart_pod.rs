@@ -59,6 +59,7 @@ pub fn plan(live: Option<&LivePod>, pod: &Object, now: Timestamp) -> Result<Plan
         class: class(live),
         undo: Undo::Nothing { why: NO_UNDO.to_owned() },
         note: None,
+        proposal: None,
         made_at: now,
         expires_at: expiry(now),
     })

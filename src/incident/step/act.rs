@@ -20,6 +20,8 @@ const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(10);
 /// How often it is looked whether the cause of an act that helped came again. Restarts are counted, so that
 /// none is lost between two looks.
 pub(super) const WATCH_EVERY: SignedDuration = SignedDuration::from_secs(30);
+/// How often it is looked how a proposal stands: people take minutes at least, and a forge counts requests.
+const PROPOSED_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// How long until a message that no channel accepted is offered again.
 const OWED: SignedDuration = SignedDuration::from_mins(5);
 /// How long to wait before reading back an act whose outcome is unknown.
@@ -64,6 +66,10 @@ impl Writer<'_> {
 
     fn done(&mut self, act: &Act) {
         let intent = &act.intent;
+        if intent.plan.proposal.is_some() {
+            // nothing is being changed: whoever else acts on the owner does not have to wait for people
+            self.step.release.push(intent.id.clone());
+        }
         self.clear(TimerName::Deadline);
         self.set(TimerName::Check, LOOK_EVERY.min(intent.terms.verify.stabilise));
         if let Some(expires) = intent.terms.expires.filter(|_| intent.reverts.is_none()) {
@@ -110,14 +116,23 @@ impl Writer<'_> {
         let rule = &act.intent.terms.verify;
         let since = act.done_at.unwrap_or(act.intended_at);
         let overdue = at.duration_since(since) >= rule.within;
+        let proposed = matches!(check.held, Held::Pending | Held::Declined);
+        if proposed && self.state.all_resolved() {
+            let seen = check.seen.join("; ");
+            self.close(Outcome::ResolvedBySelf, format!("its alerts are resolved; {seen}"));
+            return Ok(());
+        }
         let verdict = match check.held {
             Held::Again => Some(Verdict::DidNotHelp { seen: check.seen.clone() }),
             Held::Yes if act.held_since.is_some_and(|t| at.duration_since(t) >= rule.stabilise) => {
                 Some(Verdict::Helped { seen: check.seen.clone() })
             }
             Held::NotYet if overdue => Some(Verdict::DidNotHelp { seen: check.seen.clone() }),
-            Held::CannotTell if overdue => Some(Verdict::CannotTell { why: check.seen.clone() }),
-            Held::Yes | Held::NotYet | Held::CannotTell => None,
+            Held::CannotTell | Held::Pending if overdue => {
+                Some(Verdict::CannotTell { why: check.seen.clone() })
+            }
+            Held::Declined => Some(Verdict::CannotTell { why: check.seen.clone() }),
+            Held::Yes | Held::NotYet | Held::CannotTell | Held::Pending => None,
         };
         match verdict {
             Some(verdict) => self.verified(&act, verdict),
@@ -128,10 +143,12 @@ impl Writer<'_> {
 
     fn watch(&mut self, act: &Act, check: Check) {
         let held = check.held == Held::Yes;
+        let pending = check.held == Held::Pending;
         if held != act.held_since.is_some() || act.seen.is_empty() {
             self.record(Record::Watched { intent: act.intent.id.clone(), held, seen: check.seen });
         }
-        self.set(TimerName::Check, LOOK_EVERY.min(act.intent.terms.verify.stabilise));
+        let often = LOOK_EVERY.min(act.intent.terms.verify.stabilise);
+        self.set(TimerName::Check, if pending { PROPOSED_EVERY } else { often });
     }
 
     /// A look at an act that helped. *Again* counts whether or not a second alert fires.
@@ -183,6 +200,9 @@ impl Writer<'_> {
                 } else {
                     self.escalate(format!("it did not help: {seen}"));
                 }
+            }
+            Verdict::CannotTell { why } if act.intent.plan.proposal.is_some() => {
+                self.escalate(format!("what was proposed is not in force: {}", why.join("; ")));
             }
             Verdict::CannotTell { why } => {
                 self.escalate(format!("whether it helped cannot be seen: {}", why.join("; ")));
@@ -237,6 +257,7 @@ impl Writer<'_> {
                 terms.confirm = None;
                 terms.verify.on_failure = OnFailure::Escalate;
                 let pods = act.intent.plan.owner.0.named.kind.has_pods();
+                let pods = pods && act.intent.plan.proposal.is_none();
                 terms.verify.expect.retain(|e| *e == Expectation::WorkloadReady && pods);
                 terms.expires = None;
                 // the original drew upon the limits; putting it back must never be refused by them

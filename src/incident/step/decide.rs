@@ -118,12 +118,24 @@ impl Writer<'_> {
                 self.record(Record::Planned { candidate, plan, kept });
                 self.effect(Effect::Judge);
             }
-            Err(refusal) => {
-                self.record(Record::NotPlanned { candidate, refusal: refusal.clone() });
-                self.refused(&refusal);
-            }
+            Err(refusal) => self.not_planned(candidate, &refusal),
         }
         Ok(())
+    }
+
+    /// What somebody else would put back is proposed to them, if policy lets that happen; what cannot be proposed
+    /// either is for a person.
+    fn not_planned(&mut self, candidate: CandidateId, refusal: &Refusal) {
+        self.record(Record::NotPlanned { candidate: candidate.clone(), refusal: refusal.clone() });
+        match (refusal, &self.state.proposing) {
+            (Refusal::Managed(_), None) => self.effect(Effect::Decide { candidate }),
+            (Refusal::Gone { .. } | Refusal::Changed { .. } | Refusal::Expired(_), Some(_)) | (_, None) => {
+                self.refused(refusal);
+            }
+            (_, Some((_, managed))) => {
+                self.escalate(format!("{managed}; none could be prepared: {refusal}"));
+            }
+        }
     }
 
     /// Nothing was changed because the world is not as it was read, or because somebody said no.
@@ -139,6 +151,7 @@ impl Writer<'_> {
             | Refusal::Changed { .. }
             | Refusal::Expired(_)
             | Refusal::Limit(_)
+            | Refusal::Managed(_)
             | Refusal::Api(_)
             | Refusal::Warrant(_)
             | Refusal::NotApplied(_)
@@ -173,6 +186,10 @@ impl Writer<'_> {
 
     /// Policy does not let it happen: people are told, or called.
     pub(super) fn declined(&mut self, decision: &Decision) {
+        if let Some((_, managed)) = &self.state.proposing {
+            return self
+                .escalate(format!("{managed}; policy does not let belay do that: {}", decision.because()));
+        }
         match decision.outcome {
             Says::Drop => self.close(Outcome::Dropped, decision.because()),
             Says::Notify if decision.waits() => self.wait(decision.because()),

@@ -370,6 +370,7 @@ impl<'f> Golden<'_, 'f> {
             class,
             undo: Undo::Nothing { why: "a golden input is never carried out".to_owned() },
             note: None,
+            proposal: None,
             made_at,
             expires_at: made_at.checked_add(SignedDuration::from_mins(15)).unwrap_or(made_at),
         })

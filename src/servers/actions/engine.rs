@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::ledger::{Ledger, Use};
 use super::limits::HardLimits;
-use super::steps;
+use super::repositories::Repositories;
+use super::steps::{self, Reach};
 use super::warrant::{Authentic, SKEW, VerifyingKeys, Warrant};
 use crate::domain::action::{Action, Doable, PLAN_LIFE};
 use crate::domain::canonical::Hash;
@@ -23,6 +24,7 @@ use crate::ports::cluster_writes::Hand;
 /// Everything that the action server is made of.
 pub struct Engine {
     hand: Arc<dyn Hand>,
+    repositories: Repositories,
     keys: VerifyingKeys,
     limits: HardLimits,
     clock: SharedClock,
@@ -46,13 +48,24 @@ impl Engine {
         clock: SharedClock,
         ledger: Ledger,
     ) -> Self {
-        Self { hand, keys, limits, clock, ledger: Mutex::new(ledger) }
+        let repositories = Repositories::default();
+        Self { hand, repositories, keys, limits, clock, ledger: Mutex::new(ledger) }
+    }
+
+    /// The same, which may propose changes to these repositories.
+    #[must_use]
+    pub fn proposing(self, repositories: Repositories) -> Self {
+        Self { repositories, ..self }
+    }
+
+    fn reach(&self) -> Reach<'_> {
+        Reach { hand: &*self.hand, repositories: &self.repositories, jobs: &self.limits.jobs }
     }
 
     /// The plan for this action on this owner.
     pub async fn plan(&self, action: &Action, owner: &RootOwner) -> Result<Plan, Refusal> {
         self.limits.admit(action)?;
-        let plan = steps::plan(&*self.hand, &self.limits.jobs, action, self.clock.now()).await?;
+        let plan = steps::plan(self.reach(), action, self.clock.now()).await?;
         if plan.owner != *owner {
             return Err(Refusal::Changed {
                 object: action.target().to_string(),
@@ -66,7 +79,7 @@ impl Engine {
     /// The plan to put `done` back, which one of these intents of ours stands for on the object.
     pub async fn plan_revert(&self, done: &Plan, ours: &[IntentId]) -> Result<Plan, Refusal> {
         self.limits.admit_place(done)?;
-        let plan = steps::plan_revert(&*self.hand, &self.limits.jobs, done, ours, self.clock.now()).await?;
+        let plan = steps::plan_revert(self.reach(), done, ours, self.clock.now()).await?;
         self.limits.admit_plan(&plan)?;
         Ok(plan)
     }
@@ -92,23 +105,29 @@ impl Engine {
         let recorded = done.or_else(|| outcomes.into_iter().next_back().filter(|_| !open));
         let begun = ledger.of_intent(intent).next().is_some();
         match (self.told(plan, intent, recorded).await, plan.action.doable()) {
-            (Applied::Done { detail, changed: None, progress: _ }, Ok(Doable::Edit(_))) => {
-                Applied::Done { detail, changed: self.changed_since(plan, intent).await, progress: None }
+            (Applied::Done { detail, changed: None, progress, proposed }, Doable::Edit(_)) => {
+                let changed = self.changed_since(plan, intent).await;
+                Applied::Done { detail, changed, progress, proposed }
+            }
+            // what was opened once may be merged or closed by now
+            (Applied::Done { detail, .. }, Doable::Propose(_)) => {
+                self.now(plan, intent, detail, "how it stands").await
             }
             // it goes on by itself: what was kept is how far it was then
-            (Applied::Done { detail, .. }, Ok(Doable::Run(_))) => self.further(plan, intent, detail).await,
+            (Applied::Done { detail, .. }, Doable::Run(_)) => {
+                self.now(plan, intent, detail, "how far its Job is").await
+            }
             // that a pod is gone says nothing of who removed it: what was never begun was not our doing
-            (Applied::Done { detail, .. }, Ok(Doable::Evict(pod))) if !begun => {
+            (Applied::Done { detail, .. }, Doable::Evict(pod)) if !begun => {
                 Applied::Refused { refusal: Refusal::Gone { object: pod.to_string(), detail } }
             }
-            (told, Ok(Doable::Evict(_) | Doable::Edit(_) | Doable::Run(_))) => told,
-            (_, Err(refusal)) => Applied::Refused { refusal },
+            (told, Doable::Evict(_) | Doable::Edit(_) | Doable::Run(_) | Doable::Propose(_)) => told,
         }
     }
 
     /// What somebody changed of a change that is known to be done, as far as the object shows.
     async fn changed_since(&self, plan: &Plan, intent: &IntentId) -> Option<String> {
-        match steps::look(&*self.hand, plan, intent).await {
+        match steps::look(self.reach(), plan, intent).await {
             Applied::Done { changed, .. } => changed,
             Applied::Refused { refusal } => Some(refusal.to_string()),
             Applied::Unknown { detail } => {
@@ -117,14 +136,15 @@ impl Engine {
         }
     }
 
-    /// How far a Job is that is known to have been made.
-    async fn further(&self, plan: &Plan, intent: &IntentId, detail: String) -> Applied {
-        let changed = match steps::look(&*self.hand, plan, intent).await {
+    /// How far a Job is, or how a proposal stands, that is known to have been made: what was recorded of that says
+    /// nothing any more.
+    async fn now(&self, plan: &Plan, intent: &IntentId, detail: String, what: &str) -> Applied {
+        let changed = match steps::look(self.reach(), plan, intent).await {
             done @ Applied::Done { .. } => return done,
-            Applied::Refused { refusal } => format!("its Job is not there any more: {refusal}"),
-            Applied::Unknown { detail } => format!("how far its Job is is unknown: {detail}"),
+            Applied::Refused { refusal } => format!("it is not there any more: {refusal}"),
+            Applied::Unknown { detail } => format!("{what} is unknown: {detail}"),
         };
-        Applied::Done { detail, changed: Some(changed), progress: None }
+        Applied::Done { detail, changed: Some(changed), progress: None, proposed: None }
     }
 
     async fn applied(
@@ -151,7 +171,7 @@ impl Engine {
     }
 
     async fn act(&self, ledger: &mut Ledger, plan: &Plan, warrant: &Warrant) -> Applied {
-        let applied = steps::apply(&*self.hand, &self.limits.jobs, plan, warrant.intent()).await;
+        let applied = steps::apply(self.reach(), plan, warrant.intent(), warrant.approved_by()).await;
         // the write is over: if its outcome cannot be kept, the ledger refuses the next one by itself
         let _ = ledger.end(warrant, &applied).await;
         applied
@@ -208,7 +228,7 @@ impl Engine {
     async fn told(&self, plan: &Plan, intent: &IntentId, recorded: Option<Applied>) -> Applied {
         match recorded {
             Some(outcome) => outcome,
-            None => steps::look(&*self.hand, plan, intent).await,
+            None => steps::look(self.reach(), plan, intent).await,
         }
     }
 }

@@ -5,6 +5,10 @@ mod engine;
 mod http;
 mod ledger;
 mod limits;
+pub mod manifest;
+mod proposal_text;
+mod propose;
+mod repositories;
 mod schema;
 mod steps;
 mod warrant;
@@ -29,6 +33,7 @@ pub use engine::Engine;
 pub use http::service;
 pub use ledger::{Ledger, LedgerError, Use};
 pub use limits::HardLimits;
+pub use repositories::{Repositories, Repository};
 pub use schema::{Described, Wire};
 pub use warrant::{Authentic, LONGEST_LIFE, NotAKey, SKEW, VerifyingKeys, Warrant, key_id};
 

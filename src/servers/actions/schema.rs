@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::domain::action::Action;
+use crate::domain::action::{Action, ActionKind};
 use crate::domain::ids::IntentId;
 use crate::domain::plan::{Plan, Refusal};
 use crate::domain::target::RootOwner;
@@ -43,7 +43,7 @@ impl Described for Action {
     fn describe() -> Value {
         json!({
             "description": "One action of the closed catalogue, with its exact target.",
-            "oneOf": [restart_pod(), scale_workload()],
+            "oneOf": ActionKind::ALL.map(shape),
         })
     }
 }
@@ -79,15 +79,14 @@ impl Described for Plan {
                     "desired": count(), "ready": count(), "unavailable_after": count(),
                     "replica_delta": { "type": "integer" }, "budget_allows": maybe("integer"),
                 })),
-                "class": record(json!({
-                    "undo": { "enum": ["exact", "self_healing", "side_effects", "none"] },
-                    "risk": { "enum": ["low", "medium", "high"] },
-                })),
+                "class": class(),
                 "undo": { "oneOf": [
                     record(json!({ "undo": { "const": "restore" }, "fields": { "type": "array", "items": field_change() } })),
                     record(json!({ "undo": { "const": "job" }, "runs": text() })),
                     record(json!({ "undo": { "const": "nothing" }, "why": text() })),
                 ] },
+                "note": text(),
+                "proposal": { "type": "object", "description": "Where it is proposed, and what becomes of the file." },
                 "made_at": moment(),
                 "expires_at": moment(),
             },
@@ -95,7 +94,7 @@ impl Described for Plan {
         });
         json!({
             "description": "The whole of what will be done; its hash is what a warrant is for.",
-            "allOf": [common, { "oneOf": [restart_pod(), scale_workload()] }],
+            "allOf": [common, { "oneOf": ActionKind::ALL.map(shape) }],
         })
     }
 }
@@ -124,7 +123,7 @@ impl Described for Refusal {
             "description": "Why nothing was changed.",
             "properties": {
                 "refusal": { "enum": [
-                    "gone", "changed", "nothing_to_do", "limit", "api", "warrant", "not_applied", "expired", "unreadable",
+                    "gone", "changed", "nothing_to_do", "limit", "managed", "api", "warrant", "not_applied", "expired", "unreadable",
                 ] },
                 "why": { "oneOf": [text(), record(json!({ "object": text(), "detail": text() }))] },
             },
@@ -152,6 +151,12 @@ impl Described for Applied {
                     },
                     "required": ["progress"],
                 },
+                "proposed": {
+                    "type": "object",
+                    "description": "How the pull request stands that was opened.",
+                    "properties": { "link": text(), "stands": { "enum": ["open", "merged", "closed"] } },
+                    "required": ["link", "stands"],
+                },
                 "refusal": text(),
                 "why": {},
             },
@@ -160,15 +165,75 @@ impl Described for Applied {
     }
 }
 
-fn restart_pod() -> Value {
-    record(json!({ "action": { "const": "restart_pod" }, "pod": object("The pod.") }))
+/// An action of this kind, as it serializes itself.
+fn shape(kind: ActionKind) -> Value {
+    let workload = |what: &str| json!({ "workload": object(what) });
+    let rolls = "The Deployment, StatefulSet or DaemonSet.";
+    let mut fields = match kind {
+        ActionKind::RestartPod => json!({ "pod": object("The pod.") }),
+        ActionKind::RestartWorkload => workload(rolls),
+        ActionKind::ScaleWorkload => json!({
+            "workload": object("The Deployment."),
+            "replicas": { "type": "integer", "minimum": 0, "description": "The new, absolute value." },
+        }),
+        ActionKind::RollbackWorkload => json!({
+            "workload": object(rolls),
+            "template": { "type": "string", "description": "The pod-template-hash, or the name of the ControllerRevision." },
+        }),
+        ActionKind::PauseRollout | ActionKind::ResumeRollout => workload("The Deployment."),
+        ActionKind::SuspendCronjob | ActionKind::ResumeCronjob => {
+            json!({ "cronjob": object("The CronJob.") })
+        }
+        ActionKind::SetHpaBounds => json!({
+            "autoscaler": object("The HorizontalPodAutoscaler."),
+            "bounds": record(json!({ "min": count(), "max": count() })),
+        }),
+        ActionKind::SetResources => json!({
+            "workload": object(rolls),
+            "container": text(),
+            "step": record(json!({ "resource": { "enum": ["cpu", "memory"] }, "from": count(), "to": count() })),
+        }),
+        ActionKind::CordonNode | ActionKind::UncordonNode => json!({ "node": object("The node.") }),
+        ActionKind::RestoreConfig => json!({
+            "config": object("The ConfigMap or Service."),
+            "version": { "type": "integer", "minimum": 0, "description": "Which of those that were recorded." },
+        }),
+        ActionKind::OpenPullRequest => {
+            json!({ "instead_of": { "type": "object", "description": "The action whose change is proposed." } })
+        }
+        ActionKind::RunJob => json!({
+            "about": object("What it is run for."),
+            "template": text(),
+            "hash": { "type": "string", "description": "Of the template's text, without its comments." },
+            "parameters": { "type": "object", "additionalProperties": text() },
+            "declared": class(),
+        }),
+    };
+    set(&mut fields, "action", json!({ "const": kind.name() }));
+    let mut shape = record(fields);
+    if kind == ActionKind::RestoreConfig {
+        // what is not there is not said
+        for (key, items) in [("fields", "object"), ("withheld", "object")] {
+            more(&mut shape, key, json!({ "type": "array", "items": { "type": items } }));
+        }
+        more(&mut shape, "seen", moment());
+        more(&mut shape, "workload", object("The workload that it is done for."));
+    }
+    shape
 }
 
-fn scale_workload() -> Value {
-    let replicas = json!({ "type": "integer", "minimum": 0, "description": "The new, absolute value." });
-    record(
-        json!({ "action": { "const": "scale_workload" }, "workload": object("The Deployment."), "replicas": replicas }),
-    )
+fn class() -> Value {
+    record(json!({
+        "undo": { "enum": ["exact", "self_healing", "side_effects", "none"] },
+        "risk": { "enum": ["low", "medium", "high"] },
+    }))
+}
+
+/// A property that need not be there.
+fn more(schema: &mut Value, key: &str, value: Value) {
+    if let Some(properties) = schema.get_mut("properties") {
+        set(properties, key, value);
+    }
 }
 
 fn object(what: &str) -> Value {
@@ -217,6 +282,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::domain::canonical::Hash;
 
     fn keys(value: &Value) -> BTreeSet<String> {
         value.as_object().into_iter().flat_map(|o| o.keys().cloned()).collect()
@@ -226,10 +292,6 @@ mod tests {
     fn the_descriptions_name_what_is_really_sent() {
         let object =
             json!({ "cluster": "c", "kind": "Deployment", "namespace": "n", "name": "w", "uid": "u" });
-        let action: Action =
-            serde_json::from_value(json!({ "action": "scale_workload", "workload": object, "replicas": 5 }))
-                .unwrap();
-        assert_eq!(keys(&serde_json::to_value(&action).unwrap()), keys(&scale_workload()["properties"]));
         let owner: RootOwner = serde_json::from_value(object.clone()).unwrap();
         assert_eq!(keys(&serde_json::to_value(&owner).unwrap()), keys(&RootOwner::describe()["properties"]));
 
@@ -243,10 +305,52 @@ mod tests {
         .unwrap();
         let sent = serde_json::to_value(&plan).unwrap();
         let described = &Plan::describe()["allOf"][0]["properties"];
-        let expected = &keys(described) | &keys(&scale_workload()["properties"]);
+        let not_said = ["note", "proposal"].map(str::to_owned).into();
+        let expected =
+            &(&keys(described) - &not_said) | &keys(&shape(ActionKind::ScaleWorkload)["properties"]);
         assert_eq!(keys(&sent), expected);
         for part in ["preconditions", "blast", "class"] {
             assert_eq!(keys(&sent[part]), keys(&described[part]["properties"]), "{part}");
+        }
+    }
+
+    #[test]
+    fn every_action_is_described_as_it_is_sent() {
+        let of =
+            |kind: &str| json!({ "cluster": "c", "kind": kind, "namespace": "n", "name": "w", "uid": "u" });
+        let (workload, cronjob, node) = (of("Deployment"), of("CronJob"), of("Node"));
+        let scale = json!({ "action": "scale_workload", "workload": workload, "replicas": 5 });
+        let sent = [
+            json!({ "action": "restart_pod", "pod": of("Pod") }),
+            json!({ "action": "restart_workload", "workload": workload }),
+            scale.clone(),
+            json!({ "action": "rollback_workload", "workload": workload, "template": "7c9f" }),
+            json!({ "action": "pause_rollout", "workload": workload }),
+            json!({ "action": "resume_rollout", "workload": workload }),
+            json!({ "action": "suspend_cronjob", "cronjob": cronjob }),
+            json!({ "action": "resume_cronjob", "cronjob": cronjob }),
+            json!({ "action": "set_hpa_bounds", "autoscaler": of("HorizontalPodAutoscaler"), "bounds": { "min": 1, "max": 2 } }),
+            json!({ "action": "set_resources", "workload": workload, "container": "web", "step": { "resource": "memory", "from": 64, "to": 96 } }),
+            json!({ "action": "cordon_node", "node": node }),
+            json!({ "action": "uncordon_node", "node": node }),
+            json!({
+                "action": "restore_config", "config": of("ConfigMap"), "version": 7, "workload": workload,
+                "seen": "2026-11-21T08:00:00Z",
+            }),
+            json!({ "action": "open_pull_request", "instead_of": scale }),
+            json!({
+                "action": "run_job", "about": workload, "template": "t", "hash": Hash::of(b"t"), "parameters": {},
+                "declared": { "undo": "none", "risk": "high" },
+            }),
+        ];
+        for (kind, sent) in ActionKind::ALL.into_iter().zip(sent) {
+            let action: Action = serde_json::from_value(sent).unwrap();
+            assert_eq!(action.kind(), kind);
+            let (sent, described) = (serde_json::to_value(&action).unwrap(), shape(kind));
+            let required = described["required"].as_array().unwrap().iter();
+            let required: BTreeSet<String> = required.map(|key| key.as_str().unwrap().to_owned()).collect();
+            assert!(keys(&sent).is_superset(&required), "{sent}");
+            assert!(keys(&described["properties"]).is_superset(&keys(&sent)), "{sent}");
         }
     }
 }

@@ -3,10 +3,12 @@
 
 use jiff::Timestamp;
 
+use super::propose;
+use super::repositories::Repositories;
 use crate::domain::action::edit::{self, Edit};
 use crate::domain::action::job::{self, LiveJob, Templates};
 use crate::domain::action::restart_pod::Evict;
-use crate::domain::action::{Action, ActionKind, Doable, restart_pod};
+use crate::domain::action::{Action, ActionKind, Doable, pull_request, restart_pod};
 use crate::domain::ids::IntentId;
 use crate::domain::plan::{Direction, Plan, Refusal};
 use crate::domain::target::Object;
@@ -18,14 +20,25 @@ use crate::ports::reads::ReadError;
 /// row, within milliseconds each, means something else is wrong.
 const MARK_TRIES: u32 = 3;
 
+/// What the action server can reach: the cluster, and the repositories that keep its state.
+#[derive(Clone, Copy)]
+pub struct Reach<'a> {
+    /// The cluster.
+    pub hand: &'a dyn Hand,
+    /// The repositories.
+    pub repositories: &'a Repositories,
+    /// The jobs that somebody declared.
+    pub jobs: &'a Templates,
+}
+
 /// Works the action out against the live object and lets the API server dry-run it.
-pub async fn plan(
-    hand: &dyn Hand,
-    jobs: &Templates,
-    action: &Action,
-    now: Timestamp,
-) -> Result<Plan, Refusal> {
-    match action.doable()? {
+pub async fn plan(reach: Reach<'_>, action: &Action, now: Timestamp) -> Result<Plan, Refusal> {
+    let Reach { hand, repositories, jobs } = reach;
+    match action.doable() {
+        Doable::Propose(instead_of) => {
+            pull_request::supported(instead_of.kind())?;
+            propose::plan(hand, repositories, instead_of, now).await
+        }
         Doable::Evict(pod) => {
             let live = hand.pod(pod).await.map_err(unreadable)?;
             let plan = restart_pod::plan(live.as_ref(), pod, now)?;
@@ -52,13 +65,13 @@ pub async fn plan(
 
 /// Works out how `done` is put back.
 pub async fn plan_revert(
-    hand: &dyn Hand,
-    jobs: &Templates,
+    Reach { hand, repositories, jobs }: Reach<'_>,
     done: &Plan,
     ours: &[IntentId],
     now: Timestamp,
 ) -> Result<Plan, Refusal> {
-    match done.action.doable()? {
+    match done.action.doable() {
+        Doable::Propose(_) => propose::plan_revert(repositories, done, ours, now).await,
         Doable::Evict(_) => {
             Err(Refusal::NothingToDo("a restart has no undo: hand it over to a person".to_owned()))
         }
@@ -95,37 +108,38 @@ async fn undone(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Result<Optio
     hand.job(&namespace, &name).await.map_err(unreadable)
 }
 
-/// Carries the plan out: live state once more, then the one write.
-pub async fn apply(hand: &dyn Hand, jobs: &Templates, plan: &Plan, intent: &IntentId) -> Applied {
+/// Carries the plan out: live state once more, then the one write. `told` is who allowed it, for people.
+pub async fn apply(reach: Reach<'_>, plan: &Plan, intent: &IntentId, told: &str) -> Applied {
+    let Reach { hand, repositories, jobs } = reach;
     let sent = match plan.action.doable() {
-        Ok(Doable::Evict(_)) => restart(hand, plan, intent).await,
-        Ok(Doable::Edit(_)) => change(hand, plan, intent).await,
-        Ok(Doable::Run(about)) => {
+        Doable::Propose(_) => return propose::apply(hand, repositories, plan, intent, told).await,
+        Doable::Evict(_) => restart(hand, plan, intent).await,
+        Doable::Edit(_) => change(hand, plan, intent).await,
+        Doable::Run(about) => {
             let live = hand.about(about).await.map_err(unreadable);
             match live.and_then(|live| job::order(plan, live.as_ref(), jobs)) {
                 Ok(order) => Ok(hand.create_job(&order, Mode::Act(intent)).await),
                 Err(refusal) => Err(refusal),
             }
         }
-        Err(not_yet) => Err(not_yet),
     };
     match sent {
-        Ok(answer) => conclude(hand, plan, intent, answer).await,
+        Ok(answer) => conclude(reach, plan, intent, answer).await,
         Err(refusal) => Applied::Refused { refusal },
     }
 }
 
 /// What became of the intent, read from the object.
-pub async fn look(hand: &dyn Hand, plan: &Plan, intent: &IntentId) -> Applied {
+pub async fn look(Reach { hand, repositories, .. }: Reach<'_>, plan: &Plan, intent: &IntentId) -> Applied {
     let seen = match plan.action.doable() {
-        Ok(Doable::Evict(pod)) => {
+        Doable::Propose(_) => return propose::look(repositories, plan, intent).await,
+        Doable::Evict(pod) => {
             hand.pod(pod).await.map(|live| restart_pod::status(live.as_ref(), plan, intent))
         }
-        Ok(Doable::Edit(_)) => {
+        Doable::Edit(_) => {
             hand.object(&plan.action).await.map(|live| edit::status(live.as_ref(), plan, intent))
         }
-        Ok(Doable::Run(about)) => return look_at_job(hand, about, plan, intent).await,
-        Err(refusal) => return Applied::Refused { refusal },
+        Doable::Run(about) => return look_at_job(hand, about, plan, intent).await,
     };
     seen.unwrap_or_else(|error| Applied::Unknown { detail: error.to_string() })
 }
@@ -204,10 +218,10 @@ async fn mark(hand: &dyn Hand, order: &Evict, intent: &IntentId) -> Result<Answe
 
 /// What an answer means. A lost one is read back and never sent again; a refused one is explained by the
 /// object, since a failed `test` says nothing useful.
-async fn conclude(hand: &dyn Hand, plan: &Plan, intent: &IntentId, answer: Answer) -> Applied {
+async fn conclude(reach: Reach<'_>, plan: &Plan, intent: &IntentId, answer: Answer) -> Applied {
     match answer {
         Answer::Done => Applied::done(done_words(plan)),
-        Answer::Unknown(detail) => match look(hand, plan, intent).await {
+        Answer::Unknown(detail) => match look(reach, plan, intent).await {
             Applied::Unknown { detail: also } => {
                 Applied::Unknown { detail: format!("{detail}; then {also}") }
             }
@@ -218,7 +232,7 @@ async fn conclude(hand: &dyn Hand, plan: &Plan, intent: &IntentId, answer: Answe
             if !matches!(code, 404 | 409 | 422) {
                 return said;
             }
-            match look(hand, plan, intent).await {
+            match look(reach, plan, intent).await {
                 Applied::Unknown { .. } | Applied::Refused { refusal: Refusal::NotApplied(_) } => said,
                 seen => seen,
             }
@@ -254,6 +268,6 @@ fn words(code: u16, reason: &str, message: &str) -> String {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that `map_err` takes")]
-fn unreadable(error: ReadError) -> Refusal {
+pub(super) fn unreadable(error: ReadError) -> Refusal {
     Refusal::Unreadable(error.to_string())
 }

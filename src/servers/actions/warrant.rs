@@ -140,6 +140,11 @@ impl Warrant {
         &self.body.intent
     }
 
+    /// Who allowed it, for people.
+    pub fn approved_by(&self) -> &str {
+        &self.body.approved_by
+    }
+
     /// From then on it is refused.
     pub const fn expires_at(&self) -> Timestamp {
         self.body.expires_at

@@ -241,7 +241,7 @@ fn the_alert_is_gone() {
 }
 
 fn job(progress: Option<Progress>) -> Part<Applied> {
-    Ok(Applied::Done { detail: String::new(), changed: None, progress })
+    Ok(Applied::Done { detail: String::new(), changed: None, progress, proposed: None })
 }
 
 /// What one look at an act shows, where a Job has to be complete.
@@ -297,8 +297,12 @@ fn restarts_are_counted_from_the_end_of_the_job_on() {
 /// Once somebody changes what was changed, nobody can tell any more what the act has done.
 #[test]
 fn what_was_changed_is_still_what_was_written() {
-    let changed =
-        Applied::Done { detail: String::new(), changed: Some("it holds 7 now".into()), progress: None };
+    let changed = Applied::Done {
+        detail: String::new(),
+        changed: Some("it holds 7 now".into()),
+        progress: None,
+        proposed: None,
+    };
     let refused = Applied::Refused { refusal: Refusal::NotApplied("it is as it was".into()) };
     let cases: [(Part<Applied>, fn(&Seen) -> bool); 5] = [
         (Ok(Applied::done("")), held),

@@ -23,6 +23,7 @@ use belay::ports::messenger::{Messenger, Pager, Undelivered};
 use belay::servers::actions::{self, ActionServer, Engine, Ledger, VerifyingKeys};
 use belay::servers::reads;
 use belay::sim::alertmanager::{Alertmanager, Settings};
+use belay::sim::forge::{FakeForge, Vendor};
 use belay::sim::kube::{Behaviour, PodView, Verb, World, WriteSeen};
 use belay::sim::model::{Script, ScriptedModel};
 use belay::sim::slack::{FakeSlack, Workspace};
@@ -75,6 +76,8 @@ pub struct Wish {
     pub remote: bool,
     /// There is a second cluster, which only servers inside it reach.
     pub second: bool,
+    /// A forge of this vendor, and the files of its repository.
+    pub forge: Option<(Vendor, Vec<(&'static str, String)>)>,
 }
 
 impl Default for Wish {
@@ -92,6 +95,7 @@ impl Default for Wish {
             other_jobs: None,
             remote: false,
             second: false,
+            forge: None,
         }
     }
 }
@@ -145,6 +149,7 @@ pub struct House {
     pub people: Arc<People>,
     pub slack: Option<FakeSlack>,
     pub model: Option<ScriptedModel>,
+    pub forge: Option<FakeForge>,
     pub url: String,
     pub policies: Vec<(String, String)>,
     pub dir: Arc<tempfile::TempDir>,
@@ -233,6 +238,16 @@ impl House {
         };
         let mut text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
         text.push_str(&limits(&dir, "jobs", &wish.jobs));
+        let forge = match &wish.forge {
+            Some((vendor, files)) => {
+                let files: Vec<_> = files.iter().map(|(path, file)| (*path, file.as_str())).collect();
+                let forge = FakeForge::start(*vendor, FORGE_TOKEN, &files).await.unwrap();
+                text =
+                    text.replace("limits: {", &format!("limits: {{ {},", repository(&dir, *vendor, &forge)));
+                Some(forge)
+            }
+            None => None,
+        };
         let mut servers = Servers { dir: &dir, clock: &clock, stop: &stop, sides: &mut sides };
         if wish.remote {
             let own = limits(&dir, "other-jobs", wish.other_jobs.as_ref().unwrap_or(&wish.jobs));
@@ -263,6 +278,7 @@ impl House {
             people,
             slack,
             model,
+            forge,
             url,
             policies,
             dir,
@@ -578,6 +594,21 @@ fn limits(dir: &tempfile::TempDir, folder: &str, jobs: &[String]) -> String {
     }
     let jobs = if jobs.is_empty() { String::new() } else { format!("{folder:?}") };
     format!("limits: {{ namespaces: [shop], extraRights: ['* *'], jobs: [{jobs}] }}\n")
+}
+
+/// The token of the forge.
+pub const FORGE_TOKEN: &str = "forge-s3cret";
+
+/// The only repository of a forge, in the words of the configuration.
+fn repository(dir: &tempfile::TempDir, vendor: Vendor, forge: &FakeForge) -> String {
+    let token = dir.path().join("forge.token");
+    std::fs::write(&token, FORGE_TOKEN).unwrap();
+    let name = format!("{vendor:?}").to_lowercase();
+    format!(
+        "repositories: [{{ forge: {name}, url: '{}', repository: {}, tokenFile: {token:?}, files: [{{ path: 'apps/{{namespace}}/{{name}}.yaml' }}] }}]",
+        forge.url(),
+        forge.repository(),
+    )
 }
 
 fn configuration(

@@ -15,6 +15,7 @@ mod jobs;
 mod kept;
 mod merge;
 mod mind;
+mod proposals;
 mod reloads;
 mod replay;
 mod restarts;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use belay::domain::action::live::{Around, Marking};
-use belay::domain::action::{Action, ActionKind, Class, Reversibility, Risk};
+use belay::domain::action::{Action, Class, Reversibility, Risk};
 use belay::domain::ids::{Cluster, IntentId};
 use belay::domain::plan::{Plan, Refusal, Undo};
 use belay::domain::target::{Kind, RootOwner};
@@ -279,36 +279,6 @@ async fn the_hard_limits_hold_whoever_asks() {
     plan.blast.replica_delta = 9;
     let why = refusal(applied(&bench, &plan, "w1", "inc-0").await);
     assert!(matches!(why, Refusal::Limit(_)), "{why:?}");
-    assert!(bench.hand.world().sent.is_empty());
-}
-
-/// One action of each kind that belay's hands have not learnt.
-fn not_yet() -> Vec<Action> {
-    vec![Action::OpenPullRequest { instead_of: Box::new(scale_to(5)) }]
-}
-
-#[tokio::test]
-async fn what_belay_cannot_do_yet_is_refused_by_name_and_nothing_is_sent() {
-    let bench = Bench::new().await;
-    let kinds: Vec<ActionKind> = not_yet().iter().map(Action::kind).collect();
-    let missing = ActionKind::ALL.into_iter().filter(|kind| !kind.can_be_carried_out());
-    assert_eq!(kinds, missing.collect::<Vec<_>>());
-    for (i, action) in not_yet().into_iter().enumerate() {
-        let kind = action.kind();
-        let why = bench.actions().plan(&action, &owner()).await.unwrap().unwrap_err();
-        assert_eq!(why, Refusal::NotYet(kind));
-        assert_eq!(why.to_string(), format!("belay cannot carry this out yet: `{}`", kind.name()));
-        // a plan that somebody else made and had signed is no way round
-        let mut plan = planned(&bench, &scale_to(5)).await;
-        plan.preconditions.uid.clone_from(&action.target().uid);
-        plan.action = action;
-        let made = refusal(applied(&bench, &plan, &format!("w{i}"), "inc-0").await);
-        assert_eq!(made, Refusal::NotYet(kind));
-        let status = bench.actions().status(&plan, &IntentId::new("inc-1")).await.unwrap();
-        assert_eq!(refusal(status), Refusal::NotYet(kind));
-        let back = bench.actions().plan_revert(&plan, &IntentId::new("inc-0")).await.unwrap();
-        assert_eq!(back, Err(Refusal::NotYet(kind)));
-    }
     assert!(bench.hand.world().sent.is_empty());
 }
 

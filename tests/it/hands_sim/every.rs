@@ -76,13 +76,14 @@ async fn there_and_back_each() {
 }
 
 #[tokio::test]
-async fn every_action_that_can_be_carried_out_is_here() {
+async fn every_action_is_here() {
     let mut here = BTreeSet::new();
     for case in cases() {
         let stage = case.stage().await;
         here.insert((case.action)(&stage).kind());
     }
-    let all: BTreeSet<ActionKind> =
-        ActionKind::ALL.into_iter().filter(|kind| kind.can_be_carried_out()).collect();
+    let all: BTreeSet<ActionKind> = ActionKind::ALL.into();
+    // proposals have tests of their own, on a forge: `tests/it/forge`
+    here.insert(ActionKind::OpenPullRequest);
     assert_eq!(here, all);
 }

@@ -29,7 +29,7 @@ async fn what_a_repository_keeps_is_not_changed_behind_its_back() {
         let stage = Stage::arena().await;
         by(&stage, "kubectl", WEB, json!({ "metadata": metadata })).await;
         let why = stage.try_plan(&stage.scale(5)).await.unwrap_err();
-        assert!(matches!(why, Refusal::Limit(_)) && why.to_string().contains(who), "{why}");
+        assert!(matches!(why, Refusal::Managed(_)) && why.to_string().contains(who), "{why}");
         assert!(why.to_string().contains("open a pull request"), "{why}");
         assert!(stage.world().writes().iter().all(|write| !write.path.contains("/pods")));
     }
@@ -85,7 +85,7 @@ async fn what_an_operator_controls_is_refused() {
     let raise = Action::SetResources { workload: workload(), container: "db".into(), step };
     for action in [raise, Action::RestartWorkload { workload: workload() }] {
         let why = stage.plan_for(&action, &operator).await.unwrap_err();
-        assert!(matches!(why, Refusal::Limit(_)), "{why:?}");
+        assert!(matches!(why, Refusal::Managed(_)), "{why:?}");
         assert!(why.to_string().contains("`orders`, a controller that belay does not know"), "{why}");
     }
 }

@@ -4,6 +4,7 @@
 
 mod later;
 mod paths;
+mod proposals;
 mod props;
 mod share;
 

@@ -20,7 +20,7 @@ enum Event {
     Diagnosed { scale: bool },
     Chosen(u8),
     Decided { asked: bool, outcome: u8, cleared: bool },
-    Planned(bool),
+    Planned(u8),
     RevertPlanned(bool),
     Applied(u8),
     NotSent,
@@ -44,11 +44,11 @@ fn event() -> impl Strategy<Value = Event> {
             outcome,
             cleared
         }),
-        any::<bool>().prop_map(Event::Planned),
+        (0..3u8).prop_map(Event::Planned),
         any::<bool>().prop_map(Event::RevertPlanned),
         (0..3u8).prop_map(Event::Applied),
         Just(Event::NotSent),
-        (0..4u8).prop_map(Event::Checked),
+        (0..6u8).prop_map(Event::Checked),
         (any::<bool>(), 0..5u8).prop_map(|(right, answer)| Event::Answered { right, answer }),
         (0..TimerName::ALL.len()).prop_map(Event::Timer),
         any::<bool>().prop_map(|lock| Event::Blocked { lock }),
@@ -66,10 +66,7 @@ fn outcome(n: u8) -> Outcome {
 /// The input that an event is in this state; `None` where it has nothing to speak of.
 fn input(life: &Life, event: &Event) -> Option<Input> {
     let intent = || life.state.acts.last().map(|a| a.intent.id.clone());
-    let action = || match &life.state.diagnosis {
-        Some(d) => d.candidates[0].action.clone(),
-        None => given::restart(),
-    };
+    let action = || life.state.candidate(&CandidateId::new("c1")).map_or_else(given::restart, |c| c.action);
     Some(match event {
         Event::Alert { firing: true, starts } => Input::Alert(given::firing(*starts)),
         Event::Alert { firing: false, starts } => Input::Alert(given::resolved(*starts, starts + 20)),
@@ -93,12 +90,12 @@ fn input(life: &Life, event: &Event) -> Option<Input> {
             let decided = Decided { question, decision: given::decision(outcome(*n)) };
             Input::Decided { decided: Box::new(decided), cleared: *cleared }
         }
-        Event::Planned(fine) => Input::Planned {
+        Event::Planned(how) => Input::Planned {
             candidate: CandidateId::new("c1"),
-            result: if *fine {
-                Ok(Box::new(given::plan(action(), life.now)))
-            } else {
-                Err(Refusal::Api("no".into()))
+            result: match how {
+                0 => Ok(Box::new(given::plan(action(), life.now))),
+                1 => Err(Refusal::Api("no".into())),
+                _ => Err(Refusal::Managed("Argo CD manages it".into())),
             },
             kept: None,
         },
@@ -125,7 +122,8 @@ fn input(life: &Life, event: &Event) -> Option<Input> {
             Input::NotSent { intent: intent()?, decided: Box::new(decided) }
         }
         Event::Checked(n) => {
-            let held = [Held::Yes, Held::NotYet, Held::Again, Held::CannotTell][*n as usize];
+            let all = [Held::Yes, Held::NotYet, Held::Again, Held::CannotTell, Held::Pending, Held::Declined];
+            let held = all[*n as usize];
             Input::Checked { intent: intent()?, check: Check { held, seen: vec![] } }
         }
         Event::Answered { right, answer } => {

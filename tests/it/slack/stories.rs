@@ -99,6 +99,7 @@ fn plan(action: Action, changes: Vec<FieldChange>, blast: BlastRadius, undo: Und
         changes,
         blast,
         undo,
+        proposal: None,
         note: None,
     }
 }

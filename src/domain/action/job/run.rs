@@ -149,6 +149,7 @@ pub fn status(live: Option<&LiveAbout>, job: Option<&LiveJob>, plan: &Plan, inte
             detail: format!("Job `{}` {}", job.name, job.progress.words()),
             changed: None,
             progress: Some(job.progress.clone()),
+            proposed: None,
         },
         Some(job) => {
             let other =
@@ -217,6 +218,7 @@ fn draw_up(
         class: template.class(),
         undo,
         note: Some(format!("the template says: {}", template.spec.description)),
+        proposal: None,
         made_at: now,
         expires_at: expiry(now),
     }
