@@ -40,7 +40,7 @@ use super::keys;
 use super::{Apart, Daemon, Ports, Recorder, Site, Sites};
 
 pub use super::forges::repositories;
-pub use super::hands::{actions_alone, hard_limits, possible, serve_actions, templates};
+pub use super::hands::{actions_alone, exercised, hard_limits, serve_actions, templates};
 pub use super::keys::{RotationError, prepare, public_keys, rotate, signer};
 
 /// The folder with what was recorded.

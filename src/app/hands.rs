@@ -70,7 +70,7 @@ pub(super) async fn actions(
         let remote = RemoteActions::new("actions.url", url, config::secret(token_file)?, ACTIONS_WITHIN)?;
         return Ok((Arc::new(remote), None));
     }
-    let held = Held::by(config, site, possible(site.limits)?.intersection(granted).copied().collect())?;
+    let held = Held::by(config, site, exercised(site.limits)?.intersection(granted).copied().collect())?;
     let running = mcp::connect_in_process(action_server(held, clock).await?).await?;
     Ok((Arc::new(McpActions::new(running.client, ACTIONS_WITHIN)), Some(running.server)))
 }
@@ -79,7 +79,7 @@ pub(super) async fn actions(
 /// that the daemon with this state directory signs, and is to carry out whatever its limits allow.
 pub async fn serve_actions(config: &Config, site: Site<'_>) -> Result<(), BuildError> {
     let clock: SharedClock = Arc::new(SystemClock);
-    let held = Held::by(config, site, possible(site.limits)?)?;
+    let held = Held::by(config, site, exercised(site.limits)?)?;
     let server = action_server(held, &clock).await?;
     actions::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
 }
@@ -93,7 +93,7 @@ pub async fn actions_alone(config: &ActionServerConfig) -> Result<ActionServer, 
         limits: &config.limits,
         used: config.state_dir.join(USED_WARRANTS),
         keys: named_keys(&config.warrant_keys)?,
-        actions: possible(&config.limits)?,
+        actions: exercised(&config.limits)?,
         // it knows of no daemon: its file names what is protected
         reached: Vec::new(),
     };
@@ -291,7 +291,7 @@ fn service_namespace(url: &str) -> Option<&str> {
 }
 
 /// The kinds of action that these limits let be carried out somewhere.
-pub fn possible(limits: &LimitsConfig) -> Result<BTreeSet<ActionKind>, ConfigError> {
+fn possible(limits: &LimitsConfig) -> Result<BTreeSet<ActionKind>, ConfigError> {
     let mut kinds: BTreeSet<ActionKind> = match &limits.actions {
         None => ActionKind::ALL.into(),
         Some(named) => named.iter().map(|name| one_of(name)).collect::<Result<_, _>>()?,
@@ -305,17 +305,24 @@ pub fn possible(limits: &LimitsConfig) -> Result<BTreeSet<ActionKind>, ConfigErr
         ),
     ] {
         if none && limits.actions.iter().flatten().any(|name| name == kind.name()) {
-            return Err(ConfigError::Conflict(format!(
-                "`limits.actions` names `{}`, and {why}",
-                kind.name()
-            )));
+            let why = format!("`limits.actions` names `{}`, and {why}", kind.name());
+            return Err(ConfigError::Conflict(why));
         }
-        if none {
-            kinds.remove(&kind);
-        }
+    }
+    if limits.jobs.is_empty() {
+        kinds.remove(&ActionKind::RunJob);
     }
     if !limits.nodes {
         kinds.retain(|kind| rights::needed(*kind).iter().all(|right| right.resource.namespaced));
+    }
+    Ok(kinds)
+}
+
+/// Those of them that the account needs rights for. Without a repository a proposal is refused before anything is read.
+pub fn exercised(limits: &LimitsConfig) -> Result<BTreeSet<ActionKind>, ConfigError> {
+    let mut kinds = possible(limits)?;
+    if limits.repositories.is_empty() {
+        kinds.remove(&ActionKind::OpenPullRequest);
     }
     Ok(kinds)
 }

@@ -166,7 +166,10 @@ impl Daemon {
 
     async fn perform(&self, job: &Job, claimed: &Claimed) -> Ended {
         let done = match job {
-            Job::Route { deliveries } => self.route(claimed, *deliveries).await.map(|()| Ended::Done),
+            // reading for it is the largest thing that a worker ever holds
+            Job::Route { deliveries } => {
+                Box::pin(self.route(claimed, *deliveries)).await.map(|()| Ended::Done)
+            }
             Job::Reconcile => self.reconcile().await.map(|()| Ended::Done),
             Job::Incident { effect } => {
                 let incident = IncidentId::new(claimed.work.stream.as_str());

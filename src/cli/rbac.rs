@@ -118,7 +118,7 @@ fn kinds(args: &Args, config: Option<&Config>) -> anyhow::Result<Option<BTreeSet
     let Some(set) = super::policy::load(dir)? else { return Ok(None) };
     let mut kinds = policy::granted(&set);
     if let Some(config) = config {
-        let possible = build::possible(&config.limits)?;
+        let possible = build::exercised(&config.limits)?;
         kinds.retain(|kind| possible.contains(kind));
     }
     ensure!(!kinds.is_empty(), "no grant in `{}` allows anything that belay could write", dir.display());
