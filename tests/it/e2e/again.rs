@@ -111,9 +111,9 @@ async fn two_incidents_never_both_take_the_last_place() {
         if state.acts.is_empty() {
             let story = house.story().await;
             // policy saw that it was taken, or the store did, a moment later
-            let (policy, store) = ("1 of 1 acts under way", "limit/inFlight: 1 of 1 taken");
+            let (asked, taken) = ("1 of 1 acts under way", "limit/inFlight: 1 of 1 taken");
             let why = because(&state);
-            assert!(why.contains(policy) || why.contains(store), "{story}");
+            assert!(why.contains(asked) || why.contains(taken), "{story}");
         }
     }
     // until one was verified there is one place
