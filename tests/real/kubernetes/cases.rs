@@ -38,7 +38,7 @@ pub fn cases() -> Vec<Case> {
         one(Kind::HorizontalPodAutoscaler, Do::Bounds),
     ];
     for on in [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet] {
-        all.extend([Do::Restart, Do::RollBack, Do::Raise].map(|what| one(on.clone(), what)));
+        all.extend([Do::Restart, Do::RollBack, Do::Raise].map(|what| one(on, what)));
     }
     all
 }
@@ -50,15 +50,15 @@ fn annotated(value: &str) -> Value {
 impl Case {
     /// Makes the object, and brings it where the action makes sense.
     pub async fn prepare(&self, stage: &Stage) {
-        stage.make(&self.on).await;
+        stage.make(self.on).await;
         match self.what {
-            Do::Resume => stage.edit(&self.on, &json!({ "spec": { "paused": true } })).await,
-            Do::Unsuspend => stage.edit(&self.on, &json!({ "spec": { "suspend": true } })).await,
+            Do::Resume => stage.edit(self.on, &json!({ "spec": { "paused": true } })).await,
+            Do::Unsuspend => stage.edit(self.on, &json!({ "spec": { "suspend": true } })).await,
             Do::RollBack => {
-                stage.edit(&self.on, &annotated("2")).await;
-                stage.settled(&self.on).await;
+                stage.edit(self.on, &annotated("2")).await;
+                stage.settled(self.on).await;
                 stage
-                    .until("both templates are kept", async || stage.templates(&self.on).await.len() == 2)
+                    .until("both templates are kept", async || stage.templates(self.on).await.len() == 2)
                     .await;
             }
             Do::Scale | Do::Pause | Do::Suspend | Do::Bounds | Do::Restart | Do::Raise => {}
@@ -66,7 +66,7 @@ impl Case {
     }
 
     pub async fn action(&self, stage: &Stage) -> Action {
-        let target = stage.object(&self.on).await;
+        let target = stage.object(self.on).await;
         match self.what {
             Do::Scale => Action::ScaleWorkload { workload: target, replicas: 5 },
             Do::Pause => Action::PauseRollout { workload: target },
@@ -76,7 +76,7 @@ impl Case {
             Do::Bounds => Action::SetHpaBounds { autoscaler: target, bounds: HpaBounds::new(3, 8).unwrap() },
             Do::Restart => Action::RestartWorkload { workload: target },
             Do::RollBack => {
-                let first = stage.templates(&self.on).await.remove(0);
+                let first = stage.templates(self.on).await.remove(0);
                 Action::RollbackWorkload {
                     workload: target,
                     template: TemplateHash::try_from(first).unwrap(),

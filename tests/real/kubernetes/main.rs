@@ -35,13 +35,12 @@ async fn no_undo(stage: &Stage, plan: &Plan, intent: &str) -> bool {
 
 /// The spec without what a rollout leaves of itself.
 async fn spec(stage: &Stage, case: &Case) -> Value {
-    stage.get(&stage.path(&case.on)).await["spec"].clone()
+    stage.get(&stage.path(case.on)).await["spec"].clone()
 }
 
 /// Each case in a namespace of its own, one after the other: a cluster of the tests' size has room for few pods.
 async fn each(story: impl AsyncFn(&mut Stage, &Case, &Action)) {
     for case in cases() {
-        let told = case.clone();
         in_a_namespace(async |stage| {
             let mut stage = stage.lock().await;
             case.prepare(&stage).await;
@@ -49,7 +48,6 @@ async fn each(story: impl AsyncFn(&mut Stage, &Case, &Action)) {
             story(&mut stage, &case, &action).await;
         })
         .await;
-        eprintln!("{told:?}");
     }
 }
 
@@ -97,7 +95,7 @@ async fn what_goes_wrong_on_the_way_is_read_back_and_never_doubled() {
             assert!(done(&stage.apply_by(&plan, &fresh).await), "{case:?} {fault:?}");
             assert_eq!(stage.proxy.effects(&intent).len(), 1, "{case:?} {fault:?}");
             if no_undo(stage, &plan, &intent).await {
-                stage.settled(&case.on).await;
+                stage.settled(case.on).await;
                 continue;
             }
             let back = stage.try_revert(&plan, &intent).await.unwrap();
@@ -114,11 +112,11 @@ async fn what_a_person_changed_is_never_overwritten() {
         for between in [false, true] {
             let before = spec(stage, case).await;
             let plan = stage.plan(action).await;
-            let path = stage.path(&case.on);
+            let path = stage.path(case.on);
             if between {
                 stage.proxy.fail_next(Fault::After { path: path.clone(), patch: case.theirs() });
             } else {
-                stage.edit(&case.on, &case.theirs()).await;
+                stage.edit(case.on, &case.theirs()).await;
             }
             let intent = format!("it-{between}");
             let seen = stage.apply(&plan, &intent).await;
@@ -129,11 +127,11 @@ async fn what_a_person_changed_is_never_overwritten() {
             assert_ne!(theirs, before, "it stands");
             // the person puts it back, so that the second round begins where the first did
             let replaced = serde_json::json!({ "spec": before });
-            stage.edit(&case.on, &replaced_of(&replaced, &theirs)).await;
+            stage.edit(case.on, &replaced_of(&replaced, &theirs)).await;
         }
         let plan = stage.plan(action).await;
         assert!(done(&stage.apply(&plan, "it-act").await));
-        stage.edit(&case.on, &case.theirs_after()).await;
+        stage.edit(case.on, &case.theirs_after()).await;
         let theirs = spec(stage, case).await;
         let why = stage.try_revert(&plan, "it-act").await.unwrap_err();
         assert!(matches!(why, Refusal::Changed { .. }) || !plan.revertible(), "{case:?}: {why}");
@@ -162,13 +160,13 @@ fn replaced_of(before: &Value, now: &Value) -> Value {
 async fn a_pod_is_evicted_once_and_comes_back() {
     in_a_namespace(async |stage| {
         let mut stage = stage.lock().await;
-        stage.make(&Kind::Pod).await;
+        stage.make(Kind::Pod).await;
         for (n, fault) in [None, Some(Fault::Lost), Some(Fault::AnswerLost)].into_iter().enumerate() {
-            stage.settled(&Kind::Deployment).await;
+            stage.settled(Kind::Deployment).await;
             stage.until("three pods are left", async || stage.pods().await.len() == 3).await;
             let pod = stage.pods().await.remove(0);
             let plan = stage.plan(&Action::RestartPod { pod: pod.clone() }).await;
-            assert_eq!(plan.owner, RootOwner(stage.object(&Kind::Deployment).await));
+            assert_eq!(plan.owner, RootOwner(stage.object(Kind::Deployment).await));
             let intent = format!("it-{n}");
             let warrant = stage.warrant(&plan, &format!("w-{n}"), &intent);
             if let Some(fault) = fault {
@@ -191,8 +189,8 @@ async fn a_pod_is_evicted_once_and_comes_back() {
 async fn nothing_is_done_elsewhere() {
     in_a_namespace(async |stage| {
         let stage = stage.lock().await;
-        stage.make(&Kind::Deployment).await;
-        let mut workload = stage.object(&Kind::Deployment).await;
+        stage.make(Kind::Deployment).await;
+        let mut workload = stage.object(Kind::Deployment).await;
         workload.named.namespace = "kube-system".to_owned();
         let why = stage
             .try_plan_as(&Action::ScaleWorkload { workload: workload.clone(), replicas: 4 }, &workload)

@@ -117,10 +117,10 @@ fn dry_body(body: &[u8]) -> bool {
 }
 
 /// Changes an object as a person would.
-pub async fn merge(proxy: &Proxy, path: &str, patch: &Value) -> Value {
+pub async fn merge(proxy: &Proxy, path: &str, change: &Value) -> Value {
     let request = http::Request::patch(format!("{path}?fieldManager=a-person"))
         .header("content-type", "application/merge-patch+json")
-        .body(patch.to_string().into_bytes())
+        .body(change.to_string().into_bytes())
         .unwrap();
     let (status, body) = proxy.send(request).await;
     assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));

@@ -31,6 +31,7 @@ const NAME: &str = "under-test";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The cluster that the tests are given.
+#[expect(clippy::disallowed_methods, reason = "what the tests are given comes by the environment")]
 fn kubeconfig() -> PathBuf {
     let Some(path) = std::env::var_os("BELAY_TEST_KUBECONFIG") else {
         panic!(
@@ -43,6 +44,7 @@ fn kubeconfig() -> PathBuf {
 }
 
 /// The image of all pods: it must have `sleep`.
+#[expect(clippy::disallowed_methods, reason = "what the tests are given comes by the environment")]
 pub fn image() -> String {
     std::env::var("BELAY_TEST_IMAGE").unwrap_or_else(|_| "busybox:1".to_owned())
 }
@@ -132,11 +134,11 @@ impl Stage {
     // ---- objects ----
 
     /// The path of the one object of this kind.
-    pub fn path(&self, kind: &Kind) -> String {
+    pub fn path(&self, kind: Kind) -> String {
         format!("{}/{NAME}", self.all(kind))
     }
 
-    fn all(&self, kind: &Kind) -> String {
+    fn all(&self, kind: Kind) -> String {
         let space = format!("namespaces/{}", self.namespace);
         match kind {
             Kind::Deployment => format!("/apis/apps/v1/{space}/deployments"),
@@ -153,7 +155,7 @@ impl Stage {
     }
 
     /// Creates the object of this kind, and what it needs.
-    pub async fn make(&self, kind: &Kind) {
+    pub async fn make(&self, kind: Kind) {
         let labels = json!({ "app": NAME });
         let template = json!({
             "metadata": { "labels": labels },
@@ -186,7 +188,7 @@ impl Stage {
             }
             Kind::HorizontalPodAutoscaler => {
                 let of = workload("Deployment", json!({ "replicas": 2 }));
-                create(&self.proxy, &self.all(&Kind::Deployment), &of).await;
+                create(&self.proxy, &self.all(Kind::Deployment), &of).await;
                 let spec = json!({
                     "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": NAME },
                     "minReplicas": 2,
@@ -196,11 +198,10 @@ impl Stage {
             }
             other => panic!("no test is about a {other:?}"),
         };
-        let made = if *kind == Kind::Pod { Kind::Deployment } else { kind.clone() };
-        create(&self.proxy, &self.all(&made), &object).await;
+        let made = if kind == Kind::Pod { Kind::Deployment } else { kind };
+        create(&self.proxy, &self.all(made), &object).await;
         if !matches!(kind, Kind::CronJob) {
-            self.settled(if *kind == Kind::HorizontalPodAutoscaler { &Kind::Deployment } else { &made })
-                .await;
+            self.settled(if kind == Kind::HorizontalPodAutoscaler { Kind::Deployment } else { made }).await;
         }
     }
 
@@ -212,38 +213,29 @@ impl Stage {
     }
 
     /// The one object of this kind, by its uid.
-    pub async fn object(&self, kind: &Kind) -> Object {
+    pub async fn object(&self, kind: Kind) -> Object {
         let found = self.get(&self.path(kind)).await;
         self.named(kind, &found)
     }
 
-    fn named(&self, kind: &Kind, found: &Value) -> Object {
+    fn named(&self, kind: Kind, found: &Value) -> Object {
         let text = |key: &str| found["metadata"][key].as_str().unwrap().to_owned();
         let (cluster, namespace) = (Cluster::new("real"), self.namespace.clone());
-        Object {
-            named: Named { cluster, kind: kind.clone(), namespace, name: text("name") },
-            uid: text("uid"),
-        }
+        Object { named: Named { cluster, kind, namespace, name: text("name") }, uid: text("uid") }
     }
 
     /// The pods, without those that are on their way out.
     pub async fn pods(&self) -> Vec<Object> {
-        let list = self.get(&self.all(&Kind::Pod)).await;
+        let list = self.get(&self.all(Kind::Pod)).await;
         let stays = |pod: &&Value| pod["metadata"].get("deletionTimestamp").is_none();
-        list["items"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(stays)
-            .map(|pod| self.named(&Kind::Pod, pod))
-            .collect()
+        list["items"].as_array().unwrap().iter().filter(stays).map(|pod| self.named(Kind::Pod, pod)).collect()
     }
 
     /// The ReplicaSets or ControllerRevisions of the workload, the oldest first.
-    pub async fn templates(&self, kind: &Kind) -> Vec<String> {
+    pub async fn templates(&self, kind: Kind) -> Vec<String> {
         let revisions = format!("/apis/apps/v1/namespaces/{}/controllerrevisions", self.namespace);
         let (path, label) = match kind {
-            Kind::Deployment => (self.all(&Kind::ReplicaSet), true),
+            Kind::Deployment => (self.all(Kind::ReplicaSet), true),
             _ => (revisions, false),
         };
         let list = self.get(&path).await;
@@ -270,7 +262,7 @@ impl Stage {
     }
 
     /// Changes the one object of this kind as a person would.
-    pub async fn edit(&self, kind: &Kind, patch: &Value) {
+    pub async fn edit(&self, kind: Kind, patch: &Value) {
         proxy::merge(&self.proxy, &self.path(kind), patch).await;
     }
 
@@ -285,7 +277,7 @@ impl Stage {
     }
 
     /// Waits until the controller has made of the workload what its spec says, pods ready.
-    pub async fn settled(&self, kind: &Kind) {
+    pub async fn settled(&self, kind: Kind) {
         self.until("the workload is as its spec says", async || {
             let found = self.get(&self.path(kind)).await;
             let number = |path: &str| found.pointer(path).and_then(Value::as_i64).unwrap_or(0);
@@ -308,7 +300,7 @@ impl Stage {
 
     pub async fn owner(&self, action: &Action) -> RootOwner {
         RootOwner(match action.target().named.kind {
-            Kind::HorizontalPodAutoscaler | Kind::Pod => self.object(&Kind::Deployment).await,
+            Kind::HorizontalPodAutoscaler | Kind::Pod => self.object(Kind::Deployment).await,
             _ => action.target().clone(),
         })
     }
