@@ -31,7 +31,6 @@ const NAME: &str = "under-test";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The cluster that the tests are given.
-#[expect(clippy::disallowed_methods, reason = "what the tests are given comes by the environment")]
 fn kubeconfig() -> PathBuf {
     let Some(path) = std::env::var_os("BELAY_TEST_KUBECONFIG") else {
         panic!(
