@@ -1,7 +1,6 @@
 //! What GitHub's and GitLab's REST APIs have in common: JSON under one base, a bearer token, limits of how often
 //! one may ask, and answers that leave open what was done.
 
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::address::is_private;
 use crate::domain::redact;
 use crate::ports::clock::SharedClock;
 use crate::ports::forge::{File, ForgeError};
@@ -106,7 +106,7 @@ impl Http {
         if base.cannot_be_a_base() || base.query().is_some() || base.fragment().is_some() || !plain {
             return Err(Misconfigured::Address);
         }
-        if base.scheme() != "https" && !(base.scheme() == "http" && loopback(host)) {
+        if !is_private(base.scheme(), host) {
             return Err(Misconfigured::Unprotected);
         }
         let client = Client::builder()
@@ -320,9 +320,4 @@ pub(super) fn file(
 /// A file's content as it is sent.
 pub(super) fn encoded(text: &str) -> String {
     STANDARD.encode(text)
-}
-
-fn loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -1,5 +1,6 @@
 //! The world's edges: one vendor each, thin, and making no choices.
 
+mod address;
 pub mod alertmanager;
 mod forge_http;
 pub mod github;

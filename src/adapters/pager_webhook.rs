@@ -1,6 +1,5 @@
 //! A pager behind any webhook: one POST of JSON per call, with a key by which the receiver knows a repeat.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,6 +7,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header, redirec
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
+use super::address::is_private;
 use super::visible::{clip, one_line, visible};
 use crate::domain::canonical::Hash;
 use crate::domain::ids::IncidentId;
@@ -59,7 +59,7 @@ impl WebhookPager {
     pub fn new(url: &str, bearer: Option<SecretString>, timeout: Duration) -> Result<Self, Misconfigured> {
         let url = Url::parse(url).map_err(|_| Misconfigured::Address)?;
         let host = url.host_str().ok_or(Misconfigured::Address)?;
-        if url.scheme() != "https" && !(url.scheme() == "http" && loopback(host)) {
+        if !is_private(url.scheme(), host) {
             return Err(Misconfigured::Unprotected);
         }
         let client = Client::builder()
@@ -127,9 +127,4 @@ fn judge(answer: &Response) -> Result<(), Undelivered> {
 
 fn later(why: &str, after_seconds: u32) -> Undelivered {
     Undelivered::Later { why: format!("the pager's webhook {why}"), after_seconds }
-}
-
-fn loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -130,7 +130,6 @@ struct Held<'a> {
 
 impl<'a> Held<'a> {
     fn by(config: &'a Config, site: Site<'a>, actions: BTreeSet<ActionKind>) -> Result<Self, BuildError> {
-        make_private(&config.state_dir)?;
         let cluster = site.cluster;
         // a cluster each: what one of them used says nothing of another
         let used = if cluster.name == config.cluster.name {

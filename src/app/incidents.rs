@@ -136,7 +136,7 @@ impl Daemon {
     /// it; else it says no.
     async fn converge(&self, state: &State, other: &IncidentId) -> Result<bool, FeedError> {
         let (_, theirs) = self.load(other).await?;
-        let goes_on = goes_on(state, &theirs);
+        let goes_on = state.goes_on_for(&theirs);
         if goes_on {
             self.feed(other, Input::Merge { into: state.id.clone() }, None).await?;
         }
@@ -160,12 +160,6 @@ impl Daemon {
     pub(super) fn moment(&self) -> Moment {
         Moment { at: self.now(), entropy: super::entropy() }
     }
-}
-
-/// Whether this incident goes on for both: the one with an act under way, else the older one.
-fn goes_on(this: &State, other: &State) -> bool {
-    let rank = |state: &State| (!state.under_way(), state.opened_at, state.id.clone());
-    rank(this) < rank(other)
 }
 
 /// Whether an incident that is over is taken up again only to put something back: another one may lead for

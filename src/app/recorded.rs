@@ -13,7 +13,9 @@ impl Daemon {
         let sites = self.ports().sites.all().filter_map(|site| Some((site, site.recorder.as_ref()?)));
         let sites: Vec<_> = sites.collect();
         if sites.is_empty() {
-            return Err("nothing is recorded: `limits.namespaces` names no namespace".to_owned());
+            return Err("nothing is recorded: `limits.namespaces` names no namespace, or the cluster is reached through a \
+                        read server, which shows no changes"
+                .to_owned());
         }
         let mut lines = Vec::new();
         for (site, recorder) in &sites {

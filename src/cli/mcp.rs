@@ -120,10 +120,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn serve(server: Server, config: &Path, cluster: Option<&str>) -> anyhow::Result<ExitCode> {
     let config = config::load(config)?;
-    let site = config.site(cluster).with_context(|| {
-        let names: Vec<&str> = config.sites().map(|site| site.cluster.name.as_str()).collect();
-        format!("no cluster of that name is configured; there are {}", names.join(", "))
-    })?;
+    let site = config.site(cluster)?;
     // standard output belongs to the protocol
     crate::telemetry::init(&config.log.filter, config.log.format).map_err(anyhow::Error::msg)?;
     super::runtime()?.block_on(async {

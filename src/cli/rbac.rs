@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
 
 use crate::app::build;
-use crate::config::{self, Config};
+use crate::config::{self, LimitsConfig};
 use crate::domain::action::ActionKind;
 use crate::domain::action::rights::{self, REHEARSE, Resource, Right};
 use crate::domain::target::{is_dns_label, is_dns_name};
@@ -39,6 +39,9 @@ pub(super) struct Args {
     /// The daemon's configuration: its `limits` and `policies`
     #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Which cluster of the configuration; its first one unless given
+    #[arg(long, value_name = "NAME", requires = "config")]
+    cluster: Option<String>,
 }
 
 /// A service account.
@@ -66,10 +69,12 @@ const ROLE: &str = "belay-writer";
 
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.config.as_deref().map(config::load).transpose()?;
-    let Some(kinds) = kinds(args, config.as_ref())? else { return Ok(ExitCode::FAILURE) };
-    let namespaces = namespaces(args, config.as_ref())?;
-    let config = config.as_ref();
-    let apart = apart(args, config, &kinds, &namespaces)?;
+    let site = config.as_ref().map(|config| config.site(args.cluster.as_deref())).transpose()?;
+    let limits = site.map(|site| site.limits);
+    let own = config.as_ref().map(|config| config.policies.as_path());
+    let Some(kinds) = kinds(args, own, limits)? else { return Ok(ExitCode::FAILURE) };
+    let namespaces = namespaces(args, limits)?;
+    let apart = apart(args, limits, &kinds, &namespaces)?;
     write!(std::io::stdout().lock(), "{}", manifest(&kinds, (&namespaces, &apart), &args.service_account)?)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -77,14 +82,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// What is needed in each namespace besides: that of jobs, by what their templates say.
 fn apart(
     args: &Args,
-    config: Option<&Config>,
+    limits: Option<&LimitsConfig>,
     kinds: &BTreeSet<ActionKind>,
     namespaces: &BTreeSet<String>,
 ) -> anyhow::Result<BTreeMap<String, BTreeSet<Right>>> {
     if !kinds.contains(&ActionKind::RunJob) {
         return Ok(BTreeMap::new());
     }
-    let mut limits = config.map(|config| config.limits.clone()).unwrap_or_default();
+    let mut limits = limits.cloned().unwrap_or_default();
     limits.namespaces = namespaces.iter().cloned().collect();
     if !args.jobs.is_empty() {
         limits.jobs.clone_from(&args.jobs);
@@ -99,10 +104,14 @@ fn apart(
 }
 
 /// The kinds that are asked for; `None` where the policy is unsound, which was printed.
-fn kinds(args: &Args, config: Option<&Config>) -> anyhow::Result<Option<BTreeSet<ActionKind>>> {
+fn kinds(
+    args: &Args,
+    own: Option<&Path>,
+    limits: Option<&LimitsConfig>,
+) -> anyhow::Result<Option<BTreeSet<ActionKind>>> {
     if args.all {
         let mut all: BTreeSet<ActionKind> = ActionKind::ALL.into();
-        if args.jobs.is_empty() && config.is_none_or(|config| config.limits.jobs.is_empty()) {
+        if args.jobs.is_empty() && limits.is_none_or(|limits| limits.jobs.is_empty()) {
             // without a template there is nothing to run
             all.remove(&ActionKind::RunJob);
         }
@@ -111,14 +120,13 @@ fn kinds(args: &Args, config: Option<&Config>) -> anyhow::Result<Option<BTreeSet
     if !args.actions.is_empty() {
         return args.actions.iter().map(|name| named(name)).collect::<Result<_, _>>().map(Some);
     }
-    let own = config.map(|config| config.policies.as_path());
     let dir = args.policies.as_deref().or(own);
     let dir = dir
         .context("name the actions with `--actions`, or what grants them with `--policies` or `--config`")?;
     let Some(set) = super::policy::load(dir)? else { return Ok(None) };
     let mut kinds = policy::granted(&set);
-    if let Some(config) = config {
-        let possible = build::exercised(&config.limits)?;
+    if let Some(limits) = limits {
+        let possible = build::exercised(limits)?;
         kinds.retain(|kind| possible.contains(kind));
     }
     ensure!(!kinds.is_empty(), "no grant in `{}` allows anything that belay could write", dir.display());
@@ -132,9 +140,9 @@ fn named(name: &str) -> anyhow::Result<ActionKind> {
         .with_context(|| format!("there is no action `{name}`: {}", policy::meant(name, &known)))
 }
 
-fn namespaces(args: &Args, config: Option<&Config>) -> anyhow::Result<BTreeSet<String>> {
-    let given = match (args.namespaces.as_slice(), config) {
-        ([], Some(config)) => &config.limits.namespaces,
+fn namespaces(args: &Args, limits: Option<&LimitsConfig>) -> anyhow::Result<BTreeSet<String>> {
+    let given = match (args.namespaces.as_slice(), limits) {
+        ([], Some(limits)) => &limits.namespaces,
         (given, _) => given,
     };
     if let Some(wrong) = given.iter().find(|name| !is_dns_label(name)) {

@@ -127,8 +127,13 @@ impl Config {
     }
 
     /// The cluster of this name; without one, the first.
-    pub fn site(&self, name: Option<&str>) -> Option<Site<'_>> {
-        self.sites().find(|site| name.is_none_or(|name| site.cluster.name == name))
+    pub fn site(&self, name: Option<&str>) -> Result<Site<'_>, ConfigError> {
+        let found = self.sites().find(|site| name.is_none_or(|name| site.cluster.name == name));
+        found.ok_or_else(|| {
+            let known: Vec<String> = self.sites().map(|site| format!("`{}`", site.cluster.name)).collect();
+            let name = name.unwrap_or_default();
+            ConfigError::Conflict(format!("there is no cluster `{name}`: there is {}", known.join(", ")))
+        })
     }
 }
 

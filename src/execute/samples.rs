@@ -25,7 +25,6 @@ pub(super) fn intent() -> Intent {
         owner: RootOwner(object.clone()),
         object,
         generation: Some(4),
-        resource_version: "17".into(),
         marking: Marking::Annotated { intent: None },
         annotations: Labels::new(),
         content: json!({ "spec": { "replicas": 3 } }),

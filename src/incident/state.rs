@@ -444,6 +444,13 @@ impl State {
         }
     }
 
+    /// Whether of two incidents about one owner this one goes on for both: the one with an act under way, else the
+    /// older one.
+    pub fn goes_on_for(&self, other: &Self) -> bool {
+        let rank = |state: &Self| (!state.under_way(), state.opened_at, state.id.clone());
+        rank(self) < rank(other)
+    }
+
     /// Whether an act of it has begun and not ended: from its intent until people have said what they want.
     pub const fn under_way(&self) -> bool {
         matches!(

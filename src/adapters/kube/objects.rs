@@ -58,7 +58,6 @@ impl Live {
         Ok(Some(LiveObject {
             owner: RootOwner(owner),
             generation: meta.generation,
-            resource_version: meta.resource_version.clone().unwrap_or_default(),
             marking: marking(&meta),
             annotations,
             content,

@@ -1,7 +1,6 @@
 //! Servers of belay's own in other processes, over streamable HTTP. Each is connected to when it is needed, and anew
 //! once it did not answer, so that either side may start first and start again.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use super::super::address::is_private;
 use super::actions::{self, McpActions};
 use super::client::{self, Client};
 use crate::domain::action::Action;
@@ -61,11 +61,11 @@ impl Remote {
     fn new(key: &'static str, url: &str, token: SecretString) -> Result<Self, RemoteError> {
         let parsed = reqwest::Url::parse(url).map_err(|_| RemoteError::Address { key })?;
         let host = parsed.host_str().ok_or(RemoteError::Address { key })?;
-        match parsed.scheme() {
-            "https" => {}
-            "http" if loopback(host) => {}
-            "http" => return Err(RemoteError::Unprotected { key }),
-            _ => return Err(RemoteError::Address { key }),
+        if !["http", "https"].contains(&parsed.scheme()) {
+            return Err(RemoteError::Address { key });
+        }
+        if !is_private(parsed.scheme(), host) {
+            return Err(RemoteError::Unprotected { key });
         }
         // no timeout over all: each call has its own
         let http = reqwest::Client::builder()
@@ -93,11 +93,6 @@ impl Remote {
     async fn forget(&self) {
         *self.connected.lock().await = None;
     }
-}
-
-fn loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Calls an action server at an address.

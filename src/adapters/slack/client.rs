@@ -2,7 +2,6 @@
 //! restart.
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -11,6 +10,7 @@ use slack_morphism::prelude::{
     SlackClientSession,
 };
 
+use super::super::address::is_private;
 use super::blocks::Rendered;
 use super::errors::{Failed, classify, timed_out};
 use super::wire::{
@@ -222,7 +222,7 @@ fn connector(base: &str) -> Result<SlackClientHyperHttpsConnector, Misconfigured
             .https_only()
             .enable_all_versions()
             .build(),
-        Some("http") if loopback(host) => {
+        Some(scheme) if is_private(scheme, host) => {
             let nobody = rustls::ClientConfig::builder()
                 .with_root_certificates(rustls::RootCertStore::empty())
                 .with_no_client_auth();
@@ -231,9 +231,4 @@ fn connector(base: &str) -> Result<SlackClientHyperHttpsConnector, Misconfigured
         _ => return Err(Misconfigured::Unprotected(base.to_owned())),
     };
     Ok(SlackClientHyperConnector::with_connector(https))
-}
-
-fn loopback(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -49,8 +49,6 @@ pub struct LiveObject {
     pub owner: RootOwner,
     /// `metadata.generation`, where its kind has one.
     pub generation: Option<i64>,
-    /// `metadata.resourceVersion`.
-    pub resource_version: String,
     /// Its annotations, as far as marking goes.
     pub marking: Marking,
     /// `metadata.annotations`.

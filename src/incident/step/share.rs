@@ -15,7 +15,7 @@ use super::{Ignored, MAX_LOOKS, Writer};
 const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 /// How often. The longest that an act holds its owner is the life of its plan (10 minutes), a minute to read back what
 /// became of it, and its verification, which usually ends within 20 minutes: after that a person sees to both.
-pub(in super::super) const MOST_WAITS: u32 = 31;
+const MOST_WAITS: u32 = 31;
 
 impl Writer<'_> {
     /// Another object answers for the target than before. What was known of the former one is looked at anew.

@@ -53,7 +53,6 @@ pub fn live(kind: Kind, name: &str, content: Value) -> LiveObject {
         owner: RootOwner(object.clone()),
         object,
         generation: Some(4),
-        resource_version: "17".into(),
         marking: Marking::Annotated { intent: None },
         annotations: Labels::new(),
         content,

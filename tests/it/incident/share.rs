@@ -128,6 +128,20 @@ fn what_another_incident_goes_on_with_is_withdrawn() {
     }
 }
 
+/// The one with an act under way goes on, else the older: exactly one of two, whoever asks.
+#[test]
+fn of_two_one_goes_on() {
+    let (older, acting) = (deciding().state, Life::planned(given::restart(), Outcome::Act).state);
+    let mut younger = older.clone();
+    younger.opened_at = given::after(5);
+    younger.id = IncidentId::new("a");
+    let mut late = acting;
+    late.opened_at = given::after(9);
+    for (first, second) in [(&older, &younger), (&late, &older), (&late, &younger)] {
+        assert!(first.goes_on_for(second) && !second.goes_on_for(first), "{} {}", first.id, second.id);
+    }
+}
+
 #[test]
 fn an_act_ends_where_it_began() {
     let mut life = Life::planned(given::restart(), Outcome::Act);
