@@ -214,7 +214,7 @@ fn limits(message: &Value) -> Result<(), String> {
                 ids.dedup();
                 if ids.len() != buttons.len()
                     || buttons.is_empty()
-                    || block["block_id"].as_str().unwrap().len() > 255
+                    || block["block_id"].as_str().unwrap().encode_utf16().count() > 255
                 {
                     return Err(format!("actions: {block}"));
                 }
