@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::alert::Labels;
 use crate::domain::cluster::{ActiveAlert, Event, Fleet, LogTail, Pod, Revision, Snapshot, Workload};
 use crate::domain::target::{Named, Object, RootOwner};
 
@@ -67,6 +68,22 @@ pub trait Reads: Send + Sync {
 pub trait Alerts: Send + Sync {
     /// All alerts it knows, suppressed ones included.
     async fn active(&self) -> Result<Vec<ActiveAlert>, ReadError>;
+}
+
+/// One series of an answer: its labels, and its value at that moment. Never NaN.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// Its labels, as the query left them.
+    pub labels: Labels,
+    /// Its value.
+    pub value: f64,
+}
+
+/// Measurements, by a time-series database that answers PromQL.
+#[async_trait]
+pub trait Metrics: Send + Sync {
+    /// What `promql` gives now: one sample a series, none where nothing matches. More series than are bounded are an error.
+    async fn query(&self, promql: &str) -> Result<Vec<Sample>, ReadError>;
 }
 
 /// What a list showed, and how much of it there is.
