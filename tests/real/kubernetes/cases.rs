@@ -1,6 +1,8 @@
 //! One of each action that changes an object of a namespace, on each kind of object that it differs on.
 
+use belay::domain::action::restore_config::Restore;
 use belay::domain::action::{Action, HpaBounds, Resource, ResourceStep, TemplateHash};
+use belay::domain::recorded::Restored;
 use belay::domain::target::Kind;
 use serde_json::{Value, json};
 
@@ -18,6 +20,7 @@ pub enum Do {
     Restart,
     RollBack,
     Raise,
+    Restore,
 }
 
 /// An action on a kind of object.
@@ -36,6 +39,8 @@ pub fn cases() -> Vec<Case> {
         one(Kind::CronJob, Do::Suspend),
         one(Kind::CronJob, Do::Unsuspend),
         one(Kind::HorizontalPodAutoscaler, Do::Bounds),
+        one(Kind::ConfigMap, Do::Restore),
+        one(Kind::Service, Do::Restore),
     ];
     for on in [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet] {
         all.extend([Do::Restart, Do::RollBack, Do::Raise].map(|what| one(on, what)));
@@ -47,7 +52,17 @@ fn annotated(value: &str) -> Value {
     json!({ "spec": { "template": { "metadata": { "annotations": { "theirs": value } } } } })
 }
 
+fn restored(path: &str, then: Option<Value>, now: Option<Value>) -> Restored {
+    let text = |value: Option<Value>| value.map(|value| value.to_string());
+    Restored { path: path.to_owned(), value: text(then), instead_of: text(now) }
+}
+
 impl Case {
+    /// What of the object is its content.
+    pub fn content(&self) -> &'static str {
+        if self.on == Kind::ConfigMap { "data" } else { "spec" }
+    }
+
     /// Makes the object, and brings it where the action makes sense.
     pub async fn prepare(&self, stage: &Stage) {
         stage.make(self.on).await;
@@ -61,7 +76,7 @@ impl Case {
                     .until("both templates are kept", async || stage.templates(self.on).await.len() == 2)
                     .await;
             }
-            Do::Scale | Do::Pause | Do::Suspend | Do::Bounds | Do::Restart | Do::Raise => {}
+            Do::Scale | Do::Pause | Do::Suspend | Do::Bounds | Do::Restart | Do::Raise | Do::Restore => {}
         }
     }
 
@@ -87,6 +102,22 @@ impl Case {
                 workload: target,
                 step: ResourceStep::new(Resource::Memory, 64, 96).unwrap(),
             },
+            Do::Restore => {
+                let fields = match self.on {
+                    Kind::ConfigMap => vec![
+                        restored("/data/MODE", Some(json!("fast")), Some(json!("warp"))),
+                        restored("/data/PORT", Some(json!("80")), None),
+                        restored("/data/X", None, Some(json!("x"))),
+                    ],
+                    _ => {
+                        let selector = |app: &str| Some(json!({ "app": app }));
+                        vec![restored("/spec/selector", selector("under-test"), selector("undr-test"))]
+                    }
+                };
+                let workload = Some(stage.object(Kind::Deployment).await);
+                let restore = Restore { workload, fields, ..Restore::default() };
+                Action::RestoreConfig { config: target, version: 1, restore }
+            }
         }
     }
 
@@ -100,6 +131,8 @@ impl Case {
             Do::Unsuspend => json!({ "spec": { "suspend": false } }),
             Do::Bounds => json!({ "spec": { "maxReplicas": 7 } }),
             Do::Restart | Do::RollBack => annotated("by a person"),
+            Do::Restore if self.on == Kind::ConfigMap => json!({ "data": { "MODE": "theirs" } }),
+            Do::Restore => json!({ "spec": { "selector": { "app": "theirs" } } }),
             Do::Raise => json!({ "spec": { "template": { "spec": { "containers": [{
                 "name": "under-test", "image": crate::stage::image(), "command": ["sleep", "86400"],
                 "resources": { "limits": { "memory": "80Mi" } },
@@ -117,7 +150,7 @@ impl Case {
             Do::Restart => {
                 json!({ "spec": { "template": { "metadata": { "annotations": { "belay.dev/intent": "theirs" } } } } })
             }
-            Do::Scale | Do::Bounds | Do::RollBack | Do::Raise => self.theirs(),
+            Do::Scale | Do::Bounds | Do::RollBack | Do::Raise | Do::Restore => self.theirs(),
         }
     }
 }

@@ -12,8 +12,10 @@ mod stage;
 
 use belay::domain::action::Action;
 use belay::domain::plan::{Plan, Refusal};
+use belay::domain::recorded::{Content, Observation};
 use belay::domain::target::{Kind, RootOwner};
 use belay::domain::warrant::Applied;
+use belay::ports::recorder::Shown;
 use serde_json::Value;
 
 use cases::{Case, cases};
@@ -33,9 +35,9 @@ async fn no_undo(stage: &Stage, plan: &Plan, intent: &str) -> bool {
     !plan.revertible()
 }
 
-/// The spec without what a rollout leaves of itself.
+/// What the object says that it is to be.
 async fn spec(stage: &Stage, case: &Case) -> Value {
-    stage.get(&stage.path(case.on)).await["spec"].clone()
+    stage.get(&stage.path(case.on)).await[case.content()].clone()
 }
 
 /// Each case in a namespace of its own, one after the other: a cluster of the tests' size has room for few pods.
@@ -126,8 +128,7 @@ async fn what_a_person_changed_is_never_overwritten() {
             let theirs = spec(stage, case).await;
             assert_ne!(theirs, before, "it stands");
             // the person puts it back, so that the second round begins where the first did
-            let replaced = serde_json::json!({ "spec": before });
-            stage.edit(case.on, &replaced_of(&replaced, &theirs)).await;
+            stage.edit(case.on, &serde_json::json!({ case.content(): back(&before, &theirs) })).await;
         }
         let plan = stage.plan(action).await;
         assert!(done(&stage.apply(&plan, "it-act").await));
@@ -143,17 +144,14 @@ async fn what_a_person_changed_is_never_overwritten() {
 }
 
 /// The patch that takes `now` back to `before`: what came since is taken away.
-fn replaced_of(before: &Value, now: &Value) -> Value {
-    fn back(before: &Value, now: &Value) -> Value {
-        let (Value::Object(was), Value::Object(is)) = (before, now) else { return before.clone() };
-        let mut patch = was.clone();
-        for (key, value) in is {
-            let earlier = was.get(key).map_or(Value::Null, |earlier| back(earlier, value));
-            patch.insert(key.clone(), earlier);
-        }
-        Value::Object(patch)
+fn back(before: &Value, now: &Value) -> Value {
+    let (Value::Object(was), Value::Object(is)) = (before, now) else { return before.clone() };
+    let mut patch = was.clone();
+    for (key, value) in is {
+        let earlier = was.get(key).map_or(Value::Null, |earlier| back(earlier, value));
+        patch.insert(key.clone(), earlier);
     }
-    serde_json::json!({ "spec": back(&before["spec"], now) })
+    Value::Object(patch)
 }
 
 #[tokio::test]
@@ -196,6 +194,47 @@ async fn nothing_is_done_elsewhere() {
             .try_plan_as(&Action::ScaleWorkload { workload: workload.clone(), replicas: 4 }, &workload)
             .await;
         assert!(matches!(why, Err(Refusal::Limit(_))), "{why:?}");
+    })
+    .await;
+}
+
+/// The recorder's watch: what is there, each change, and that it is gone, as a real API server tells it.
+#[tokio::test]
+async fn what_changes_is_watched() {
+    in_a_namespace(async |stage| {
+        let stage = stage.lock().await;
+        stage.make(Kind::ConfigMap).await;
+        let (following, mut shown) = stage.follow(Kind::ConfigMap).await;
+        let mut next = async || {
+            let waited = tokio::time::timeout(stage::PATIENCE, shown.recv()).await;
+            waited.expect("the watch shows something").expect("the watch goes on")
+        };
+        let named = |seen: &Observation, name: &str| seen.object.named.name == name;
+        let Shown::Page(page) = next().await else { panic!("first the list") };
+        assert!(page.iter().any(|seen| named(seen, "under-test")), "{} are there", page.len());
+        let Shown::Whole(places) = next().await else { panic!("then all of it") };
+        assert_eq!(places.len(), page.len());
+        stage.edit(Kind::ConfigMap, &serde_json::json!({ "data": { "MODE": "slow" } })).await;
+        // others of the namespace's own may come to be meanwhile
+        let changed = loop {
+            match next().await {
+                Shown::Changed(seen) if named(&seen, "under-test") => break seen,
+                Shown::Changed(_) => {}
+                Shown::Page(_) | Shown::Whole(_) | Shown::Gone(_) => panic!("it is a change"),
+            }
+        };
+        let Content::Config(content) = &changed.content else { panic!("a ConfigMap's") };
+        assert!(format!("{content:?}").contains("slow"), "{content:?}");
+        stage.remove(Kind::ConfigMap).await;
+        let gone = loop {
+            match next().await {
+                Shown::Gone(place) => break place,
+                Shown::Changed(_) => {}
+                Shown::Page(_) | Shown::Whole(_) => panic!("it is gone"),
+            }
+        };
+        assert_eq!(gone.name, "under-test");
+        following.abort();
     })
     .await;
 }

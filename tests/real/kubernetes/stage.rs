@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use belay::adapters::kube::{Access, KubeHand, connect};
+use belay::adapters::kube::{Access, KubeHand, KubeWatches, connect, connect_watching};
 use belay::adapters::mcp::{InProcess, McpActions, connect_in_process};
 use belay::app::build::hard_limits;
 use belay::config::LimitsConfig;
@@ -17,10 +17,13 @@ use belay::domain::target::{Kind, Named, Object, RootOwner};
 use belay::domain::warrant::{Applied, SignedWarrant};
 use belay::ports::actions::Actions as _;
 use belay::ports::clock::{SharedClock, SystemClock};
+use belay::ports::reads::ReadError;
+use belay::ports::recorder::{Shown, Watches as _};
 use belay::servers::actions::{ActionServer, Engine, Ledger, VerifyingKeys};
 use futures::FutureExt as _;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::{Value, json};
+use tokio::sync::mpsc::{self, Receiver};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::key::{Key, body};
@@ -28,7 +31,7 @@ use crate::proxy::{self, Proxy};
 
 const NAME: &str = "under-test";
 /// How long controllers may take for one step: a busy cluster, with images to be pulled.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The cluster that the tests are given.
 fn kubeconfig() -> PathBuf {
@@ -149,6 +152,8 @@ impl Stage {
                 format!("/apis/autoscaling/v2/{space}/horizontalpodautoscalers")
             }
             Kind::Pod => format!("/api/v1/{space}/pods"),
+            Kind::ConfigMap => format!("/api/v1/{space}/configmaps"),
+            Kind::Service => format!("/api/v1/{space}/services"),
             other => panic!("no test is about a {other:?}"),
         }
     }
@@ -195,9 +200,29 @@ impl Stage {
                 });
                 json!({ "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": metadata, "spec": spec })
             }
+            Kind::ConfigMap => {
+                let data = json!({ "MODE": "warp", "X": "x" });
+                let config =
+                    json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data });
+                create(&self.proxy, &self.all(kind), &config).await;
+                let mut reader = workload("Deployment", json!({ "replicas": 1 }));
+                let from = json!([{ "configMapRef": { "name": NAME } }]);
+                reader["spec"]["template"]["spec"]["containers"][0]["envFrom"] = from;
+                reader
+            }
+            Kind::Service => {
+                let spec = json!({ "selector": { "app": "undr-test" }, "ports": [{ "port": 80 }] });
+                let service =
+                    json!({ "apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec });
+                create(&self.proxy, &self.all(kind), &service).await;
+                workload("Deployment", json!({ "replicas": 1 }))
+            }
             other => panic!("no test is about a {other:?}"),
         };
-        let made = if kind == Kind::Pod { Kind::Deployment } else { kind };
+        let made = match kind {
+            Kind::Pod | Kind::ConfigMap | Kind::Service => Kind::Deployment,
+            _ => kind,
+        };
         create(&self.proxy, &self.all(made), &object).await;
         if !matches!(kind, Kind::CronJob) {
             self.settled(if kind == Kind::HorizontalPodAutoscaler { Kind::Deployment } else { made }).await;
@@ -265,6 +290,23 @@ impl Stage {
         proxy::merge(&self.proxy, &self.path(kind), patch).await;
     }
 
+    /// Deletes the one object of this kind as a person would.
+    pub async fn remove(&self, kind: Kind) {
+        let path = self.path(kind);
+        let (status, body) = self.proxy.send(http::Request::delete(&path).body(Vec::new()).unwrap()).await;
+        assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));
+    }
+
+    /// Follows all objects of this kind as the recorder does, with the account of the kubeconfig.
+    pub async fn follow(&self, kind: Kind) -> (AbortOnDropHandle<Result<(), ReadError>>, Receiver<Shown>) {
+        let access = Access::Kubeconfig { file: Some(kubeconfig()), context: None };
+        let client = connect_watching(&access).await.unwrap();
+        let watches = KubeWatches::new(client, Cluster::new("real"), Arc::clone(&self.clock));
+        let ((show, shown), namespace) = (mpsc::channel(1), self.namespace.clone());
+        let following = tokio::spawn(async move { watches.follow(kind, &namespace, &show).await });
+        (AbortOnDropHandle::new(following), shown)
+    }
+
     /// Waits until this is so.
     pub async fn until(&self, what: &str, mut so: impl AsyncFnMut() -> bool) {
         let tried = async {
@@ -299,7 +341,9 @@ impl Stage {
 
     pub async fn owner(&self, action: &Action) -> RootOwner {
         RootOwner(match action.target().named.kind {
-            Kind::HorizontalPodAutoscaler | Kind::Pod => self.object(Kind::Deployment).await,
+            Kind::HorizontalPodAutoscaler | Kind::Pod | Kind::ConfigMap | Kind::Service => {
+                self.object(Kind::Deployment).await
+            }
             _ => action.target().clone(),
         })
     }
