@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod basics;
+mod blast;
 mod cases;
 mod crash;
 mod every;
