@@ -65,6 +65,8 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
                 vec![Action::ScaleWorkload { workload, replicas: *before }]
             }
             Cause::ConfigChanged { .. } | Cause::DeclaredJob | Cause::NothingWrong => vec![],
+            // a remedy for what only text says would be a remedy that a stranger can ask for
+            Cause::Logged { .. } => vec![],
         };
         for action in actions {
             if all.iter().all(|c| c.action != action) {

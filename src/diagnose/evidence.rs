@@ -53,6 +53,12 @@ impl Book {
         self.0.into_iter().map(|(_, evidence)| evidence).collect()
     }
 
+    /// Lines of a log that a finding rests on, as evidence of their own.
+    pub fn quote(&mut self, at: Timestamp, title: String, lines: &[&str]) -> EvidenceId {
+        self.add(at, Key::Log, Source::Logs, (title, &lines.join("\n")));
+        EvidenceId::new(format!("e{}", self.0.len()))
+    }
+
     fn add(&mut self, at: Timestamp, key: Key, source: Source, (title, summary): (String, &str)) {
         let id = EvidenceId::new(format!("e{}", self.0.len() + 1));
         let summary = redact::safe(summary, SUMMARY);

@@ -1,5 +1,6 @@
 //! Diagnosis: from one snapshot to findings, evidence and the closed set of candidates. Pure; text from the
-//! cluster (logs, event messages, annotations) is shown as evidence and steers nothing.
+//! cluster (logs, event messages, annotations) is shown as evidence. What a log says is a finding for people, and at most
+//! makes the outcome stricter: it has no candidate and moves none.
 
 mod analysers;
 mod candidates;
@@ -10,9 +11,11 @@ pub use candidates::remedies;
 pub use facts::{NOBODY_MINUTES, facts};
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use crate::domain::action::job::Templates;
 use crate::domain::alert::Labels;
+use crate::domain::cause::CauseWord;
 use crate::domain::cluster::Snapshot;
 use crate::domain::finding::{Cause, Finding};
 use crate::domain::record::Diagnosis;
@@ -22,7 +25,7 @@ use crate::domain::record::Diagnosis;
 /// `jobs` are those that somebody declared: they are candidates by the labels and the name of what the alert is
 /// about, behind whatever an analyser suggests.
 pub fn diagnose(snapshot: &Snapshot, labels: &Labels, jobs: &Templates) -> Diagnosis {
-    let book = evidence::gather(snapshot);
+    let mut book = evidence::gather(snapshot);
     let mut findings: Vec<Finding> =
         analysers::ALL.iter().filter_map(|analyse| analyse(snapshot, &book)).collect();
     findings.extend(analysers::scaled_to_zero(snapshot, labels, &book));
@@ -35,7 +38,16 @@ pub fn diagnose(snapshot: &Snapshot, labels: &Labels, jobs: &Templates) -> Diagn
         findings.extend(analysers::declared(snapshot, &offers, &book));
     }
     let candidates = candidates::candidates(snapshot, &findings, offers);
+    // what text says comes after the candidates are made, and behind whatever is stated: it can add nothing to them
+    let well = findings.iter().any(|finding| finding.cause == Cause::NothingWrong);
+    let told = analysers::told(snapshot, &mut book);
+    findings.extend(told.into_iter().filter(|finding| !well || finding.is_for_a_person()));
     Diagnosis { evidence: book.pages(), findings, candidates, missing: missing(snapshot) }
+}
+
+/// The causes that always go to a person, as this snapshot shows them: asked again whenever policy is.
+pub fn alarms(snapshot: &Snapshot) -> BTreeSet<CauseWord> {
+    analysers::alarms(snapshot)
 }
 
 /// Which of two equally certain causes people should read first: the one that explains the other.
@@ -48,7 +60,7 @@ const fn severity(cause: &Cause) -> u8 {
         Cause::OomKilled { .. } => 3,
         Cause::CrashLoop { .. } => 2,
         Cause::Saturation { .. } => 1,
-        Cause::DeclaredJob | Cause::NothingWrong => 0,
+        Cause::DeclaredJob | Cause::NothingWrong | Cause::Logged { .. } => 0,
     }
 }
 

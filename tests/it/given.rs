@@ -279,6 +279,7 @@ pub fn question(asked: Asked, action: Action, plan: Option<Plan>, now: Timestamp
             cause: "OOMKilled".into(),
             certainty: Certainty::Certain,
             services: Fact::Known(1),
+            beside: std::collections::BTreeSet::new(),
         },
         incident_facts: IncidentFacts::default(),
         owner: OwnerFacts {

@@ -6,6 +6,7 @@ mod crash_loop;
 mod declared;
 mod failed_rollout;
 mod image_pull;
+mod logs;
 mod nothing;
 mod oom;
 mod saturation;
@@ -18,6 +19,7 @@ use crate::domain::cluster::{Container, ContainerState, Ended, Pod, Snapshot};
 use crate::domain::finding::{Cause, Certainty, Finding};
 
 pub use declared::declared;
+pub use logs::{alarms, told};
 pub use nothing::nothing_wrong;
 pub use saturation::measured as saturation;
 pub use scaled::to_zero as scaled_to_zero;
@@ -50,7 +52,8 @@ pub fn affected<'a>(snapshot: &'a Snapshot, cause: &Cause) -> Vec<&'a Pod> {
         | Cause::DeclaredJob
         | Cause::ConfigChanged { .. }
         | Cause::ScaledToZero { .. }
-        | Cause::NothingWrong => vec![],
+        | Cause::NothingWrong
+        | Cause::Logged { .. } => vec![],
     }
 }
 

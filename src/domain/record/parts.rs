@@ -42,6 +42,13 @@ pub struct Diagnosis {
     pub missing: Vec<String>,
 }
 
+impl Diagnosis {
+    /// The finding that goes to a person whatever else was found, if there is one.
+    pub fn for_a_person(&self) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.is_for_a_person())
+    }
+}
+
 /// How an investigation ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
