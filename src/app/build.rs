@@ -15,18 +15,20 @@ use crate::adapters::kube::{self, Access, KubeReads, KubeWatches};
 use crate::adapters::mcp::{self, ConnectError, Hub, RemoteReads};
 use crate::adapters::openai::{self, OpenAi, TokenField};
 use crate::adapters::pager_webhook::{self, WebhookPager};
+use crate::adapters::prometheus::Prometheus;
 use crate::adapters::slack::{self, SlackMessenger};
 use crate::config::{self, ClusterConfig, Config, ConfigError, ModelConfig, ReadServerConfig, ServerConfig};
 use crate::domain::action::ActionKind;
 use crate::domain::canonical::Hash;
 use crate::domain::ids::Cluster;
+use crate::domain::measure::{Measures, NotAMeasure};
 use crate::domain::record::Record;
 use crate::execute::KeyError;
 use crate::investigate::{Limits, Mind, Prompts};
 use crate::policy::{self, PolicySet};
 use crate::ports::clock::{SharedClock, SystemClock};
 use crate::ports::messenger::{Messenger, Pager};
-use crate::ports::reads::{Alerts, Listing, Reads};
+use crate::ports::reads::{Alerts, Listing, Metrics, Reads};
 use crate::ports::recorder::ShelfError;
 use crate::ports::store::{Append, AppendError, Store};
 use crate::servers::actions::{LedgerError, NotAKey};
@@ -103,8 +105,14 @@ pub enum BuildError {
     Shelf(#[from] ShelfError),
     #[error("the cluster cannot be reached")]
     Cluster(#[from] kube::ConnectError),
-    #[error("Alertmanager cannot be asked")]
-    Alertmanager(#[from] alertmanager::SetupError),
+    #[error("a server of the monitoring stack cannot be asked")]
+    Monitoring(#[from] alertmanager::SetupError),
+    #[error("`prometheus.measures` of cluster `{cluster}` cannot be used")]
+    Measure {
+        cluster: String,
+        #[source]
+        source: NotAMeasure,
+    },
     #[error("Slack cannot be used")]
     Slack(#[from] slack::Misconfigured),
     #[error("the pager cannot be used")]
@@ -281,6 +289,8 @@ async fn site(
         namespaces: of.limits.namespaces.clone(),
         reads,
         alerts: alerts(of)?,
+        metrics: metrics(of)?,
+        measures: Arc::new(measures(of)?),
         actions,
         jobs: Arc::new(hands::jobs(config, of)?),
         recorder: recorder(config, of, clock).await?,
@@ -353,11 +363,25 @@ async fn mind(
 
 fn alerts(of: config::Site<'_>) -> Result<Option<Arc<dyn Alerts>>, BuildError> {
     let Some(alertmanager) = of.alertmanager else { return Ok(None) };
-    let credentials = match &alertmanager.bearer_token_file {
-        Some(file) => Credentials::Bearer(config::secret(file)?),
-        None => Credentials::None,
-    };
+    let credentials = credentials(alertmanager.bearer_token_file.as_deref())?;
     Ok(Some(Arc::new(Alertmanager::new(&alertmanager.url, credentials)?)))
+}
+
+fn metrics(of: config::Site<'_>) -> Result<Option<Arc<dyn Metrics>>, BuildError> {
+    let Some(prometheus) = of.prometheus else { return Ok(None) };
+    let credentials = credentials(prometheus.bearer_token_file.as_deref())?;
+    Ok(Some(Arc::new(Prometheus::new(&prometheus.url, credentials)?)))
+}
+
+fn credentials(token_file: Option<&Path>) -> Result<Credentials, BuildError> {
+    Ok(token_file.map(config::secret).transpose()?.map_or(Credentials::None, Credentials::Bearer))
+}
+
+/// What grants may measure in this cluster.
+pub(crate) fn measures(of: config::Site<'_>) -> Result<Measures, BuildError> {
+    let own = of.prometheus.map(|prometheus| prometheus.measures.clone()).unwrap_or_default();
+    let failed = |source| BuildError::Measure { cluster: of.cluster.name.clone(), source };
+    Measures::shipped_and(own).map_err(failed)
 }
 
 fn messenger(config: &Config, otherwise: Arc<dyn Messenger>) -> Result<Arc<dyn Messenger>, BuildError> {

@@ -24,6 +24,7 @@ use crate::{diagnose, execute, investigate, policy};
 use super::facts::Asking;
 use super::incidents::FeedError;
 use super::loops::{Ended, GIVE_UP};
+use super::measured::measured;
 use super::watch::active;
 use super::{Daemon, Fed};
 
@@ -224,6 +225,10 @@ impl Daemon {
             Doable::Evict(_) => None,
         };
         intent.terms.verify.expect.extend(besides);
+        let acted = act.done_at.unwrap_or(act.intended_at);
+        if !intent.terms.verify.metrics.is_empty() {
+            intent.terms.verify.expect.push(Expectation::Measures);
+        }
         let owner = intent.plan.owner.clone();
         let located = Located { target: owner.0.clone(), owner };
         let site = self.site(&state.cluster)?;
@@ -239,14 +244,16 @@ impl Daemon {
         } else {
             Err("a pod that went has no fields".to_owned())
         };
+        let measured = measured(site, &intent, [acted, self.now()]).await;
         let look = verify::Look {
             intent: &intent,
-            acted: act.done_at.unwrap_or(act.intended_at),
+            acted,
             alert: &lead.labels,
             before: before.as_ref().unwrap_or(&after),
             after: &after,
             active: &active,
             applied: &applied,
+            measured: &measured,
         };
         let check = check_of(verify::verify(&look));
         Ok(Some(Input::Checked { intent: id.clone(), check }))

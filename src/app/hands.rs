@@ -153,7 +153,8 @@ fn reached<'a>(config: &'a Config, site: Site<'a>) -> Vec<(&'static str, &'a str
     let alertmanager = site.alertmanager.into_iter().map(|a| ("alertmanager.url", a.url.as_str()));
     let model = config.model.iter().map(|m| ("model.url", m.url.as_str()));
     let pager = config.pager.iter().map(|p| ("pager.webhook", p.webhook.as_str()));
-    alertmanager.chain(model).chain(pager).collect()
+    let prometheus = site.prometheus.into_iter().map(|p| ("prometheus.url", p.url.as_str()));
+    alertmanager.chain(prometheus).chain(model).chain(pager).collect()
 }
 
 async fn action_server(held: Held<'_>, clock: &SharedClock) -> Result<ActionServer, BuildError> {

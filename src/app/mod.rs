@@ -16,6 +16,7 @@ mod incidents;
 mod intake;
 mod keys;
 mod loops;
+mod measured;
 pub mod policies;
 mod query;
 mod reconcile;

@@ -8,9 +8,10 @@ use tokio::sync::Mutex;
 use crate::domain::action::job::Templates;
 use crate::domain::alert::Alert;
 use crate::domain::ids::Cluster;
+use crate::domain::measure::Measures;
 use crate::investigate::Mind;
 use crate::ports::actions::Actions;
-use crate::ports::reads::{Alerts, Reads};
+use crate::ports::reads::{Alerts, Metrics, Reads};
 
 use super::effects::NotNow;
 use super::{Daemon, Recorder};
@@ -32,6 +33,10 @@ pub struct Site {
     pub reads: Arc<dyn Reads>,
     /// Alertmanager's own list, where it is configured.
     pub alerts: Option<Arc<dyn Alerts>>,
+    /// Measurements, where they are configured.
+    pub metrics: Option<Arc<dyn Metrics>>,
+    /// What grants may measure.
+    pub measures: Arc<Measures>,
     /// The hands.
     pub actions: Arc<dyn Actions>,
     /// The jobs that somebody declared for it.

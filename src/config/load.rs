@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use super::{AlertmanagerConfig, ClusterConfig, Config, LimitsConfig, ServerConfig, Site, SiteConfig};
+use super::{
+    AlertmanagerConfig, ClusterConfig, Config, LimitsConfig, PrometheusConfig, ServerConfig, Site, SiteConfig,
+};
 
 /// A setting cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -169,8 +171,8 @@ fn is_cluster_name(name: &str) -> bool {
 
 fn rebase(config: &mut Config, base: &Path) {
     let Config { state_dir, policies, prompts, webhook, slack, pager, model, .. } = config;
-    let Config { cluster, alertmanager, actions, reads, limits, other_clusters, warrant_key_file, .. } =
-        config;
+    let Config { other_clusters, warrant_key_file, .. } = config;
+    let Config { cluster, alertmanager, prometheus, actions, reads, limits, .. } = config;
     let mut files = vec![state_dir, policies];
     files.extend(prompts);
     files.extend(warrant_key_file);
@@ -178,10 +180,10 @@ fn rebase(config: &mut Config, base: &Path) {
     files.extend(slack.iter_mut().flat_map(|s| [&mut s.token_file, &mut s.signing_secret_file]));
     files.extend(pager.as_mut().and_then(|p| p.bearer_token_file.as_mut()));
     files.extend(model.as_mut().and_then(|m| m.api_key_file.as_mut()));
-    files.extend(files_of(cluster, alertmanager.as_mut(), [actions, reads]));
+    files.extend(files_of(cluster, tokens(alertmanager, prometheus), [actions, reads]));
     files.extend(files_within(limits));
-    for SiteConfig { cluster, alertmanager, actions, reads, limits } in other_clusters {
-        files.extend(files_of(cluster, alertmanager.as_mut(), [actions, reads]));
+    for SiteConfig { cluster, alertmanager, prometheus, actions, reads, limits } in other_clusters {
+        files.extend(files_of(cluster, tokens(alertmanager, prometheus), [actions, reads]));
         files.extend(files_within(limits));
     }
     for file in files {
@@ -194,16 +196,26 @@ fn files_within(limits: &mut LimitsConfig) -> impl Iterator<Item = &mut PathBuf>
     limits.jobs.iter_mut().chain(limits.repositories.iter_mut().map(|repository| &mut repository.token_file))
 }
 
+/// The tokens for the monitoring of one cluster.
+fn tokens<'a>(
+    alertmanager: &'a mut Option<AlertmanagerConfig>,
+    prometheus: &'a mut Option<PrometheusConfig>,
+) -> [Option<&'a mut PathBuf>; 2] {
+    let alertmanager = alertmanager.as_mut().and_then(|a| a.bearer_token_file.as_mut());
+    [alertmanager, prometheus.as_mut().and_then(|p| p.bearer_token_file.as_mut())]
+}
+
 /// The files that one cluster's keys name.
 fn files_of<'a>(
     cluster: &'a mut ClusterConfig,
-    alertmanager: Option<&'a mut AlertmanagerConfig>,
+    tokens: [Option<&'a mut PathBuf>; 2],
     servers: [&'a mut Option<ServerConfig>; 2],
 ) -> impl Iterator<Item = &'a mut PathBuf> {
     let ClusterConfig { kubeconfig, ca_file, token_file, write_token_file, .. } = cluster;
     let files = [kubeconfig, ca_file, token_file, write_token_file].into_iter().flatten();
-    let alertmanager = alertmanager.and_then(|a| a.bearer_token_file.as_mut());
-    files.chain(alertmanager).chain(servers.into_iter().flatten().map(|server| &mut server.token_file))
+    files
+        .chain(tokens.into_iter().flatten())
+        .chain(servers.into_iter().flatten().map(|server| &mut server.token_file))
 }
 
 /// Reads a secret from its file; surrounding white space is not part of it.

@@ -48,6 +48,9 @@ pub struct Config {
     /// Where Alertmanager's own list can be read: without it, whether an alert is gone cannot be seen.
     #[serde(default)]
     pub alertmanager: Option<AlertmanagerConfig>,
+    /// Where measurements are had: without it, metrics that a grant names cannot be verified.
+    #[serde(default)]
+    pub prometheus: Option<PrometheusConfig>,
     /// Slack; without it people answer on the command line.
     #[serde(default)]
     pub slack: Option<SlackConfig>,
@@ -84,6 +87,9 @@ pub struct SiteConfig {
     /// Where its Alertmanager's own list can be read.
     #[serde(default)]
     pub alertmanager: Option<AlertmanagerConfig>,
+    /// Where its measurements are had.
+    #[serde(default)]
+    pub prometheus: Option<PrometheusConfig>,
     /// What its action server refuses, whatever policy says.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -101,6 +107,7 @@ pub struct SiteConfig {
 pub struct Site<'a> {
     pub cluster: &'a ClusterConfig,
     pub alertmanager: Option<&'a AlertmanagerConfig>,
+    pub prometheus: Option<&'a PrometheusConfig>,
     pub limits: &'a LimitsConfig,
     pub actions: Option<&'a ServerConfig>,
     pub reads: Option<&'a ServerConfig>,
@@ -109,10 +116,11 @@ pub struct Site<'a> {
 impl Config {
     /// Every cluster, the first one first.
     pub fn sites(&self) -> impl Iterator<Item = Site<'_>> {
-        let Self { cluster, alertmanager, limits, actions, reads, other_clusters, .. } = self;
+        let Self { cluster, alertmanager, prometheus, limits, actions, reads, other_clusters, .. } = self;
         let first = Site {
             cluster,
             alertmanager: alertmanager.as_ref(),
+            prometheus: prometheus.as_ref(),
             limits,
             actions: actions.as_ref(),
             reads: reads.as_ref(),
@@ -120,6 +128,7 @@ impl Config {
         std::iter::once(first).chain(other_clusters.iter().map(|other| Site {
             cluster: &other.cluster,
             alertmanager: other.alertmanager.as_ref(),
+            prometheus: other.prometheus.as_ref(),
             limits: &other.limits,
             actions: other.actions.as_ref(),
             reads: other.reads.as_ref(),
@@ -203,6 +212,20 @@ pub struct AlertmanagerConfig {
     /// A file with a bearer token.
     #[serde(default)]
     pub bearer_token_file: Option<PathBuf>,
+}
+
+/// Prometheus' HTTP API, or one like it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PrometheusConfig {
+    /// Its base URL.
+    pub url: String,
+    /// A file with a bearer token.
+    #[serde(default)]
+    pub bearer_token_file: Option<PathBuf>,
+    /// What grants may measure, by name: PromQL with `$namespace`, `$workload` and `$pods`, beside what is shipped.
+    #[serde(default)]
+    pub measures: BTreeMap<String, String>,
 }
 
 /// Slack.

@@ -14,6 +14,7 @@ pub use super::facts::{
     TargetFacts,
 };
 use super::ids::{GrantId, IncidentId};
+use super::measure::MeasureRule;
 use super::plan::Plan;
 
 /// An approval that people gave for this very plan.
@@ -238,6 +239,8 @@ pub enum Expectation {
     StillOurs,
     /// The Job that was made is complete. Always looked at, and first; no policy can leave it out.
     JobComplete,
+    /// Every measure that the grant names has become what it says. Looked at wherever one is named.
+    Measures,
 }
 
 /// How an act is judged.
@@ -249,6 +252,9 @@ pub struct VerifyRule {
     pub stabilise: SignedDuration,
     /// What must hold.
     pub expect: Vec<Expectation>,
+    /// What has to have become of which measures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<MeasureRule>,
     /// What follows if it does not.
     pub on_failure: OnFailure,
 }

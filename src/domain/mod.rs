@@ -12,6 +12,7 @@ pub mod facts;
 pub mod finding;
 pub mod ids;
 pub mod matchers;
+pub mod measure;
 pub mod message;
 pub mod plan;
 pub mod quantity;

@@ -9,6 +9,7 @@ use crate::domain::action::{Action, ActionKind};
 use crate::domain::alert::Labels;
 use crate::domain::cluster::{ActiveAlert, Container, ContainerState, Ended, Part, Pod, Snapshot};
 use crate::domain::decision::Expectation;
+use crate::domain::measure::MeasureRule;
 use crate::domain::record::Intent;
 use crate::domain::target::{Kind, Object};
 use crate::domain::warrant::{Applied, Progress, Stands};
@@ -50,6 +51,19 @@ pub struct Look<'a> {
     pub active: &'a Part<Vec<ActiveAlert>>,
     /// What the action server says became of the act.
     pub applied: &'a Part<Applied>,
+    /// The measures that the grant names.
+    pub measured: &'a [Measured],
+}
+
+/// A measure when the act was done, where that matters, and now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// What has to become of it.
+    pub rule: MeasureRule,
+    /// What it was when the act was done; not asked for where nothing is compared with it.
+    pub before: Part<Option<f64>>,
+    /// What it is.
+    pub now: Part<f64>,
 }
 
 /// Each expectation of the intent's terms with what is seen of it, in their order.
@@ -69,6 +83,7 @@ pub fn verify(look: &Look<'_>) -> Vec<(Expectation, Seen)> {
         Expectation::AlertGone => alert(look),
         Expectation::StillOurs => still_ours(look),
         Expectation::JobComplete => job(look),
+        Expectation::Measures => measures(look.measured),
     };
     if look.intent.plan.proposal.is_some() && look.intent.reverts.is_none() {
         return proposed(look, see);
@@ -138,6 +153,46 @@ fn still_ours(look: &Look<'_>) -> Seen {
         }
         Ok(Applied::Refused { refusal }) => Seen::CannotTell(refusal.to_string()),
         Err(why) => Seen::CannotTell(why.clone()),
+    }
+}
+
+/// All of them, in one: what does not hold counts more than what cannot be told.
+fn measures(measured: &[Measured]) -> Seen {
+    let (mut not, mut unclear, mut held) = (Vec::new(), Vec::new(), Vec::new());
+    for measured in measured {
+        match one_measure(measured) {
+            Ok((true, words)) => held.push(words),
+            Ok((false, words)) => not.push(words),
+            Err(why) => unclear.push(why),
+        }
+    }
+    match (not.is_empty(), unclear.is_empty()) {
+        (false, _) => Seen::Not(not.join("; ")),
+        (true, false) => Seen::CannotTell(unclear.join("; ")),
+        (true, true) => Seen::Held(held.join("; ")),
+    }
+}
+
+fn one_measure(Measured { rule, before, now }: &Measured) -> Result<(bool, String), String> {
+    let unread = |when: &str, why: &String| format!("`{}` {when} could not be read: {why}", rule.measure);
+    let before = *before.as_ref().map_err(|why| unread("when it was done", why))?;
+    let now = *now.as_ref().map_err(|why| unread("now", why))?;
+    let held = rule
+        .holds(before, now)
+        .ok_or_else(|| format!("what `{}` was when it was done is not known", rule.measure))?;
+    let was = before.map_or_else(String::new, |before| format!(", and was {}", plain(before)));
+    let said = if held { "holds" } else { "does not hold" };
+    Ok((held, format!("`{rule}` {said}: it is {}{was}", plain(now))))
+}
+
+/// A measurement for people: four digits that matter.
+fn plain(value: f64) -> String {
+    let digits = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
+    let places = usize::try_from(3 - digits).unwrap_or(0).min(9);
+    let text = format!("{value:.places$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The eyes: typed, read-only views of the cluster and its alerts.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::alert::Labels;
@@ -82,8 +83,9 @@ pub struct Sample {
 /// Measurements, by a time-series database that answers PromQL.
 #[async_trait]
 pub trait Metrics: Send + Sync {
-    /// What `promql` gives now: one sample a series, none where nothing matches. More series than are bounded are an error.
-    async fn query(&self, promql: &str) -> Result<Vec<Sample>, ReadError>;
+    /// What `promql` gave at this moment: one sample a series, none where nothing matches. An answer in part is an
+    /// error.
+    async fn query(&self, promql: &str, at: Timestamp) -> Result<Vec<Sample>, ReadError>;
 }
 
 /// What a list showed, and how much of it there is.

@@ -259,6 +259,8 @@ impl Writer<'_> {
                 let pods = act.intent.plan.owner.0.named.kind.has_pods();
                 let pods = pods && act.intent.plan.proposal.is_none();
                 terms.verify.expect.retain(|e| *e == Expectation::WorkloadReady && pods);
+                // that it helped is not what an undo is judged by
+                terms.verify.metrics.clear();
                 terms.expires = None;
                 // the original drew upon the limits; putting it back must never be refused by them
                 terms.draws.retain(|draw| draw.code == LOCK);

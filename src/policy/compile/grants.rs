@@ -10,6 +10,7 @@ use super::{Gathered, Spec, mode};
 use crate::domain::action::{ActionKind, Reversibility};
 use crate::domain::decision::{ConfirmRule, Expectation, Level, OnFailure, OnSilence, VerifyRule};
 use crate::domain::ids::GrantId;
+use crate::domain::measure::MeasureRule;
 
 /// Pods that fail usually fail again within a minute or two of their start.
 const STABILISE: SignedDuration = SignedDuration::from_mins(2);
@@ -34,7 +35,9 @@ const KNOWN: [&str; 16] = [
     "expires",
     "override",
 ];
-const LATER: [&str; 3] = ["target", "offer", "metrics"];
+const LATER: [&str; 2] = ["target", "offer"];
+/// Each is asked for twice at every look.
+const MEASURES: usize = 8;
 
 /// Reads `grants`.
 pub(super) fn grants(all: &mut Gathered, reader: &mut Reader<'_>, spec: &Spec<'_>) {
@@ -204,7 +207,7 @@ fn blast(reader: &mut Reader<'_>, node: &Node) -> Option<Blast> {
 
 fn verify(reader: &mut Reader<'_>, node: &Node, actions: &[ActionKind]) -> Option<VerifyRule> {
     let fields =
-        reader.fields(node, "verify", &["within", "stabilise", "expect", "onFailure"], &["metrics"])?;
+        reader.fields(node, "verify", &["within", "stabilise", "expect", "metrics", "onFailure"], &[])?;
     let within = fields.need(reader, "within").and_then(|node| reader.duration(node));
     let stabilise = fields.get("stabilise").map_or(Some(STABILISE), |node| reader.duration(node));
     let words = [
@@ -214,6 +217,10 @@ fn verify(reader: &mut Reader<'_>, node: &Node, actions: &[ActionKind]) -> Optio
     ];
     let expect =
         filled(reader, &fields, "expect", |reader, node| reader.word(node, "an expectation", &words));
+    let metrics = reader.list(fields.get("metrics"), measure);
+    if let (Some(node), true) = (fields.get("metrics"), metrics.len() > MEASURES) {
+        reader.wrong(node.at, format!("more than {MEASURES} measures"), None);
+    }
     let outcomes = [("escalate", OnFailure::Escalate), ("revert", OnFailure::Revert)];
     let on_failure = fields.get("onFailure").map_or(Some(OnFailure::Escalate), |node| {
         let found = reader.word(node, "what a failure may lead to", &outcomes);
@@ -230,7 +237,14 @@ fn verify(reader: &mut Reader<'_>, node: &Node, actions: &[ActionKind]) -> Optio
         let help = "it must hold for `stabilise` before `within` is over".to_owned();
         reader.wrong(node.at, "`stabilise` is not shorter than `within`", Some(help));
     }
-    Some(VerifyRule { within, stabilise, expect, on_failure: on_failure? })
+    Some(VerifyRule { within, stabilise, expect, metrics, on_failure: on_failure? })
+}
+
+/// A measure, and what has to become of it.
+fn measure(reader: &mut Reader<'_>, node: &Node) -> Option<MeasureRule> {
+    let text = reader.text(node)?;
+    let rule = MeasureRule::try_from(text);
+    rule.map_err(|why| reader.wrong(node.at, why, None)).ok()
 }
 
 fn confirm(

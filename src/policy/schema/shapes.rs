@@ -210,7 +210,11 @@ const VERIFY: Shape = Shape {
             Holds::List(&Holds::Words(&["workload_ready", "no_new_restarts", "alert_gone"])),
             "What must hold.",
         ),
-        ("metrics", TEXTS, "Metrics that must move."),
+        (
+            "metrics",
+            TEXTS,
+            "Measures, and what has to become of them: `p99_latency falls`, `error_rate below 0.01`.",
+        ),
         ("onFailure", UNDO, "What follows if it does not; revert needs an undo."),
     ],
 };
