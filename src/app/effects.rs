@@ -74,6 +74,8 @@ impl Daemon {
         }
         let jobs = &self.site(&state.cluster)?.jobs;
         let mut diagnosis = diagnose::diagnose(&snapshot, &lead.labels, jobs);
+        let site = self.site(&state.cluster)?;
+        diagnosis.brief = self.brief(site, state, &snapshot, &diagnosis.findings).await;
         // everything that was read is kept before anything is done: an act may remove it
         let whole = serde_json::to_vec(&snapshot).map_err(|e| NotNow(e.to_string()))?;
         let hash = self.ports().store.put_blob(whole).await?;

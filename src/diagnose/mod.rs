@@ -3,9 +3,12 @@
 //! makes the outcome stricter: it has no candidate and moves none.
 
 mod analysers;
+pub mod brief;
 mod candidates;
 mod evidence;
 mod facts;
+pub mod recall;
+pub mod runbooks;
 
 pub use candidates::remedies;
 pub use facts::{NOBODY_MINUTES, facts};
@@ -15,6 +18,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::action::job::Templates;
 use crate::domain::alert::Labels;
+use crate::domain::brief::Brief;
 use crate::domain::cause::CauseWord;
 use crate::domain::cluster::Snapshot;
 use crate::domain::finding::{Cause, Finding};
@@ -42,7 +46,8 @@ pub fn diagnose(snapshot: &Snapshot, labels: &Labels, jobs: &Templates) -> Diagn
     let well = findings.iter().any(|finding| finding.cause == Cause::NothingWrong);
     let told = analysers::told(snapshot, &mut book);
     findings.extend(told.into_iter().filter(|finding| !well || finding.is_for_a_person()));
-    Diagnosis { evidence: book.pages(), findings, candidates, missing: missing(snapshot) }
+    let brief = Brief::default(); // looked up by whoever can wait for it
+    Diagnosis { evidence: book.pages(), findings, candidates, missing: missing(snapshot), brief }
 }
 
 /// The causes that always go to a person, as this snapshot shows them: asked again whenever policy is.

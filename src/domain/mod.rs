@@ -3,6 +3,7 @@
 pub mod action;
 pub mod alert;
 pub mod approval;
+pub mod brief;
 pub mod canonical;
 pub mod cause;
 pub mod cluster;
@@ -14,6 +15,7 @@ pub mod ids;
 pub mod matchers;
 pub mod measure;
 pub mod message;
+pub mod past;
 pub mod plan;
 pub mod quantity;
 pub mod record;

@@ -124,6 +124,7 @@ pub fn diagnosis(action: Action) -> Diagnosis {
         findings: vec![finding],
         candidates: vec![candidate(action)],
         missing: vec![],
+        brief: belay::domain::brief::Brief::default(),
     }
 }
 
