@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::monitoring::Monitoring;
 pub use super::monitoring::{Credentials, SetupError};
@@ -49,8 +50,8 @@ struct Answer {
 enum Data {
     Vector(Vec<Series>),
     Scalar((f64, String)),
-    #[serde(other)]
-    Other,
+    Matrix(IgnoredAny),
+    String(IgnoredAny),
 }
 
 #[derive(Deserialize)]
@@ -77,7 +78,9 @@ fn samples(answer: Answer) -> Result<Vec<Sample>, ReadError> {
         }
         Some(Data::Vector(series)) => series,
         Some(Data::Scalar(value)) => vec![Series { metric: Labels::new(), value: Some(value) }],
-        Some(Data::Other) | None => return Err(failed("its answer is no vector: ask for one moment")),
+        Some(Data::Matrix(_) | Data::String(_)) | None => {
+            return Err(failed("its answer is no vector: ask for one moment"));
+        }
     };
     let sample = |Series { metric: labels, value }| {
         let (_, text) = value.ok_or_else(|| failed("a series of its answer has no plain value"))?;

@@ -384,7 +384,7 @@ fn credentials(token_file: Option<&Path>) -> Result<Credentials, BuildError> {
 }
 
 /// What grants may measure in this cluster.
-pub(crate) fn measures(of: config::Site<'_>) -> Result<Measures, BuildError> {
+pub fn measures(of: config::Site<'_>) -> Result<Measures, BuildError> {
     let own = of.prometheus.map(|prometheus| prometheus.measures.clone()).unwrap_or_default();
     let failed = |source| BuildError::Measure { cluster: of.cluster.name.clone(), source };
     Measures::shipped_and(own).map_err(failed)

@@ -37,7 +37,7 @@ pub use admission::{Bounds, admission, granted, highest, stop};
 pub use book::Book;
 pub use brakes::{storm_now, watchdog};
 pub use check::{Checked, TestRun, check};
-pub use compile::{Around, blind, draft, fingerprint, lint, load};
+pub use compile::{Around, blind, draft, fingerprint, lint, load, unmeasured};
 pub use decide::{advise, decide};
 pub use explain::{Explanation, Line, explain};
 pub use golden::example;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use belay::app::build::hard_limits;
 use belay::config::{
     AlertmanagerConfig, ClusterConfig, Config, ConfigError, FileConfig, ForgeName, LimitsConfig, Log,
-    ModelConfig, PagerConfig, RepositoryConfig, ServerConfig, SiteConfig, SlackConfig, WebhookConfig, load,
-    parse, policies, prompts, secret,
+    ModelConfig, PagerConfig, PrometheusConfig, RepositoryConfig, ServerConfig, SiteConfig, SlackConfig,
+    WebhookConfig, load, parse, policies, prompts, secret,
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
@@ -31,12 +31,14 @@ oneProcessHoldsEverything: true
 cluster: { name: eu-1, labels: { cluster: eu-1 }, url: 'http://127.0.0.1:6443', caFile: ca, tokenFile: read, writeTokenFile: write }
 webhook: { bearerTokenFile: hook }
 alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
+prometheus: { url: 'http://prom:9090', bearerTokenFile: prom, measures: { p99: x_$pods } }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
 otherClusters:
 - cluster: { name: eu-2, labels: { cluster: eu-2 }, kubeconfig: kube, context: two }
   alertmanager: { url: 'http://am2:9093', bearerTokenFile: am2 }
+  prometheus: { url: 'http://prom2:9090', bearerTokenFile: prom2 }
   limits: { namespaces: [till], jobs: [jobs2] }
 - cluster: { name: eu-3, labels: { cluster: eu-3 } }
   actions: { url: 'https://hands/mcp', tokenFile: hands }
@@ -73,6 +75,7 @@ fn each_key_is_read_into_its_place() {
         cluster,
         webhook,
         alertmanager,
+        prometheus,
         slack,
         pager,
         model,
@@ -96,6 +99,10 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(webhook, expected);
     let expected = AlertmanagerConfig { url: "http://am:9093".into(), bearer_token_file: path("am") };
     assert_eq!(alertmanager, Some(expected));
+    let measures = [("p99".to_owned(), "x_$pods".to_owned())].into();
+    let expected =
+        PrometheusConfig { url: "http://prom:9090".into(), bearer_token_file: path("prom"), measures };
+    assert_eq!(prometheus, Some(expected));
     let expected = SlackConfig {
         policy_channel: Some("C2".into()),
         channel: "C1".into(),
@@ -138,7 +145,7 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(limits, expected);
     assert_eq!((actions, reads), (None, None), "it excludes `writeTokenFile`");
     assert_eq!((warrant_key_file, one_process_holds_everything), (path("key.pem"), true));
-    let [SiteConfig { cluster, alertmanager, limits, actions: None, reads: None }, apart] =
+    let [SiteConfig { cluster, alertmanager, prometheus, limits, actions: None, reads: None }, apart] =
         <[SiteConfig; 2]>::try_from(other_clusters).unwrap()
     else {
         panic!("the second is reached from here");
@@ -148,6 +155,7 @@ fn each_key_is_read_into_its_place() {
         (alertmanager.unwrap().bearer_token_file, limits.namespaces),
         (path("am2"), vec!["till".into()])
     );
+    assert_eq!(prometheus.unwrap().bearer_token_file, path("prom2"));
     assert_eq!(apart.actions.unwrap().url, "https://hands/mcp");
     assert_eq!(apart.reads.unwrap().token_file, Path::new("eyes"));
     let apart = ok(&format!("{LEAST}actions: {{ url: 'https://hands/mcp', tokenFile: t }}\n")).actions;
@@ -309,6 +317,7 @@ fn paths_are_relative_to_the_file() {
     assert_eq!(second.cluster.kubeconfig, here("kube"));
     assert_eq!(second.limits.jobs.first(), here("jobs2").as_ref());
     assert_eq!(second.alertmanager.as_ref().unwrap().bearer_token_file, here("am2"));
+    assert_eq!(second.prometheus.as_ref().unwrap().bearer_token_file, here("prom2"));
     let servers = [&third.actions, &third.reads].map(|s| Some(s.clone().unwrap().token_file));
     assert_eq!(servers, [here("hands"), here("eyes")]);
     fs::write(

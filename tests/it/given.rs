@@ -228,6 +228,7 @@ pub fn terms() -> Terms {
             within: SignedDuration::from_mins(20),
             stabilise: SignedDuration::from_mins(2),
             expect: vec![Expectation::WorkloadReady, Expectation::NoNewRestarts, Expectation::AlertGone],
+            metrics: vec![],
             on_failure: OnFailure::Escalate,
         },
         confirm: Some(ConfirmRule {

@@ -273,6 +273,31 @@ fn lint_says_whether_anybody_would_notice_that_alerts_stopped() {
     assert!(silent.contains("brake `blind` is not armed: `Watchdog` was never seen"), "{silent}");
 }
 
+/// A measure that a cluster does not have is known before an act waits for it.
+#[test]
+fn lint_says_which_measures_are_not_there() {
+    let dir = folder(|text| {
+        text.replace(
+            "expect: [workload_ready, alert_gone]",
+            "expect: [workload_ready], metrics: ['p99 falls', 'cpu_usage falls']",
+        )
+    });
+    let lint = |more: &str| {
+        let config = dir.path().join("belay.yaml.txt");
+        let text = format!("policies: .\nstateDir: state\ncluster: {{ name: demo }}\n{more}");
+        std::fs::write(&config, text).unwrap();
+        ended(&["policy", "lint", "--config", config.to_str().unwrap()], 0).0
+    };
+    let missing = lint("");
+    assert!(
+        missing.contains("verifies by `p99`, which `prometheus.measures` of cluster `demo` does not have"),
+        "{missing}"
+    );
+    assert!(!missing.contains("`cpu_usage`"), "{missing}");
+    let there = lint("prometheus: { url: 'http://127.0.0.1:1', measures: { p99: 'x{pod=~\"$pods\"}' } }\n");
+    assert!(!there.contains("`p99`"), "{there}");
+}
+
 #[test]
 fn explain_counts_what_has_no_bearing() {
     let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");

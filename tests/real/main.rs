@@ -1,5 +1,6 @@
 //! The real binary between a real Alertmanager and the simulated cluster, on this machine's own clock.
-//! Not part of `cargo test`: it needs Debian's package `prometheus-alertmanager`. `tests/run` installs it.
+//! Not part of `cargo test`: it needs Debian's packages `prometheus-alertmanager` and `prometheus`. `tests/run`
+//! installs them.
 #![allow(
     clippy::needless_pass_by_value,
     clippy::type_complexity,
@@ -10,6 +11,7 @@
 
 mod alertmanager;
 mod daemon;
+mod prometheus;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

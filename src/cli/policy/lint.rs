@@ -23,8 +23,13 @@ pub(super) fn run(args: &Args, dir: Option<&Path>) -> anyhow::Result<ExitCode> {
     let dir = dir.or(own).unwrap_or(Path::new(super::USUAL));
     let Some(set) = super::load(dir)? else { return Ok(ExitCode::FAILURE) };
     let around = config.as_ref().map(|config| around(config, &set)).unwrap_or_default();
+    let mut notes = policy::lint(&set, SystemClock.now());
+    notes.extend(policy::blind(&set, around));
+    for site in config.iter().flat_map(Config::sites) {
+        notes.extend(policy::unmeasured(&set, &site.cluster.name, &app::build::measures(site)?));
+    }
     let mut out = std::io::stdout().lock();
-    for note in policy::lint(&set, SystemClock.now()).into_iter().chain(policy::blind(&set, around)) {
+    for note in notes {
         writeln!(out, "note: {note}")?;
     }
     writeln!(out, "the policy is sound and its tests pass; set {}", set.hash().short())?;

@@ -15,6 +15,7 @@ use super::alerts::USUAL;
 use super::{Compiled, Place, Places};
 use crate::domain::action::ActionKind;
 use crate::domain::decision::Question;
+use crate::domain::measure::Measures;
 
 /// Evaluations of expressions over golden inputs: at about 2 µs each they take well under the 150 ms that
 /// a thousand rules may take to load.
@@ -70,6 +71,25 @@ pub fn blind(set: &PolicySet, Around { list, armed }: Around) -> Vec<String> {
         format!("brake `blind` is not armed: `{alert}` was never seen, so that nobody would notice if alerts stopped arriving")
     });
     only.into_iter().chain(unarmed).collect()
+}
+
+/// Measures that a grant names and a cluster does not have: there nobody could tell whether its acts helped.
+pub fn unmeasured(set: &PolicySet, cluster: &str, measures: &Measures) -> Vec<String> {
+    let missing = |grant: &Grant, name: &str| {
+        let (origin, id) = (&grant.origin, &grant.id);
+        format!(
+            "{origin}: grant `{id}` verifies by `{name}`, which `prometheus.measures` of cluster `{cluster}` does not have: \
+             whether its acts helped is left to a person there"
+        )
+    };
+    let named = set
+        .grants
+        .iter()
+        .flat_map(|grant| grant.verify.metrics.iter().map(move |rule| (grant, &rule.measure)));
+    named
+        .filter(|(_, name)| !measures.names().any(|known| known == *name))
+        .map(|(grant, name)| missing(grant, name))
+        .collect()
 }
 
 /// Golden inputs that cannot be read, whether or not a test uses them.

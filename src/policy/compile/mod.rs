@@ -22,7 +22,7 @@ use super::set::{Advice, Ceiling, Environment, Freeze, Grant, Guard, Index, Orig
 use crate::domain::canonical::Hash;
 use crate::domain::decision::{ApprovalGroup, ApprovalRule};
 use file::{Spec, mode};
-pub use lint::{Around, blind, lint};
+pub use lint::{Around, blind, lint, unmeasured};
 
 const API_VERSION: &str = "belay.dev/v1";
 

@@ -6,14 +6,15 @@ use belay::domain::action::Action;
 use belay::domain::canonical::Hash;
 use belay::domain::cluster::{ActiveAlert, Part, Snapshot};
 use belay::domain::decision::Expectation::{
-    self, AlertGone, JobComplete, NoNewRestarts, StillOurs, WorkloadReady,
+    self, AlertGone, JobComplete, Measures, NoNewRestarts, StillOurs, WorkloadReady,
 };
 use belay::domain::ids::{Fingerprint, IntentId};
+use belay::domain::measure::MeasureRule;
 use belay::domain::plan::Refusal;
 use belay::domain::record::Intent;
 use belay::domain::target::Kind;
 use belay::domain::warrant::{Applied, Progress};
-use belay::execute::verify::{Look, Seen, verify};
+use belay::execute::verify::{Look, Measured, Seen, verify};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ago, ended, healthy, labels, pod, waiting};
@@ -48,6 +49,7 @@ struct Case {
     after: Snapshot,
     active: Part<Vec<ActiveAlert>>,
     applied: Part<Applied>,
+    measured: Vec<Measured>,
 }
 
 impl Case {
@@ -58,12 +60,13 @@ impl Case {
             after: healthy(),
             active: Ok(vec![]),
             applied: Ok(Applied::done("")),
+            measured: vec![],
         }
     }
 
     fn see(&self, expectation: Expectation) -> Seen {
         let (mut intent, alert) = (intent(self.action.clone()), labels("KubePodCrashLooping"));
-        intent.terms.verify.expect.push(StillOurs);
+        intent.terms.verify.expect.extend([StillOurs, Measures]);
         let look = Look {
             intent: &intent,
             acted: acted(),
@@ -72,6 +75,7 @@ impl Case {
             after: &self.after,
             active: &self.active,
             applied: &self.applied,
+            measured: &self.measured,
         };
         let seen = verify(&look);
         let order: Vec<Expectation> = seen.iter().map(|(e, _)| *e).collect();
@@ -249,7 +253,16 @@ fn seen_of_job(case: &Case) -> Vec<(Expectation, Seen)> {
     let (mut intent, alert) = (intent(case.action.clone()), labels("KubePodCrashLooping"));
     intent.terms.verify.expect = vec![WorkloadReady, AlertGone, NoNewRestarts, JobComplete];
     let (before, after, active, applied) = (&case.before, &case.after, &case.active, &case.applied);
-    verify(&Look { intent: &intent, acted: acted(), alert: &alert, before, after, active, applied })
+    verify(&Look {
+        intent: &intent,
+        acted: acted(),
+        alert: &alert,
+        before,
+        after,
+        active,
+        applied,
+        measured: &[],
+    })
 }
 
 /// While a Job runs nobody can tell; once it failed it did not help, whatever else is so; only once it is
@@ -315,5 +328,34 @@ fn what_was_changed_is_still_what_was_written() {
         let case = Case { applied, ..Case::new(scale(5)) };
         let seen = case.see(StillOurs);
         assert!(expected(&seen), "{:?}: {seen:?}", case.applied);
+    }
+}
+
+fn measured(rule: &str, before: Part<Option<f64>>, now: Part<f64>) -> Measured {
+    Measured { rule: MeasureRule::try_from(rule.to_owned()).unwrap(), before, now }
+}
+
+/// One that does not hold counts more than one that nobody can tell, and that more than all that hold.
+#[test]
+fn every_measure_has_become_what_it_has_to_be() {
+    let fell = || measured("p99 falls", Ok(Some(2.0)), Ok(1.0));
+    let rose = || measured("p99 falls", Ok(Some(2.0)), Ok(3.0));
+    let unread = || measured("errors below 0.1", Ok(None), Err("no answer".into()));
+    let unknown = || measured("p99 falls", Err("no answer".into()), Ok(1.0));
+    let low = || measured("errors below 0.1", Ok(None), Ok(0.012_345_6));
+    for (measured, expected, says) in [
+        (
+            vec![fell(), low()],
+            held as fn(&Seen) -> bool,
+            "`p99 falls` holds: it is 1, and was 2; `errors below 0.1` holds: it is 0.01235",
+        ),
+        (vec![fell(), rose()], not, "`p99 falls` does not hold: it is 3, and was 2"),
+        (vec![unread(), rose()], not, "does not hold"),
+        (vec![fell(), unread()], untold, "`errors` now could not be read: no answer"),
+        (vec![unknown()], untold, "`p99` when it was done could not be read"),
+    ] {
+        let case = Case { measured, ..Case::new(scale(5)) };
+        let seen = case.see(Measures);
+        assert!(expected(&seen) && format!("{seen:?}").contains(says), "{seen:?}");
     }
 }

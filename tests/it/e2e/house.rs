@@ -76,6 +76,8 @@ pub struct Wish {
     pub remote: bool,
     /// There is a second cluster, which only servers inside it reach.
     pub second: bool,
+    /// More of the configuration, as text.
+    pub more: String,
     /// A forge of this vendor, and the files of its repository.
     pub forge: Option<(Vendor, Vec<(&'static str, String)>)>,
 }
@@ -95,6 +97,7 @@ impl Default for Wish {
             other_jobs: None,
             remote: false,
             second: false,
+            more: String::new(),
             forge: None,
         }
     }
@@ -238,6 +241,7 @@ impl House {
         };
         let mut text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
         text.push_str(&limits(&dir, "jobs", &wish.jobs));
+        text.push_str(&wish.more);
         let forge = match &wish.forge {
             Some((vendor, files)) => {
                 let files: Vec<_> = files.iter().map(|(path, file)| (*path, file.as_str())).collect();

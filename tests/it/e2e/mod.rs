@@ -13,6 +13,7 @@ mod fleet;
 pub mod house;
 mod jobs;
 mod kept;
+mod measures;
 mod merge;
 mod mind;
 mod proposals;

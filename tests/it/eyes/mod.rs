@@ -5,6 +5,7 @@
 
 mod alerts;
 mod facts;
+pub mod metrics;
 mod reads;
 mod unread;
 

@@ -10,7 +10,7 @@ fn errors(text: &str) -> String {
 fn unknown_and_later_keys() {
     let edits = [
         ("  environments:", "  envrionments: []\n  environments:"),
-        ("expect: [workload_ready] }", "expect: [workload_ready], metrics: [] }"),
+        ("expect: [workload_ready] }", "expect: [workload_ready] }\n      offer: open_pull_request"),
     ];
     insta::assert_snapshot!(shown(&errors(&edited(&edits))), @r#"
     error: unknown key `envrionments` in spec
@@ -21,11 +21,11 @@ fn unknown_and_later_keys() {
       = did you mean `environments`?
       = see policies/README.md#files
 
-    error: `metrics` is not supported yet
-      --> policies/test.yaml:25:56
+    error: `offer` is not supported yet
+      --> policies/test.yaml:26:7
        |
-    25 |       verify: { within: 20m, expect: [workload_ready], metrics: [] }
-       |                                                        ^^^^^^^
+    26 |       offer: open_pull_request
+       |       ^^^^^
        = this version does not know it, and nothing is ever ignored: leave it out
        = see policies/README.md#grants
 
@@ -455,14 +455,32 @@ fn what_comes_later_is_refused_by_name() {
     let guard = |key: &'static str| {
         ("  brakes:\n", format!("  guards: [{{ id: g, when: \"true\", deny: true, {key}: x }}]\n  brakes:\n"))
     };
-    let verify = |key: &'static str| ("within: 20m", format!("within: 20m, {key}: []"));
     let environment = |key: &'static str| ("maxLevel: 5", format!("maxLevel: 5, {key}: {{}}"));
-    let cases =
-        [environment("override"), grant("offer"), grant("target"), verify("metrics"), guard("target")];
+    let cases = [environment("override"), grant("offer"), grant("target"), guard("target")];
     for (from, to) in cases {
         let errors = errors(&edited(&[(from, &to)]));
         assert!(errors.contains("is not supported yet"), "{to}: {errors}");
     }
+}
+
+/// What a measure has to become is said in one of four ways.
+#[test]
+fn measures_that_say_nothing_are_refused() {
+    let with = |rules: &str| edited(&[("within: 20m", &format!("within: 20m, metrics: {rules}"))]);
+    for (rules, told) in [
+        ("[p99]", "`p99` does not say what a measure has to become"),
+        ("['p99 falls a lot']", "does not say what a measure has to become"),
+        ("['p99 below lots']", "does not say what a measure has to become"),
+        ("['rate(x[5m]) below 1']", "is not the name of a measure"),
+        (
+            "[a falls, b falls, c falls, d falls, e falls, f falls, g falls, h falls, i falls]",
+            "more than 8 measures",
+        ),
+    ] {
+        let errors = errors(&with(rules));
+        assert!(errors.contains(told), "{rules}: {errors}");
+    }
+    belay::policy::draft(super::files("test.yaml", &with("['p99 falls', 'errors below 0.01']"))).unwrap();
 }
 
 const NO_BRAKES: (&str, &str) =

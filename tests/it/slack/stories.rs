@@ -64,6 +64,7 @@ fn terms(grant: &str, on_silence: OnSilence) -> Terms {
             within: SignedDuration::from_mins(20),
             stabilise: SignedDuration::from_mins(2),
             expect: vec![Expectation::WorkloadReady],
+            metrics: vec![],
             on_failure: OnFailure::Escalate,
         },
         confirm: Some(ConfirmRule { approval: rule(), within: SignedDuration::from_mins(30), on_silence }),
