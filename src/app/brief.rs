@@ -1,6 +1,8 @@
 //! The standard checklist, looked up at once and within seconds, before any model is asked.
 
-use jiff::SignedDuration;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::diagnose::brief;
 use crate::diagnose::recall::Ask;
@@ -15,8 +17,8 @@ use super::Daemon;
 use super::sites::Site;
 use super::watch::active;
 
-/// How long one look-up may take: people and the model wait for the slowest.
-const WITHIN: SignedDuration = SignedDuration::from_secs(5);
+/// How long one look-up may take: people and the model wait for the slowest. As of a request, in the network's time.
+const WITHIN: Duration = Duration::from_secs(5);
 
 impl Daemon {
     /// The brief about an incident: what is known by now, with gaps where something does not answer in time.
@@ -30,12 +32,7 @@ impl Daemon {
         let Some(lead) = state.lead() else { return Brief::default() };
         let own: Vec<Fingerprint> = state.alerts.keys().cloned().collect();
         let late = || Err(format!("no answer within {} seconds", WITHIN.as_secs()));
-        let active = async {
-            tokio::select! {
-                active = active(site) => active,
-                () = self.ports().clock.sleep(WITHIN) => Some(late()),
-            }
-        };
+        let active = async { timeout(WITHIN, active(site)).await.unwrap_or_else(|_| Some(late())) };
         let (active, similar) = tokio::join!(active, self.similar(state, snapshot, lead, findings));
         let runbooks = self.runbooks().point(lead, &snapshot.owner, findings);
         let points = vec![

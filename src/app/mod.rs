@@ -12,6 +12,7 @@ mod facts;
 mod fleet;
 mod forges;
 mod former;
+mod gauged;
 mod hands;
 mod incidents;
 mod intake;

@@ -5,6 +5,7 @@ use super::analysers;
 use crate::domain::action::job::Templates;
 use crate::domain::action::{Action, Candidate, Restore, TemplateHash};
 use crate::domain::alert::Labels;
+use crate::domain::cause::CauseWord;
 use crate::domain::cluster::{Pod, Revision, Snapshot};
 use crate::domain::finding::{Cause, Certainty, Finding};
 use crate::domain::ids::CandidateId;
@@ -65,6 +66,10 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
                 vec![Action::ScaleWorkload { workload, replicas: *before }]
             }
             Cause::ConfigChanged { .. } | Cause::DeclaredJob | Cause::NothingWrong => vec![],
+            Cause::Measured { word: CauseWord::MemoryLeak, .. } if new_template_fails => vec![],
+            Cause::Measured { word: CauseWord::MemoryLeak, .. } => restarts(snapshot, &finding.cause),
+            Cause::Measured { word: CauseWord::ErrorBudgetBurn, .. } => back(snapshot).into_iter().collect(),
+            Cause::Measured { .. } => vec![],
             // a remedy for what only text says would be a remedy that a stranger can ask for
             Cause::Logged { .. } => vec![],
         };

@@ -32,6 +32,7 @@ pub fn diagnose(snapshot: &Snapshot, labels: &Labels, jobs: &Templates) -> Diagn
     let mut book = evidence::gather(snapshot);
     let mut findings: Vec<Finding> =
         analysers::ALL.iter().filter_map(|analyse| analyse(snapshot, &book)).collect();
+    findings.extend(analysers::measured(snapshot, labels, &book));
     findings.extend(analysers::scaled_to_zero(snapshot, labels, &book));
     if findings.is_empty() {
         findings.extend(analysers::nothing_wrong(snapshot, labels, &book));
@@ -65,6 +66,8 @@ const fn severity(cause: &Cause) -> u8 {
         Cause::OomKilled { .. } => 3,
         Cause::CrashLoop { .. } => 2,
         Cause::Saturation { .. } => 1,
+        // what is measured explains what containers do
+        Cause::Measured { .. } => 1,
         Cause::DeclaredJob | Cause::NothingWrong | Cause::Logged { .. } => 0,
     }
 }
@@ -86,6 +89,7 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
         logs,
         neighbours,
         recorded,
+        gauges,
     } = snapshot;
     let parts = [
         ("the pod", pod.as_ref().err()),
@@ -106,5 +110,9 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
         .unwatched
         .iter()
         .map(|why| format!("what changed before is not known: {}", crate::domain::redact::line(why, 300)));
-    parts.into_iter().filter_map(sentence).chain(unwatched).collect()
+    let unmeasured = gauges
+        .unread
+        .iter()
+        .map(|why| format!("a measurement could not be read: {}", crate::domain::redact::line(why, 300)));
+    parts.into_iter().filter_map(sentence).chain(unwatched).chain(unmeasured).collect()
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::ActionKind;
 use super::cause::CauseWord;
+use super::gauge::Gauge;
 use super::ids::EvidenceId;
 use super::target::Object;
 
@@ -72,6 +73,19 @@ pub enum Cause {
     /// What the alert speaks of is no longer so.
     NothingWrong,
 
+    // ---- shown by measurements ----
+    /// A measurement shows it.
+    Measured {
+        /// What.
+        word: CauseWord,
+        /// Which measurement.
+        gauge: Gauge,
+        /// About what: a pod, a claim, a certificate.
+        about: String,
+        /// The value, in thousandths.
+        milli: i64,
+    },
+
     // ---- told by text, and so never a reason to act ----
     /// A log says so. It never has a candidate, and never is certain.
     Logged {
@@ -111,7 +125,7 @@ impl Cause {
             Self::ConfigChanged { .. } => CauseWord::ConfigChanged,
             Self::ScaledToZero { .. } => CauseWord::ScaledToZero,
             Self::NothingWrong => CauseWord::NothingWrong,
-            Self::Logged { word, .. } => *word,
+            Self::Measured { word, .. } | Self::Logged { word, .. } => *word,
         }
     }
 

@@ -11,6 +11,7 @@ pub mod decision;
 pub mod evidence;
 pub mod facts;
 pub mod finding;
+pub mod gauge;
 pub mod ids;
 pub mod matchers;
 pub mod measure;

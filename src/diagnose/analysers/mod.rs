@@ -7,6 +7,7 @@ mod declared;
 mod failed_rollout;
 mod image_pull;
 mod logs;
+mod measured;
 mod nothing;
 mod oom;
 mod saturation;
@@ -20,6 +21,7 @@ use crate::domain::finding::{Cause, Certainty, Finding};
 
 pub use declared::declared;
 pub use logs::{alarms, told};
+pub use measured::measured;
 pub use nothing::nothing_wrong;
 pub use saturation::measured as saturation;
 pub use scaled::to_zero as scaled_to_zero;
@@ -46,6 +48,7 @@ pub fn affected<'a>(snapshot: &'a Snapshot, cause: &Cause) -> Vec<&'a Pod> {
     match cause {
         Cause::OomKilled { .. } => pods_with(snapshot, oom::sure),
         Cause::CrashLoop { .. } => pods_with(snapshot, crash_loop::sure),
+        Cause::Measured { .. } => measured::leaking(snapshot, cause),
         Cause::ImagePull { .. }
         | Cause::FailedRollout { .. }
         | Cause::Saturation { .. }

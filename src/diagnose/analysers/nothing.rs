@@ -65,7 +65,8 @@ pub fn nothing_wrong(snapshot: &Snapshot, labels: &Labels, book: &Book) -> Optio
 
 /// Every part that any analyser looks at.
 const fn all_read(snapshot: &Snapshot) -> bool {
-    snapshot.pod.is_ok()
+    snapshot.gauges.unread.is_empty()
+        && snapshot.pod.is_ok()
         && snapshot.workload.is_ok()
         && snapshot.pods.is_ok()
         && snapshot.revisions.is_ok()

@@ -4,6 +4,7 @@
 
 mod analysers;
 mod changed;
+mod measured;
 mod properties;
 mod recorded;
 mod told;
@@ -152,6 +153,7 @@ pub fn healthy() -> Snapshot {
         }]),
         neighbours: Ok(vec!["web".into(), "cart".into()]),
         recorded: Memory::default(),
+        gauges: belay::domain::gauge::Gauges::default(),
     }
 }
 
