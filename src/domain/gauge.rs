@@ -309,5 +309,6 @@ fn escaped(name: &str) -> String {
 
 /// A name inside a regular expression inside a string of PromQL, which stands for itself.
 fn literal(name: &str) -> String {
-    escaped(&regex::escape(name))
+    // outside of brackets a hyphen is no operator, and nearly every name has one
+    escaped(&regex::escape(name).replace(r"\-", "-"))
 }

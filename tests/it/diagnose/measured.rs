@@ -155,6 +155,19 @@ fn nothing_is_certainly_well_where_a_measurement_failed() {
 }
 
 #[test]
+fn what_only_a_measurement_shows_is_over_once_it_is_measured_of_every_pod() {
+    let calm = |n: i64| ["web-new-0", "web-new-1", "web-new-2"].map(|pod| (Gauge::CpuThrottled, pod, n));
+    let found = |readings: &[(Gauge, &str, i64)]| {
+        let found = of(&with(healthy(), readings), "CPUThrottlingHigh").findings.pop();
+        found.map(|finding| finding.cause.name())
+    };
+    assert_eq!(found(&calm(10)), Some("NothingWrong"));
+    assert_eq!(found(&calm(10)[..2]), None, "one pod was not measured");
+    assert_eq!(found(&calm(300)), Some("CpuThrottling"));
+    assert_eq!(found(&[]), None);
+}
+
+#[test]
 fn queries_are_built_from_names_that_stand_for_themselves() {
     let mut snapshot = healthy();
     snapshot.pods.as_mut().unwrap()[0].object.named.name = "web.0".into();
