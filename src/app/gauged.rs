@@ -28,7 +28,7 @@ pub(super) async fn gauged(metrics: &dyn Metrics, snapshot: &mut Snapshot) {
     for (gauge, answer) in join_all(table.iter().map(one)).await {
         match answer {
             Ok(samples) => {
-                gauges.readings.extend(samples.into_iter().take(SAMPLES).map(|s| reading(gauge, &s)))
+                gauges.readings.extend(samples.into_iter().take(SAMPLES).map(|s| reading(gauge, &s)));
             }
             Err(why) => {
                 let sentence = format!("{}: {}", gauge.name(), redact::line(&why, 200));

@@ -44,14 +44,12 @@ impl Daemon {
     pub(super) async fn remembered(&self) -> Result<MutexGuard<'_, Kept>, StoreError> {
         let store = &self.ports().store;
         let mut kept = self.inner.memory.lock().await;
-        let mut seq = match kept.seq {
-            Some(seq) => seq,
-            None => {
-                let heads = store.heads().await?;
-                let entries =
-                    heads.into_iter().find(|head| head.stream == stream()).map_or(0, |head| head.entries);
-                entries.saturating_sub(BACK)
-            }
+        let mut seq = if let Some(seq) = kept.seq {
+            seq
+        } else {
+            let heads = store.heads().await?;
+            let own = heads.into_iter().find(|head| head.stream == stream());
+            own.map_or(0, |head| head.entries).saturating_sub(BACK)
         };
         loop {
             let entries = store.range(&stream(), seq + 1, PAGE).await?;

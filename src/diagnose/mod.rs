@@ -65,9 +65,7 @@ const fn severity(cause: &Cause) -> u8 {
         Cause::ImagePull { .. } => 4,
         Cause::OomKilled { .. } => 3,
         Cause::CrashLoop { .. } => 2,
-        Cause::Saturation { .. } => 1,
-        // what is measured explains what containers do
-        Cause::Measured { .. } => 1,
+        Cause::Saturation { .. } | Cause::Measured { .. } => 1,
         Cause::DeclaredJob | Cause::NothingWrong | Cause::Logged { .. } => 0,
     }
 }

@@ -190,11 +190,11 @@ pub fn rolled_out(snapshot: &Snapshot) -> Option<Timestamp> {
 fn names(snapshot: &Snapshot) -> Option<Names> {
     let owner = &snapshot.owner.0.named;
     let named = snapshot.pod.iter().flatten();
-    let pods: Vec<&Pod> = named.chain(snapshot.pods.iter().flatten()).take(PODS).collect();
+    let all: Vec<&Pod> = named.chain(snapshot.pods.iter().flatten()).take(PODS).collect();
     if owner.namespace.is_empty() {
         return None;
     }
-    let names: Vec<String> = pods.iter().map(|pod| literal(&pod.object.named.name)).collect();
+    let each: Vec<String> = all.iter().map(|pod| literal(&pod.object.named.name)).collect();
     let suffix = match owner.kind {
         Kind::Deployment | Kind::CronJob => "-[a-z0-9]+-[a-z0-9]+",
         _ => "-[a-z0-9]+",
@@ -202,14 +202,14 @@ fn names(snapshot: &Snapshot) -> Option<Names> {
     let claims = match (snapshot.target.named.kind, owner.kind) {
         (Kind::PersistentVolumeClaim, _) => Some(literal(&snapshot.target.named.name)),
         // the claim of a StatefulSet's pod is called after its template and the pod
-        (_, Kind::StatefulSet) if !names.is_empty() => Some(format!(".+-(?:{})", names.join("|"))),
+        (_, Kind::StatefulSet) if !each.is_empty() => Some(format!(".+-(?:{})", each.join("|"))),
         _ => None,
     };
     Some(Names {
         namespace: escaped(&owner.namespace),
         owner: escaped(&owner.name),
         // a name that no pod has: nothing matches
-        pods: if names.is_empty() { "-".to_owned() } else { names.join("|") },
+        pods: if each.is_empty() { "-".to_owned() } else { each.join("|") },
         any: format!("{}{suffix}", literal(&owner.name)),
         claims,
     })

@@ -98,7 +98,9 @@ mod tests {
     fn corpus(texts: &[&str]) -> (Corpus, Vec<Bag>) {
         let bags: Vec<Bag> = texts.iter().map(|text| Bag::of(text)).collect();
         let mut corpus = Corpus::default();
-        bags.iter().for_each(|bag| corpus.add(bag));
+        for bag in &bags {
+            corpus.add(bag);
+        }
         (corpus, bags)
     }
 
