@@ -119,6 +119,8 @@ pub enum BuildError {
     Pager(#[from] pager_webhook::Misconfigured),
     #[error("the model cannot be used")]
     Model(#[from] openai::Misconfigured),
+    #[error("the runbooks cannot be used")]
+    Runbooks(#[from] super::runbooks::RunbooksError),
     #[error("the prompts cannot be used")]
     Prompts(#[from] crate::investigate::prompts::PromptError),
     #[error("an MCP server of belay's own could not be started")]
@@ -197,7 +199,11 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
     };
     record_start(&ports, &set, files).await?;
     let start = Start { former: former.map(|former| former.set), refused };
-    Ok(Built { daemon: Daemon::new(ports, set, signer), report, start, _servers: servers })
+    let daemon = Daemon::new(ports, set, signer);
+    if let Some(dir) = &config.runbooks {
+        daemon.take_runbooks(super::runbooks::load(dir)?);
+    }
+    Ok(Built { daemon, report, start, _servers: servers })
 }
 
 /// The recorder of the namespaces that belay may act in, with the account that reads. Where it may act in none,

@@ -22,6 +22,7 @@ use crate::store::Durable;
 use crate::{diagnose, execute, investigate, policy};
 
 use super::facts::Asking;
+use super::gauged::gauged;
 use super::incidents::FeedError;
 use super::loops::{Ended, GIVE_UP};
 use super::measured::measured;
@@ -66,14 +67,18 @@ impl Daemon {
     }
 
     async fn look(&self, state: &State) -> Done {
-        let (Some(snapshot), Some(lead)) = (self.snapshot(state).await?, state.lead()) else {
+        let (Some(mut snapshot), Some(lead)) = (self.snapshot(state).await?, state.lead()) else {
             return Ok(self.advise(state));
         };
         if state.owner.as_ref() != Some(&snapshot.owner) {
             return Ok(Some(Input::Rehomed(snapshot.owner)));
         }
-        let jobs = &self.site(&state.cluster)?.jobs;
-        let mut diagnosis = diagnose::diagnose(&snapshot, &lead.labels, jobs);
+        let site = self.site(&state.cluster)?;
+        if let Some(metrics) = &site.metrics {
+            gauged(&**metrics, &mut snapshot).await;
+        }
+        let mut diagnosis = diagnose::diagnose(&snapshot, &lead.labels, &site.jobs);
+        diagnosis.brief = self.brief(site, state, &snapshot, &diagnosis.findings).await;
         // everything that was read is kept before anything is done: an act may remove it
         let whole = serde_json::to_vec(&snapshot).map_err(|e| NotNow(e.to_string()))?;
         let hash = self.ports().store.put_blob(whole).await?;

@@ -8,10 +8,10 @@ use crate::domain::decision::{
     AlertFacts, ApprovalFacts, Asked, ClusterFacts, Fact, FindingFacts, HistoryFacts, IncidentFacts, Question,
 };
 use crate::domain::evidence::Preserved;
-use crate::domain::finding::Certainty;
+use crate::domain::finding::{Certainty, Finding};
 use crate::domain::ids::{CandidateId, IntentId};
 use crate::domain::plan::{INTENT_ANNOTATION, Plan};
-use crate::domain::record::{Answer, Investigator};
+use crate::domain::record::{Answer, Diagnosis, Investigator};
 use crate::incident::State;
 use crate::policy;
 use crate::ports::reads::{Located, ReadError};
@@ -63,7 +63,8 @@ impl Daemon {
         let lead = state.lead().ok_or_else(|| missing("alert"))?;
         let diagnosis = state.diagnosis.as_ref().ok_or_else(|| missing("diagnosis"))?;
         let candidate = state.candidate(asking.candidate).ok_or_else(|| missing("candidate"))?;
-        let finding = diagnosis.findings.iter().find(|f| f.cause.name() == candidate.cause);
+        let stated = |f: &&Finding| !f.cause.is_told() && f.cause.name() == candidate.cause;
+        let finding = diagnosis.findings.iter().find(stated);
         let now = self.now();
         let (target, owner) = diagnose::facts(&snapshot, &lead.labels, &candidate.action);
         let kept = self.kept(&state.cluster)?;
@@ -86,6 +87,7 @@ impl Daemon {
                 certainty: finding.map_or(Certainty::Possible, |f| f.certainty),
                 // an analyser looks at one root owner
                 services: Fact::Known(1),
+                beside: beside(diagnosis, &snapshot),
             },
             incident_facts: IncidentFacts {
                 acknowledged_elsewhere: silenced(state, active.as_ref()),
@@ -166,6 +168,12 @@ fn carried(snapshot: &Snapshot) -> BTreeSet<IntentId> {
     let pods = snapshot.pods.iter().flatten().map(|p| &p.annotations);
     let marks = workload.chain(pods).filter_map(|a| a.get(INTENT_ANNOTATION));
     marks.filter(|mark| !mark.is_empty()).map(|mark| IntentId::new(mark.clone())).collect()
+}
+
+/// What always goes to a person: as it was found then, and as it shows now.
+fn beside(diagnosis: &Diagnosis, snapshot: &Snapshot) -> BTreeSet<String> {
+    let then = diagnosis.findings.iter().filter(|f| f.is_for_a_person()).map(|f| f.cause.word());
+    then.chain(diagnose::alarms(snapshot)).map(|word| word.name().to_owned()).collect()
 }
 
 fn chosen_by_model(state: &State) -> bool {

@@ -209,6 +209,12 @@ impl Place<'_> {
                 job.work(format!("{stream}/{nonce}/{i}"), stream.clone(), due.unwrap_or(at))
             })
             .collect();
+        let known = |r: &Record| {
+            matches!(r, Record::Closed { .. } | Record::Escalated { .. } | Record::Verified { .. })
+        };
+        if step.records.iter().any(known) {
+            append.enqueue.push(Job::Remember.work(format!("{stream}/{nonce}/memory"), stream.clone(), at));
+        }
         append.timers = step
             .timers
             .into_iter()

@@ -171,6 +171,7 @@ impl Daemon {
                 Box::pin(self.route(claimed, *deliveries)).await.map(|()| Ended::Done)
             }
             Job::Reconcile => self.reconcile().await.map(|()| Ended::Done),
+            Job::Remember => self.remember_incident(&IncidentId::new(claimed.work.stream.as_str())).await,
             Job::Incident { effect } => {
                 let incident = IncidentId::new(claimed.work.stream.as_str());
                 self.effect(&incident, effect, claimed).await

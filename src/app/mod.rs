@@ -4,6 +4,7 @@
 mod acts;
 pub mod admin;
 mod apart;
+mod brief;
 pub mod build;
 mod desk;
 mod effects;
@@ -11,17 +12,20 @@ mod facts;
 mod fleet;
 mod forges;
 mod former;
+mod gauged;
 mod hands;
 mod incidents;
 mod intake;
 mod keys;
 mod loops;
 mod measured;
+mod memory;
 pub mod policies;
 mod query;
 mod reconcile;
 mod recorded;
 mod recorder;
+pub mod runbooks;
 mod sites;
 mod story;
 mod track;
@@ -33,6 +37,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
+use crate::diagnose::runbooks::Library;
 use crate::execute::Signer;
 use crate::policy::PolicySet;
 use crate::ports::clock::SharedClock;
@@ -51,7 +56,7 @@ pub use watch::armed;
 pub use work::Job;
 
 /// The streams that are no incidents.
-const OWN_STREAMS: [&str; 4] = ["daemon", "intake", "acts", "brakes"];
+const OWN_STREAMS: [&str; 5] = ["daemon", "intake", "acts", "brakes", "memory"];
 
 /// The ports that the daemon works through.
 pub struct Ports {
@@ -83,6 +88,8 @@ struct Inner {
     missing: reconcile::Missing,
     desk: desk::Desk,
     acts: acts::Acts,
+    memory: memory::Memory,
+    runbooks: ArcSwap<Library>,
 }
 
 impl Daemon {
@@ -98,6 +105,8 @@ impl Daemon {
             missing: reconcile::Missing::default(),
             desk: desk::Desk::default(),
             acts: acts::Acts::default(),
+            memory: memory::Memory::default(),
+            runbooks: ArcSwap::default(),
         };
         Self { inner: Arc::new(inner) }
     }

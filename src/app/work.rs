@@ -17,6 +17,8 @@ pub enum Job {
     },
     /// Compare what is open with what Alertmanager knows.
     Reconcile,
+    /// Note what is to be remembered of the incident whose work this is.
+    Remember,
     /// Carry out an effect of an incident.
     Incident {
         /// The effect.

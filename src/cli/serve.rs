@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::adapters::terminal::{Look, TerminalMessenger, TerminalPager};
 use crate::app::build::{self, Built, Given};
 use crate::app::policies::Watch;
+use crate::app::runbooks;
 use crate::app::{Daemon, admin};
 use crate::config::{self, Config, WebhookConfig};
 use crate::http::{self, Clicks, Gate, WebhookAuth};
@@ -64,6 +65,13 @@ async fn serve(config: Config) -> anyhow::Result<ExitCode> {
         watch.run(token).await;
         Ok(())
     });
+    if let Some(dir) = &config.runbooks {
+        let (watch, token) = (runbooks::Watch::new(built.daemon.clone(), dir), stop.clone());
+        critical.spawn(async move {
+            watch.run(token).await;
+            Ok(())
+        });
+    }
     if !built.daemon.is_armed().await? {
         tracing::warn!("the alert that always fires was never seen: if alerts stop arriving, nobody notices");
     }

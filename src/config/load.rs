@@ -170,11 +170,12 @@ fn is_cluster_name(name: &str) -> bool {
 }
 
 fn rebase(config: &mut Config, base: &Path) {
-    let Config { state_dir, policies, prompts, webhook, slack, pager, model, .. } = config;
+    let Config { state_dir, policies, prompts, runbooks, webhook, slack, pager, model, .. } = config;
     let Config { other_clusters, warrant_key_file, .. } = config;
     let Config { cluster, alertmanager, prometheus, actions, reads, limits, .. } = config;
     let mut files = vec![state_dir, policies];
     files.extend(prompts);
+    files.extend(runbooks);
     files.extend(warrant_key_file);
     files.extend([&mut webhook.bearer_token_file, &mut webhook.password_file].into_iter().flatten());
     files.extend(slack.iter_mut().flat_map(|s| [&mut s.token_file, &mut s.signing_secret_file]));

@@ -3,6 +3,7 @@
 
 mod actions;
 mod load;
+mod runbooks;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ pub use actions::{
 pub use load::{
     ConfigError, columns, documents, load, mounted, no_color, parse, policies, prompts, secret, user,
 };
+pub use runbooks::{Front, Placed, RunbookFile, runbooks};
 
 /// `belay.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -34,6 +36,9 @@ pub struct Config {
     /// Prompts that replace the shipped ones (`*.md`); the constraints cannot be replaced.
     #[serde(default)]
     pub prompts: Option<PathBuf>,
+    /// Runbooks (`*.md`, also in sub-folders): shown where they match, and given to the model as data.
+    #[serde(default)]
+    pub runbooks: Option<PathBuf>,
     /// Logs.
     #[serde(default)]
     pub log: Log,

@@ -5,6 +5,7 @@ use super::analysers;
 use crate::domain::action::job::Templates;
 use crate::domain::action::{Action, Candidate, Restore, TemplateHash};
 use crate::domain::alert::Labels;
+use crate::domain::cause::CauseWord;
 use crate::domain::cluster::{Pod, Revision, Snapshot};
 use crate::domain::finding::{Cause, Certainty, Finding};
 use crate::domain::ids::CandidateId;
@@ -49,14 +50,24 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
     for finding in findings {
         let actions = match &finding.cause {
             // a restart starts the same failing template, or what may be one
-            Cause::OomKilled { .. } | Cause::CrashLoop { .. } if new_template_fails => vec![],
+            Cause::OomKilled { .. }
+            | Cause::CrashLoop { .. }
+            | Cause::Measured { word: CauseWord::MemoryLeak, .. }
+                if new_template_fails =>
+            {
+                vec![]
+            }
             Cause::CrashLoop { .. } if refused => vec![],
-            Cause::OomKilled { .. } | Cause::CrashLoop { .. } => restarts(snapshot, &finding.cause),
+            Cause::OomKilled { .. }
+            | Cause::CrashLoop { .. }
+            | Cause::Measured { word: CauseWord::MemoryLeak, .. } => restarts(snapshot, &finding.cause),
             Cause::Saturation { percent, .. } => scale(snapshot, *percent).into_iter().collect(),
             // the template before reads the same
             Cause::FailedRollout { .. } if refused => pause(snapshot).into_iter().collect(),
             Cause::FailedRollout { .. } => back(snapshot).into_iter().chain(pause(snapshot)).collect(),
-            Cause::ImagePull { .. } => back(snapshot).into_iter().collect(),
+            Cause::ImagePull { .. } | Cause::Measured { word: CauseWord::ErrorBudgetBurn, .. } => {
+                back(snapshot).into_iter().collect()
+            }
             Cause::ConfigChanged { config, version, .. } if finding.certainty > Certainty::Possible => {
                 restore(snapshot, config, *version).into_iter().collect()
             }
@@ -64,7 +75,12 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
                 let workload = finding.subject.clone();
                 vec![Action::ScaleWorkload { workload, replicas: *before }]
             }
-            Cause::ConfigChanged { .. } | Cause::DeclaredJob | Cause::NothingWrong => vec![],
+            // among them what only text says: a remedy for that would be one that a stranger can ask for
+            Cause::ConfigChanged { .. }
+            | Cause::DeclaredJob
+            | Cause::NothingWrong
+            | Cause::Measured { .. }
+            | Cause::Logged { .. } => vec![],
         };
         for action in actions {
             if all.iter().all(|c| c.action != action) {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::domain::cluster::{ContainerState, LogTail, Pod, Snapshot, Workload};
 use crate::domain::evidence::{Evidence, Source};
+use crate::domain::gauge::{Gauge, Reading};
 use crate::domain::ids::EvidenceId;
 use crate::domain::recorded::Config;
 use crate::domain::redact;
@@ -31,6 +32,8 @@ pub enum Key {
     Autoscalers,
     /// What was recorded of the ConfigMaps and Services around it.
     Recorded,
+    /// What Prometheus measured.
+    Gauges,
     /// Events: text.
     Events,
     /// A log: text.
@@ -51,6 +54,12 @@ impl Book {
     /// The evidence itself.
     pub fn pages(self) -> Vec<Evidence> {
         self.0.into_iter().map(|(_, evidence)| evidence).collect()
+    }
+
+    /// Lines of a log that a finding rests on, as evidence of their own.
+    pub fn quote(&mut self, at: Timestamp, title: String, lines: &[&str]) -> EvidenceId {
+        self.add(at, Key::Log, Source::Logs, (title, &lines.join("\n")));
+        EvidenceId::new(format!("e{}", self.0.len()))
     }
 
     fn add(&mut self, at: Timestamp, key: Key, source: Source, (title, summary): (String, &str)) {
@@ -78,6 +87,7 @@ pub fn gather(snapshot: &Snapshot) -> Book {
         book.add(at, Key::Pod(name.clone()), Source::Api, (format!("pod {name}"), &state_of(pod)));
     }
     measured(&mut book, snapshot);
+    gauged(&mut book, snapshot);
     recorded(&mut book, snapshot);
     text(&mut book, snapshot);
     book
@@ -130,6 +140,26 @@ fn measured(book: &mut Book, snapshot: &Snapshot) {
         let rows: Vec<String> =
             usage.iter().take(PODS).map(|u| format!("{}: {}m cpu", u.pod, u.cpu_millis)).collect();
         book.add(snapshot.at, Key::Usage, Source::Metrics, ("cpu in use".into(), &rows.join("\n")));
+    }
+}
+
+/// The readings that are not mere amounts.
+fn gauged(book: &mut Book, snapshot: &Snapshot) {
+    let amounts = [Gauge::CpuUsed, Gauge::MemoryUsed, Gauge::MemoryLimit, Gauge::MemorySlopeLately];
+    let told = snapshot.gauges.readings.iter().filter(|reading| !amounts.contains(&reading.gauge));
+    let row = |reading: &Reading| {
+        let about =
+            if reading.subject.is_empty() { String::new() } else { format!(" of {}", reading.subject) };
+        format!(
+            "{}{about}: {}.{:03}",
+            reading.gauge.name(),
+            reading.milli / 1_000,
+            (reading.milli % 1_000).abs()
+        )
+    };
+    let rows: Vec<String> = told.take(PODS).map(row).collect();
+    if !rows.is_empty() {
+        book.add(snapshot.at, Key::Gauges, Source::Metrics, ("measurements".into(), &rows.join("\n")));
     }
 }
 

@@ -1,18 +1,25 @@
 //! Diagnosis: from one snapshot to findings, evidence and the closed set of candidates. Pure; text from the
-//! cluster (logs, event messages, annotations) is shown as evidence and steers nothing.
+//! cluster (logs, event messages, annotations) is shown as evidence. What a log says is a finding for people, and at most
+//! makes the outcome stricter: it has no candidate and moves none.
 
 mod analysers;
+pub mod brief;
 mod candidates;
 mod evidence;
 mod facts;
+pub mod recall;
+pub mod runbooks;
 
 pub use candidates::remedies;
 pub use facts::{NOBODY_MINUTES, facts};
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use crate::domain::action::job::Templates;
 use crate::domain::alert::Labels;
+use crate::domain::brief::Brief;
+use crate::domain::cause::CauseWord;
 use crate::domain::cluster::Snapshot;
 use crate::domain::finding::{Cause, Finding};
 use crate::domain::record::Diagnosis;
@@ -22,9 +29,10 @@ use crate::domain::record::Diagnosis;
 /// `jobs` are those that somebody declared: they are candidates by the labels and the name of what the alert is
 /// about, behind whatever an analyser suggests.
 pub fn diagnose(snapshot: &Snapshot, labels: &Labels, jobs: &Templates) -> Diagnosis {
-    let book = evidence::gather(snapshot);
+    let mut book = evidence::gather(snapshot);
     let mut findings: Vec<Finding> =
         analysers::ALL.iter().filter_map(|analyse| analyse(snapshot, &book)).collect();
+    findings.extend(analysers::measured(snapshot, labels, &book));
     findings.extend(analysers::scaled_to_zero(snapshot, labels, &book));
     if findings.is_empty() {
         findings.extend(analysers::nothing_wrong(snapshot, labels, &book));
@@ -35,7 +43,17 @@ pub fn diagnose(snapshot: &Snapshot, labels: &Labels, jobs: &Templates) -> Diagn
         findings.extend(analysers::declared(snapshot, &offers, &book));
     }
     let candidates = candidates::candidates(snapshot, &findings, offers);
-    Diagnosis { evidence: book.pages(), findings, candidates, missing: missing(snapshot) }
+    // what text says comes after the candidates are made, and behind whatever is stated: it can add nothing to them
+    let well = findings.iter().any(|finding| finding.cause == Cause::NothingWrong);
+    let told = analysers::told(snapshot, &mut book);
+    findings.extend(told.into_iter().filter(|finding| !well || finding.is_for_a_person()));
+    let brief = Brief::default(); // looked up by whoever can wait for it
+    Diagnosis { evidence: book.pages(), findings, candidates, missing: missing(snapshot), brief }
+}
+
+/// The causes that always go to a person, as this snapshot shows them: asked again whenever policy is.
+pub fn alarms(snapshot: &Snapshot) -> BTreeSet<CauseWord> {
+    analysers::alarms(snapshot)
 }
 
 /// Which of two equally certain causes people should read first: the one that explains the other.
@@ -47,8 +65,8 @@ const fn severity(cause: &Cause) -> u8 {
         Cause::ImagePull { .. } => 4,
         Cause::OomKilled { .. } => 3,
         Cause::CrashLoop { .. } => 2,
-        Cause::Saturation { .. } => 1,
-        Cause::DeclaredJob | Cause::NothingWrong => 0,
+        Cause::Saturation { .. } | Cause::Measured { .. } => 1,
+        Cause::DeclaredJob | Cause::NothingWrong | Cause::Logged { .. } => 0,
     }
 }
 
@@ -69,6 +87,7 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
         logs,
         neighbours,
         recorded,
+        gauges,
     } = snapshot;
     let parts = [
         ("the pod", pod.as_ref().err()),
@@ -89,5 +108,9 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
         .unwatched
         .iter()
         .map(|why| format!("what changed before is not known: {}", crate::domain::redact::line(why, 300)));
-    parts.into_iter().filter_map(sentence).chain(unwatched).collect()
+    let unmeasured = gauges
+        .unread
+        .iter()
+        .map(|why| format!("a measurement could not be read: {}", crate::domain::redact::line(why, 300)));
+    parts.into_iter().filter_map(sentence).chain(unwatched).chain(unmeasured).collect()
 }

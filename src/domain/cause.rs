@@ -1,8 +1,11 @@
 //! The vocabulary of causes: every word that a finding, and so a policy, may use. What the analysers that
 //! there are today find is `finding::Cause`; policies may name the others before an analyser does.
 
-/// A cause by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+use serde::{Deserialize, Serialize};
+
+/// A cause by its name, which is also how it is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum CauseWord {
     /// A container was killed at its memory limit.
     OomKilled,
@@ -223,6 +226,20 @@ impl CauseWord {
             i += 1;
         }
         names
+    }
+}
+
+impl From<CauseWord> for &'static str {
+    fn from(word: CauseWord) -> Self {
+        word.name()
+    }
+}
+
+impl TryFrom<String> for CauseWord {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Self::from_name(&name).ok_or_else(|| format!("`{name}` is not a cause"))
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alert::Labels;
 use super::canonical::Hash;
+use super::gauge::Gauges;
 use super::recorded::Memory;
 use super::target::{Kind, Object, RootOwner};
 
@@ -281,6 +282,9 @@ pub struct Snapshot {
     /// What was recorded before this moment.
     #[serde(default, skip_serializing_if = "Memory::is_empty")]
     pub recorded: Memory,
+    /// What was measured.
+    #[serde(default, skip_serializing_if = "Gauges::is_empty")]
+    pub gauges: Gauges,
 }
 
 /// The end of one container's log.

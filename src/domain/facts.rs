@@ -71,6 +71,9 @@ pub struct FindingFacts {
     /// How many root owners the cause was seen at. More than one is for a person.
     #[serde(default, skip_serializing_if = "Fact::is_not_recorded")]
     pub services: Fact<u32>,
+    /// Causes found besides that always go to a person, whatever the action is for.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub beside: BTreeSet<String>,
 }
 
 /// The object that would be changed.

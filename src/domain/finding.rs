@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::action::ActionKind;
 use super::cause::CauseWord;
+use super::gauge::Gauge;
 use super::ids::EvidenceId;
 use super::target::Object;
 
@@ -71,9 +72,42 @@ pub enum Cause {
     },
     /// What the alert speaks of is no longer so.
     NothingWrong,
+
+    // ---- shown by measurements ----
+    /// A measurement shows it.
+    Measured {
+        /// What.
+        word: CauseWord,
+        /// Which measurement.
+        gauge: Gauge,
+        /// About what: a pod, a claim, a certificate.
+        about: String,
+        /// The value, in thousandths.
+        milli: i64,
+    },
+
+    // ---- told by text, and so never a reason to act ----
+    /// A log says so. It never has a candidate, and never is certain.
+    Logged {
+        /// What the lines speak of.
+        word: CauseWord,
+        /// Which of the known signs: `port in use`.
+        sign: String,
+        /// In the log of which pod.
+        pod: String,
+        /// Of which container.
+        container: String,
+        /// How many lines.
+        lines: u32,
+    },
 }
 
 impl Cause {
+    /// Whether text says so, and nothing that the API server states or a measurement shows.
+    pub const fn is_told(&self) -> bool {
+        matches!(self, Self::Logged { .. })
+    }
+
     /// The name that policies and people use.
     pub const fn name(&self) -> &'static str {
         self.word().name()
@@ -91,6 +125,7 @@ impl Cause {
             Self::ConfigChanged { .. } => CauseWord::ConfigChanged,
             Self::ScaledToZero { .. } => CauseWord::ScaledToZero,
             Self::NothingWrong => CauseWord::NothingWrong,
+            Self::Measured { word, .. } | Self::Logged { word, .. } => *word,
         }
     }
 
@@ -108,6 +143,14 @@ pub enum Certainty {
     Likely,
     /// The API server or a measurement states it.
     Certain,
+}
+
+impl Finding {
+    /// Whether it goes to a person whatever else was found: what is damaged or attacked is not mended by reflex.
+    /// A mere possibility does not: a stranger who can have a line logged could stop all automation with it.
+    pub fn is_for_a_person(&self) -> bool {
+        self.cause.word().always_a_person() && self.certainty > Certainty::Possible
+    }
 }
 
 /// One conclusion about one object.

@@ -190,6 +190,7 @@ impl State {
             | Record::Promoted { .. }
             | Record::Reported { .. }
             | Record::SignedOff { .. }
+            | Record::Remembered(_)
             | Record::Braked { .. } => return Err("it belongs to a stream of the daemon"),
             Record::Observed { alert } => self.observe(alert, at),
             Record::Vanished { fingerprint, .. } => {

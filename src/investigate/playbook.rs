@@ -16,6 +16,9 @@ pub fn playbook(diagnosis: &Diagnosis, why: impl Into<String>) -> Choice {
 }
 
 fn conclude(diagnosis: &Diagnosis) -> Conclusion {
+    if diagnosis.findings.iter().any(Finding::is_for_a_person) {
+        return Conclusion::Escalate;
+    }
     let Some(surest) = surest(&diagnosis.findings) else {
         return Conclusion::Escalate;
     };
@@ -29,10 +32,10 @@ fn conclude(diagnosis: &Diagnosis) -> Conclusion {
     }
 }
 
-/// The first of the surest.
+/// The first of the surest. What only text says chooses nothing.
 fn surest(findings: &[Finding]) -> Option<&Finding> {
     // `max_by_key` takes the last of equals; reversed, that is the first
-    findings.iter().rev().max_by_key(|f| f.certainty)
+    findings.iter().rev().filter(|f| !f.cause.is_told()).max_by_key(|f| f.certainty)
 }
 
 /// A cause that is certain and has a remedy: nobody may call that nothing.
@@ -40,7 +43,7 @@ pub fn certain_remedy(diagnosis: &Diagnosis) -> Option<&'static str> {
     diagnosis
         .findings
         .iter()
-        .filter(|f| f.certainty == Certainty::Certain && f.cause != Cause::NothingWrong)
+        .filter(|f| f.certainty == Certainty::Certain && !f.cause.is_told() && f.cause != Cause::NothingWrong)
         .map(|f| f.cause.name())
         .find(|cause| diagnosis.candidates.iter().any(|c| c.cause == *cause))
 }

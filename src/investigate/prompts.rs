@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::fence::{Fence, one_line};
 use crate::domain::alert::Alert;
+use crate::domain::brief::Point;
 use crate::domain::canonical::Hash;
 use crate::domain::evidence::{Evidence, Source};
 use crate::domain::finding::{Certainty, Finding};
@@ -26,6 +27,8 @@ const RENDERED_BYTES: usize = 48 * 1024;
 const FUEL: u64 = 50_000;
 /// Bytes of one list (findings, evidence, what is missing): about 1,500 tokens.
 const LIST_BYTES: usize = 6 * 1024;
+/// Bytes of the brief: six points of a few lines, and two sections of runbooks of a screen each.
+const BRIEF_BYTES: usize = 8 * 1024;
 
 /// The prompts cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +94,7 @@ struct IncidentView {
     alert: String,
     findings: String,
     evidence: String,
+    brief: String,
     missing: String,
     candidates: Vec<CandidateView>,
 }
@@ -181,7 +185,8 @@ impl Prompts {
             let candidates = std::iter::repeat_with(candidate).take(count).collect();
             let (incident, alert, findings, evidence) = (text(), text(), text(), text());
             let missing = missing.to_owned();
-            let view = IncidentView { incident, alert, findings, evidence, missing, candidates };
+            let brief = missing.clone();
+            let view = IncidentView { incident, alert, findings, evidence, brief, missing, candidates };
             self.render(INCIDENT, &view)?;
         }
         Ok(())
@@ -200,7 +205,8 @@ fn at_most(name: &str, text: &str, max: usize) -> Result<(), PromptError> {
 }
 
 fn incident_view(case: &Case<'_>, fence: &Fence) -> IncidentView {
-    let Diagnosis { evidence, findings, candidates, missing } = case.diagnosis;
+    let Diagnosis { evidence, findings, candidates, missing, brief } = case.diagnosis;
+    let gaps: Vec<String> = missing.iter().cloned().chain(brief.missing()).collect();
     let candidates = candidates
         .iter()
         .map(|c| CandidateView {
@@ -215,7 +221,11 @@ fn incident_view(case: &Case<'_>, fence: &Fence) -> IncidentView {
         alert: fence.data("alert", &alert_text(case.alert), LIST_BYTES),
         findings: fence.data("findings", &lines(findings, finding_line), LIST_BYTES),
         evidence: fence.data("evidence", &lines(evidence, evidence_line), LIST_BYTES),
-        missing: match missing.as_slice() {
+        brief: match brief.points.as_slice() {
+            [] => String::new(),
+            points => fence.data("brief", &lines(points, point_lines), BRIEF_BYTES),
+        },
+        missing: match gaps.as_slice() {
             [] => String::new(),
             missing => fence.data("missing", &lines(missing, |m| one_line(m, 300)), LIST_BYTES),
         },
@@ -243,6 +253,15 @@ fn alert_text(alert: &Alert) -> String {
     out.extend(alert.labels.iter().take(64).map(pair).map(|l| format!("  {l}")));
     out.push("annotations".to_owned());
     out.extend(alert.annotations.iter().take(64).map(pair).map(|l| format!("  {l}")));
+    out.join("\n")
+}
+
+fn point_lines(point: &Point) -> String {
+    let mut out = vec![format!("{}:", point.about.name())];
+    out.extend(point.says.iter().map(|said| format!("  {}", one_line(said, 400))));
+    // a runbook keeps its lines: its steps are in them
+    let quoted = point.quoted.iter().flat_map(|text| text.lines());
+    out.extend(quoted.map(|line| format!("  > {}", one_line(line, 400))));
     out.join("\n")
 }
 

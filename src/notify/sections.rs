@@ -1,6 +1,7 @@
 //! The paragraphs below the headline: what happened, what was found, what is done and why, what came of it.
 
 use crate::domain::action::ActionKind;
+use crate::domain::brief::{About, Brief};
 use crate::domain::decision::{Decision, OnSilence, Reason};
 use crate::domain::evidence::{Evidence, Source};
 use crate::domain::ids::EvidenceId;
@@ -31,6 +32,7 @@ pub fn sections(story: &Story) -> Vec<Section> {
     let all = [
         ("What happened", happened(story)),
         ("What belay found", story.diagnosis.as_ref().map_or_else(Vec::new, found)),
+        ("What belay looked up", story.diagnosis.as_ref().map_or_else(Vec::new, |d| looked_up(&d.brief))),
         (
             plan_title(story),
             story.plan.as_ref().map_or_else(|| unplanned(story), |plan| planned(story, plan)),
@@ -116,6 +118,22 @@ fn found(diagnosis: &Diagnosis) -> Vec<Line> {
     lines.extend(rests_on(diagnosis));
     lines
         .extend(diagnosis.missing.iter().map(|what| belay(&format!("Could not be read: {}.", clause(what)))));
+    lines
+}
+
+/// The brief: a line a point, and what others wrote about it. All of it is in `belay incidents show`, as is this.
+fn looked_up(brief: &Brief) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for point in &brief.points {
+        let name = sentence(point.about.name());
+        if !point.says.is_empty() {
+            lines.push(belay(&format!("{name}: {}.", point.says.join("; "))));
+        }
+        if point.about == About::Runbooks {
+            lines.extend(point.quoted.iter().map(|text| quoted(text)));
+        }
+    }
+    lines.extend(brief.missing().map(|gap| belay(&format!("{}.", sentence(&gap)))));
     lines
 }
 

@@ -83,6 +83,8 @@ pub fn why(cause: &Cause) -> String {
         }
         Cause::ScaledToZero { before, .. } => format!("scaled from {before} replicas to none"),
         Cause::NothingWrong => "nothing is wrong any more".to_owned(),
+        Cause::Measured { word, .. } => word.name().to_owned(),
+        Cause::Logged { word, sign, .. } => format!("{}, its log says: {sign}", word.name()),
     }
 }
 

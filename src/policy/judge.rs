@@ -325,6 +325,11 @@ fn own_caps(question: &Question) -> Vec<Cap> {
             format!("the plan expired at {}", plan.expires_at),
         ));
     }
+    // people may always put back what belay did; that belay does not do it by itself is all that this changes
+    if question.undoes.is_some() && !question.finding.beside.is_empty() {
+        let text = "data may be damaged, or this may be an attack: a person decides what is put back";
+        caps.push(cap(Level::InTheLoop, "cause/always-a-person".to_owned(), text.to_owned()));
+    }
     if question.undoes.is_none() && limits::locked(question) {
         let text = "another act on this owner is under way".to_owned();
         caps.push(cap(Level::Observe, LOCK.to_owned(), text));
@@ -369,6 +374,11 @@ fn own_denials(question: &Question) -> Vec<Reason> {
             CauseWord::from_name(&question.finding.cause).is_some_and(CauseWord::always_a_person),
             "cause/always-a-person",
             "data may be damaged, or this may be an attack: that is never mended by reflex",
+        ),
+        (
+            !undo && !question.finding.beside.is_empty(),
+            "cause/always-a-person",
+            "beside the cause, data may be damaged, or this may be an attack: that is never mended by reflex",
         ),
         (
             spans(&question.finding.services),

@@ -30,6 +30,7 @@ pub(super) fn checks(set: &PolicySet, grant: &Grant, question: &Question) -> Vec
         windowed(set, grant, question).iter().map(|draw| windowed_check(draw, question)).collect();
     checks.push(in_flight(set, question));
     checks.extend(hold_offs(set, question));
+    checks.extend(put_back(set, question));
     checks.extend(blast(&grant.blast, question));
     checks
 }
@@ -129,6 +130,34 @@ fn hold_offs(set: &PolicySet, question: &Question) -> [Check; 2] {
         hold_off("limit/failures", Became::Failed, failures, question),
         hold_off("limit/ineffective", Became::Ineffective, ineffective, question),
     ]
+}
+
+/// What was put back on this owner is not done again for the same cause, for as long as what did not help rests: who
+/// put it back knew why, and belay does not.
+fn put_back(set: &PolicySet, question: &Question) -> Option<Check> {
+    let acts = question.history.acts.known()?;
+    let done = |became: Became| match became {
+        Became::Open | Became::Withdrawn | Became::Failed => false,
+        Became::Helped | Became::Unseen | Became::Ineffective => true,
+    };
+    let same = acts.iter().find(|act| {
+        act.action == question.action.kind() && act.cause == question.finding.cause && done(act.became)
+    });
+    let act = same.filter(|act| act.reverted)?;
+    let since = act.became_at.unwrap_or(act.at);
+    let until = since.saturating_add(set.brakes.target.ineffective.hold).unwrap_or(Timestamp::MAX);
+    (question.now < until).then(|| Check {
+        reason: Reason {
+            code: "limit/putBack".to_owned(),
+            text: format!(
+                "`{}` for this cause was put back on this owner (`{}`), at rest until {until}",
+                act.action.name(),
+                act.intent
+            ),
+        },
+        exceeded: true,
+        frees_at: Some(until),
+    })
 }
 
 fn hold_off(code: &str, bad: Became, rule: &HoldOff, question: &Question) -> Check {

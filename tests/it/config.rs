@@ -25,6 +25,7 @@ listen: 127.0.0.2:1234
 stateDir: state
 policies: rules
 prompts: words
+runbooks: books
 log: { filter: debug, format: json }
 warrantKeyFile: key.pem
 oneProcessHoldsEverything: true
@@ -71,6 +72,7 @@ fn each_key_is_read_into_its_place() {
         state_dir,
         policies,
         prompts,
+        runbooks,
         log,
         cluster,
         webhook,
@@ -83,6 +85,7 @@ fn each_key_is_read_into_its_place() {
     } = ok(ALL);
     assert_eq!(listen.to_string(), "127.0.0.2:1234");
     assert_eq!((state_dir, policies, prompts), ("state".into(), "rules".into(), path("words")));
+    assert_eq!(runbooks, path("books"));
     assert_eq!(log, Log { filter: "debug".into(), format: LogFormat::Json });
     let expected = ClusterConfig {
         name: "eu-1".into(),
@@ -302,7 +305,7 @@ fn paths_are_relative_to_the_file() {
     fs::write(&file, ALL).unwrap();
     let config = load(&file).unwrap();
     assert_eq!((Some(config.state_dir), Some(config.policies)), (here("state"), here("rules")));
-    assert_eq!(config.prompts, here("words"));
+    assert_eq!((config.prompts, config.runbooks), (here("words"), here("books")));
     let tokens = (config.cluster.token_file, config.cluster.write_token_file);
     assert_eq!(tokens, (here("read"), here("write")));
     assert_eq!(config.webhook.bearer_token_file, here("hook"));

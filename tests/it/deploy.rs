@@ -81,11 +81,12 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 58] = [
+    const KEYS: [&str; 59] = [
         "listen",
         "stateDir",
         "policies",
         "prompts",
+        "runbooks",
         "log.filter",
         "log.format",
         "cluster.name",

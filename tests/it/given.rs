@@ -124,6 +124,7 @@ pub fn diagnosis(action: Action) -> Diagnosis {
         findings: vec![finding],
         candidates: vec![candidate(action)],
         missing: vec![],
+        brief: belay::domain::brief::Brief::default(),
     }
 }
 
@@ -280,6 +281,7 @@ pub fn question(asked: Asked, action: Action, plan: Option<Plan>, now: Timestamp
             cause: "OOMKilled".into(),
             certainty: Certainty::Certain,
             services: Fact::Known(1),
+            beside: std::collections::BTreeSet::new(),
         },
         incident_facts: IncidentFacts::default(),
         owner: OwnerFacts {

@@ -11,6 +11,7 @@
 
 mod alertmanager;
 mod daemon;
+mod gauges;
 mod prometheus;
 
 use std::collections::BTreeSet;

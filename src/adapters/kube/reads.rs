@@ -20,6 +20,7 @@ use super::{client, locate, logs, views};
 use crate::domain::cluster::{
     Autoscaler, Budget, Event, Fleet, LogTail, Part, Pod, Revision, Snapshot, Usage, Workload,
 };
+use crate::domain::gauge::Gauges;
 use crate::domain::ids::Cluster;
 use crate::domain::recorded::Memory;
 use crate::domain::target::{Kind, Named, Object};
@@ -150,6 +151,7 @@ impl Reads for KubeReads {
             neighbours,
             // reads show the present
             recorded: Memory::default(),
+            gauges: Gauges::default(),
         };
         something(snapshot)
     }

@@ -6,6 +6,8 @@ mod crash_loop;
 mod declared;
 mod failed_rollout;
 mod image_pull;
+mod logs;
+mod measured;
 mod nothing;
 mod oom;
 mod saturation;
@@ -18,6 +20,8 @@ use crate::domain::cluster::{Container, ContainerState, Ended, Pod, Snapshot};
 use crate::domain::finding::{Cause, Certainty, Finding};
 
 pub use declared::declared;
+pub use logs::{alarms, told};
+pub use measured::measured;
 pub use nothing::nothing_wrong;
 pub use saturation::measured as saturation;
 pub use scaled::to_zero as scaled_to_zero;
@@ -44,13 +48,15 @@ pub fn affected<'a>(snapshot: &'a Snapshot, cause: &Cause) -> Vec<&'a Pod> {
     match cause {
         Cause::OomKilled { .. } => pods_with(snapshot, oom::sure),
         Cause::CrashLoop { .. } => pods_with(snapshot, crash_loop::sure),
+        Cause::Measured { .. } => measured::leaking(snapshot, cause),
         Cause::ImagePull { .. }
         | Cause::FailedRollout { .. }
         | Cause::Saturation { .. }
         | Cause::DeclaredJob
         | Cause::ConfigChanged { .. }
         | Cause::ScaledToZero { .. }
-        | Cause::NothingWrong => vec![],
+        | Cause::NothingWrong
+        | Cause::Logged { .. } => vec![],
     }
 }
 

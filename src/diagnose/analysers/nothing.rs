@@ -8,6 +8,7 @@ use crate::diagnose::evidence::{Book, Key};
 use crate::domain::alert::Labels;
 use crate::domain::cluster::{Pod, Snapshot, Workload};
 use crate::domain::finding::{Cause, Certainty, Finding};
+use crate::domain::gauge::Gauge;
 
 /// The alerts of the Kubernetes mixin about pods and workloads, and the usual names of memory and CPU
 /// alerts. What another alert speaks of cannot be judged from the snapshot.
@@ -32,6 +33,10 @@ const SEEN_HERE: [&str; 18] = [
     "HighCPUUsage",
 ];
 
+/// Alerts whose condition only a measurement shows, of every ready pod.
+const MEASURED_HERE: [(&str, Gauge); 2] =
+    [("CPUThrottlingHigh", Gauge::CpuThrottled), ("CPUThrottling", Gauge::CpuThrottled)];
+
 /// The kubelet forgets its back-off after a container ran for 10 minutes (twice the longest back-off):
 /// whatever ended since may still be in a loop.
 const QUIET: SignedDuration = SignedDuration::from_mins(10);
@@ -39,7 +44,8 @@ const QUIET: SignedDuration = SignedDuration::from_mins(10);
 /// The finding. To be asked only when nothing else was found.
 pub fn nothing_wrong(snapshot: &Snapshot, labels: &Labels, book: &Book) -> Option<Finding> {
     let alert = labels.get("alertname")?;
-    if !SEEN_HERE.contains(&alert.as_str()) || !all_read(snapshot) {
+    let seen = SEEN_HERE.contains(&alert.as_str()) || is_measured(snapshot, alert);
+    if !seen || !all_read(snapshot) {
         return None;
     }
     let workload = snapshot.workload.as_ref().ok()?.as_ref()?;
@@ -63,9 +69,18 @@ pub fn nothing_wrong(snapshot: &Snapshot, labels: &Labels, book: &Book) -> Optio
     })
 }
 
+/// Whether what this alert speaks of was measured for every pod. That it is not so any more, the absence of a finding
+/// says.
+fn is_measured(snapshot: &Snapshot, alert: &str) -> bool {
+    let gauge = MEASURED_HERE.iter().find(|(name, _)| *name == alert).map(|(_, gauge)| *gauge);
+    let measured = |pod: &Pod, gauge| snapshot.gauges.about(gauge, &pod.object.named.name).is_some();
+    gauge.is_some_and(|gauge| snapshot.pods.iter().flatten().all(|pod| measured(pod, gauge)))
+}
+
 /// Every part that any analyser looks at.
 const fn all_read(snapshot: &Snapshot) -> bool {
-    snapshot.pod.is_ok()
+    snapshot.gauges.unread.is_empty()
+        && snapshot.pod.is_ok()
         && snapshot.workload.is_ok()
         && snapshot.pods.is_ok()
         && snapshot.revisions.is_ok()

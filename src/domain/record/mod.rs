@@ -12,6 +12,7 @@ use crate::domain::canonical::Hash;
 use crate::domain::decision::{Decided, Level, Person};
 use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, GrantId, IncidentId, IntentId, QuestionId, StreamId};
+use crate::domain::past::IncidentNote;
 use crate::domain::plan::{Plan, Refusal};
 use crate::domain::target::RootOwner;
 use crate::domain::track::{ActNote, Judgement, Reset};
@@ -148,6 +149,9 @@ pub enum Record {
         /// Who.
         by: Person,
     },
+    // ---- stream `memory`: what past incidents are recalled from ----
+    /// What is remembered of an incident; of several notes about one incident the last holds.
+    Remembered(Box<IncidentNote>),
     // ---- stream `brakes`: only changes ----
     /// A brake that depends on what is seen began to hold, or let go.
     Braked {

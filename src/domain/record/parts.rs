@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::action::Candidate;
 use crate::domain::alert::Alert;
+use crate::domain::brief::Brief;
 use crate::domain::canonical::Hash;
 use crate::domain::decision::{ApprovalRule, Terms};
 use crate::domain::evidence::Evidence;
@@ -40,6 +41,16 @@ pub struct Diagnosis {
     pub candidates: Vec<Candidate>,
     /// What could not be read, one sentence each.
     pub missing: Vec<String>,
+    /// The standard checklist, for people and the model.
+    #[serde(default, skip_serializing_if = "Brief::is_empty")]
+    pub brief: Brief,
+}
+
+impl Diagnosis {
+    /// The finding that goes to a person whatever else was found, if there is one.
+    pub fn for_a_person(&self) -> Option<&Finding> {
+        self.findings.iter().find(|finding| finding.is_for_a_person())
+    }
 }
 
 /// How an investigation ended.

@@ -51,6 +51,10 @@ impl Writer<'_> {
     pub(super) fn advised(&mut self, decision: &Decision) -> Result<(), Ignored> {
         self.only_in(&[Phase::Looking, Phase::Choosing])?;
         let because = decision.because().to_owned();
+        if let Some(why) = self.for_a_person() {
+            self.escalate(why);
+            return Ok(());
+        }
         match decision.outcome {
             Says::Drop => self.close(Outcome::Dropped, because),
             Says::Notify => self.close(Outcome::Notified, because),
@@ -70,12 +74,19 @@ impl Writer<'_> {
             Conclusion::Choose { candidate, .. } => {
                 self.escalate(format!("`{candidate}` is not among the candidates"));
             }
-            Conclusion::NoAction => {
-                self.nothing_to_do("the investigation found that nothing should be done");
-            }
+            Conclusion::NoAction => match self.for_a_person() {
+                Some(why) => self.escalate(why),
+                None => self.nothing_to_do("the investigation found that nothing should be done"),
+            },
             Conclusion::Escalate => self.escalate("the investigation asks for a person"),
         }
         Ok(())
+    }
+
+    /// Why this incident is for a person whatever policy says, if it is.
+    fn for_a_person(&self) -> Option<String> {
+        let found = self.state.diagnosis.as_ref()?.for_a_person()?;
+        Some(format!("{}, which always goes to a person: {}", found.cause.name(), found.summary))
     }
 
     fn candidate(&self, id: &CandidateId) -> bool {
@@ -189,6 +200,9 @@ impl Writer<'_> {
         if let Some((_, managed)) = &self.state.proposing {
             return self
                 .escalate(format!("{managed}; policy does not let belay do that: {}", decision.because()));
+        }
+        if let Some(why) = self.for_a_person() {
+            return self.escalate(why);
         }
         match decision.outcome {
             Says::Drop => self.close(Outcome::Dropped, decision.because()),

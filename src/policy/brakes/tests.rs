@@ -249,6 +249,34 @@ fn failures_and_what_did_not_help_are_counted_apart_and_in_a_row() {
 }
 
 #[test]
+fn what_was_put_back_is_not_done_again_for_the_same_cause() {
+    let set = lenient();
+    let four = SignedDuration::from_hours(4);
+    let mut question = asked(&set, &[("history.helped", "2")]);
+    let put_back = |question: &mut crate::domain::decision::Question, n: usize| {
+        let Fact::Known(acts) = &mut question.history.acts else { panic!() };
+        acts[n].reverted = true;
+        acts[n].became_at.unwrap()
+    };
+    put_back(&mut question, 1);
+    assert_eq!(decide(&set, &question).outcome, Act, "it was done since, and stayed");
+    let at = put_back(&mut question, 0);
+    let decision = decide(&set, &question);
+    assert_eq!((decision.outcome, decision.reasons[0].code.as_str()), (Escalate, "limit/putBack"));
+    let other = |change: fn(&mut crate::domain::decision::Question)| {
+        let mut question = question.clone();
+        change(&mut question);
+        decide(&set, &question).reasons.iter().any(|reason| reason.code == "limit/putBack")
+    };
+    assert!(!other(|q| q.finding.cause = "CrashLoop".to_owned()), "for another cause");
+    assert!(!other(|q| q.history.acts = Fact::Known(vec![])));
+    question.now = at + four;
+    assert_eq!(decide(&set, &question).outcome, Act);
+    question.now -= SignedDuration::from_secs(1);
+    assert_eq!(decide(&set, &question).outcome, Escalate);
+}
+
+#[test]
 fn limits_hold_over_a_clock_that_jumps_a_day_either_way() {
     let set = lenient();
     let day = SignedDuration::from_hours(24);

@@ -248,7 +248,7 @@ impl<'f> Golden<'_, 'f> {
             Some(_) => self.count(&fields, "services"),
             None => Fact::Known(1),
         };
-        Some(FindingFacts { cause, certainty, services })
+        Some(FindingFacts { cause, certainty, services, beside: std::collections::BTreeSet::new() })
     }
 
     /// What no tool is connected for does not apply, unless the input says otherwise.

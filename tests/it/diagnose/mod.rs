@@ -4,8 +4,10 @@
 
 mod analysers;
 mod changed;
+mod measured;
 mod properties;
 mod recorded;
+mod told;
 mod verify;
 
 use belay::domain::alert::Labels;
@@ -151,6 +153,7 @@ pub fn healthy() -> Snapshot {
         }]),
         neighbours: Ok(vec!["web".into(), "cart".into()]),
         recorded: Memory::default(),
+        gauges: belay::domain::gauge::Gauges::default(),
     }
 }
 

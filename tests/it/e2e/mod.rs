@@ -5,6 +5,7 @@
 mod acts;
 mod again;
 mod apart;
+mod brief;
 mod clicks;
 mod clusters;
 mod config;

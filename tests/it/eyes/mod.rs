@@ -156,6 +156,7 @@ fn healthy() -> Snapshot {
         logs: Ok(vec![]),
         neighbours: Ok(vec!["web".into(), "checkout".into()]),
         recorded: Memory::default(),
+        gauges: belay::domain::gauge::Gauges::default(),
     }
 }
 

@@ -333,3 +333,37 @@ fn a_measure_that_cannot_be_put_back_calls_a_person_also_once_its_incident_is_ov
     life.give(blocked("lock")).unwrap();
     assert_eq!((life.set_timers(), pages(&life)), (vec![TimerName::Expires], false));
 }
+
+/// What a log says of damage, beside whatever else was found.
+fn damaged(mut diagnosis: belay::domain::record::Diagnosis) -> belay::domain::record::Diagnosis {
+    let mut told = diagnosis.findings[0].clone();
+    told.certainty = belay::domain::finding::Certainty::Likely;
+    told.cause = Cause::Logged {
+        word: belay::domain::cause::CauseWord::DataCorruption,
+        sign: "stored data is damaged".into(),
+        pod: "web-1".into(),
+        container: "web".into(),
+        lines: 1,
+    };
+    diagnosis.findings.push(told);
+    diagnosis
+}
+
+#[test]
+fn damage_goes_to_a_person_whatever_advice_model_or_policy_say() {
+    let escalated = |life: &Life| {
+        assert_eq!(life.state.phase, Phase::Escalated);
+        let why = life.state.escalations.last().unwrap();
+        assert!(why.starts_with("DataCorruption, which always goes to a person"), "{why}");
+    };
+    // nothing else is wrong, and advice is to say nothing
+    let mut life = Life::opened();
+    life.give(Input::Diagnosed(Box::new(damaged(well())))).unwrap();
+    life.give(Input::Advised(given::decision(Outcome::Drop))).unwrap();
+    escalated(&life);
+    // the model says that nothing should be done
+    let mut life = Life::opened();
+    life.give(Input::Diagnosed(Box::new(damaged(given::diagnosis(given::restart()))))).unwrap();
+    life.give(Input::Chosen(Choice { conclusion: Conclusion::NoAction, ..given::choice() })).unwrap();
+    escalated(&life);
+}

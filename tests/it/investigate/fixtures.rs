@@ -64,6 +64,7 @@ pub fn diagnosis() -> Diagnosis {
             candidate("c2", Action::ScaleWorkload { workload, replicas: 4 }, "Saturation"),
         ],
         missing: vec!["events of namespace `shop`: forbidden".into()],
+        brief: belay::domain::brief::Brief::default(),
     }
 }
 

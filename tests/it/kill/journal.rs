@@ -46,7 +46,7 @@ impl Journal {
             .map_err(|e| e.to_string())?;
         let mut streams: BTreeMap<StreamId, Vec<&Entry>> = BTreeMap::new();
         for entry in &entries {
-            if !["daemon", "intake", "acts", "brakes"].contains(&entry.stream.as_str()) {
+            if !["daemon", "intake", "acts", "brakes", "memory"].contains(&entry.stream.as_str()) {
                 streams.entry(entry.stream.clone()).or_default().push(entry);
             }
         }

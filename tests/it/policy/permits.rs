@@ -396,3 +396,24 @@ fn what_stops_an_undo_is_said_once() {
         assert_eq!((said, decision.outcome), (1, Outcome::Notify), "{code}: {:#?}", decision.reasons);
     }
 }
+
+/// Found beside the cause, whatever the action is for: an approval does not help, and belay puts nothing back by itself
+/// any more, while people may.
+#[test]
+fn damage_found_beside_the_cause_is_for_a_person() {
+    let set = set(&edited(&[]));
+    let mut question = ask(&set, OOM, &PLAN);
+    question.finding.beside.insert("DataCorruption".to_owned());
+    approve(&mut question, &[operator("kim")]);
+    let refused = permit(&set, &question).unwrap_err();
+    assert_eq!(
+        (refused.outcome, refused.reasons[0].code.as_str()),
+        (Outcome::Escalate, "cause/always-a-person")
+    );
+    let mut back = undo(&set);
+    back.finding.beside.insert("SecuritySignal".to_owned());
+    assert_eq!(decide(&set, &back).outcome, Outcome::Ask);
+    assert!(permit(&set, &back).is_err(), "not by itself");
+    approve(&mut back, &[operator("kim")]);
+    assert_eq!(permit(&set, &back).unwrap().approved_by(), "kim");
+}

@@ -244,6 +244,7 @@ fn oom_found() -> Story {
         findings: vec![finding],
         candidates: vec![candidate],
         missing: vec!["metrics: the metrics API is not installed".into()],
+        brief: belay::domain::brief::Brief::default(),
     };
     Story { diagnosis: Some(diagnosis), version: 4, ..oom() }
 }
@@ -304,6 +305,7 @@ fn scale_confirming() -> Story {
         findings: vec![finding],
         candidates: vec![],
         missing: vec![],
+        brief: belay::domain::brief::Brief::default(),
     };
     let choice = Choice {
         by: Investigator::Model { model: "small-1".into(), prompts: Hash::of(b"prompts") },

@@ -1,0 +1,62 @@
+//! The standard checklist, looked up at once and within seconds, before any model is asked.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::diagnose::brief;
+use crate::diagnose::recall::Ask;
+use crate::domain::alert::Alert;
+use crate::domain::brief::{About, Brief, Point};
+use crate::domain::cluster::Snapshot;
+use crate::domain::finding::Finding;
+use crate::domain::ids::Fingerprint;
+use crate::incident::State;
+
+use super::Daemon;
+use super::sites::Site;
+use super::watch::active;
+
+/// How long one look-up may take: people and the model wait for the slowest. As of a request, in the network's time.
+const WITHIN: Duration = Duration::from_secs(5);
+
+impl Daemon {
+    /// The brief about an incident: what is known by now, with gaps where something does not answer in time.
+    pub(super) async fn brief(
+        &self,
+        site: &Site,
+        state: &State,
+        snapshot: &Snapshot,
+        findings: &[Finding],
+    ) -> Brief {
+        let Some(lead) = state.lead() else { return Brief::default() };
+        let own: Vec<Fingerprint> = state.alerts.keys().cloned().collect();
+        let late = || Err(format!("no answer within {} seconds", WITHIN.as_secs()));
+        let active = async { timeout(WITHIN, active(site)).await.unwrap_or_else(|_| Some(late())) };
+        let (active, similar) = tokio::join!(active, self.similar(state, snapshot, lead, findings));
+        let runbooks = self.runbooks().point(lead, &snapshot.owner, findings);
+        let points = vec![
+            brief::alerts(snapshot, active.as_ref(), &own),
+            brief::changes(snapshot),
+            brief::errors(snapshot),
+            brief::dependencies(snapshot),
+            similar,
+            runbooks,
+        ];
+        Brief { points }
+    }
+
+    async fn similar(
+        &self,
+        state: &State,
+        snapshot: &Snapshot,
+        alert: &Alert,
+        findings: &[Finding],
+    ) -> Point {
+        let ask = Ask { incident: &state.id, alert, owner: &snapshot.owner, findings };
+        match self.remembered().await {
+            Ok(kept) => kept.recall().point(&ask),
+            Err(error) => Point::unknown(About::Similar, error.to_string()),
+        }
+    }
+}
