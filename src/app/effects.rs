@@ -25,7 +25,7 @@ use super::facts::Asking;
 use super::incidents::FeedError;
 use super::loops::{Ended, GIVE_UP};
 use super::watch::active;
-use super::{Daemon, Fed};
+use super::{Daemon, Fed, brief};
 
 impl Daemon {
     /// Carries out one effect of an incident.
@@ -65,7 +65,9 @@ impl Daemon {
     }
 
     async fn look(&self, state: &State) -> Done {
-        let (Some(snapshot), Some(lead)) = (self.snapshot(state).await?, state.lead()) else {
+        // side by side: neither waits for the other
+        let (snapshot, pages) = tokio::join!(self.snapshot(state), self.pages(state));
+        let (Some(snapshot), Some(lead)) = (snapshot?, state.lead()) else {
             return Ok(self.advise(state));
         };
         if state.owner.as_ref() != Some(&snapshot.owner) {
@@ -77,6 +79,8 @@ impl Daemon {
         let whole = serde_json::to_vec(&snapshot).map_err(|e| NotNow(e.to_string()))?;
         let hash = self.ports().store.put_blob(whole).await?;
         diagnosis.evidence.iter_mut().for_each(|evidence| evidence.blob = Some(hash));
+        self.bind(&mut diagnosis, pages).await?;
+        brief::flag(&mut diagnosis);
         Ok(Some(Input::Diagnosed(Box::new(diagnosis))))
     }
 
