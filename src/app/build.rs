@@ -30,7 +30,7 @@ use crate::ports::reads::{Alerts, Listing, Reads};
 use crate::ports::recorder::ShelfError;
 use crate::ports::store::{Append, AppendError, Store};
 use crate::servers::actions::{LedgerError, NotAKey};
-use crate::servers::kubernetes::{self, KubernetesServer};
+use crate::servers::kubernetes::{self, KubernetesServer, Paced};
 use crate::servers::reads::ReadServer;
 use crate::store::{self, SledShelf};
 
@@ -277,7 +277,8 @@ async fn site(
     let mind = match &config.model {
         None => None,
         Some(model) => {
-            let own = KubernetesServer::new(listing, of.limits.namespaces.clone());
+            let paced = Arc::new(Paced::new(listing, Arc::clone(clock)));
+            let own = KubernetesServer::new(paced, of.limits.namespaces.clone());
             let caller = format!("investigations of {}", of.cluster.name);
             let started = mcp::connect_in_process(own).await?;
             let tools = hub(&caller, started.client, strangers).await?;
@@ -326,7 +327,7 @@ pub async fn reads_alone(config: &ReadServerConfig) -> Result<ReadServer, BuildE
 pub async fn serve_kubernetes(of: config::Site<'_>) -> Result<(), BuildError> {
     let clock: SharedClock = Arc::new(SystemClock);
     let (_, listing) = eyes(of, &clock).await?;
-    let server = KubernetesServer::new(listing, of.limits.namespaces.clone());
+    let server = KubernetesServer::new(Arc::new(Paced::new(listing, clock)), of.limits.namespaces.clone());
     kubernetes::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
 }
 

@@ -89,6 +89,9 @@ fn plain(text: &str, found: &mut BTreeSet<Flag>) {
     test(&FENCES, &lower, Flag::Fence);
     let words = words(&lower);
     test(&PHRASES, &words, Flag::Instructs);
+    if let Some(spelt) = spelt(&words) {
+        test(&PHRASES, &spelt, Flag::Instructs);
+    }
     if let Some(joined) = joined(&words) {
         test(&PHRASES, &joined, Flag::Instructs);
         test(&SPELT, &joined, Flag::Instructs);
@@ -177,8 +180,9 @@ const fn like(c: char) -> char {
 fn words(lower: &str) -> String {
     let mut out = String::with_capacity(lower.len());
     for c in lower.chars() {
-        if c.is_alphanumeric() {
-            out.push(leet(c, out.chars().next_back()));
+        // the vowel signs of Indian scripts are within words
+        if c.is_alphanumeric() || ('\u{0900}'..='\u{0DFF}').contains(&c) {
+            out.push(c);
         } else if !out.ends_with(' ') && c != '\'' && c != '’' {
             out.push(' ');
         }
@@ -186,15 +190,29 @@ fn words(lower: &str) -> String {
     out
 }
 
-/// A digit within a word as the letter that it stands for.
-fn leet(c: char, before: Option<char>) -> char {
-    match (c, before.is_some_and(|b| b.is_ascii_alphabetic())) {
-        ('0', true) => 'o',
-        ('1', true) => 'i',
-        ('3', true) => 'e',
-        ('5', true) => 's',
-        _ => c,
+/// The words with digits beside letters as the letters that they stand for: `1gn0re`. None where there are none.
+fn spelt(words: &str) -> Option<String> {
+    let letter = |c: Option<&char>| c.is_some_and(char::is_ascii_alphabetic);
+    let mut out = String::with_capacity(words.len());
+    let (mut before, mut changed) = (None, false);
+    let mut chars = words.chars().peekable();
+    while let Some(c) = chars.next() {
+        let meant = match c {
+            '0' => 'o',
+            '1' => 'i',
+            '3' => 'e',
+            '4' => 'a',
+            '5' => 's',
+            '7' => 't',
+            _ => c,
+        };
+        let within = meant != c && (letter(before.as_ref()) || letter(chars.peek()));
+        changed |= within;
+        let now = if within { meant } else { c };
+        out.push(now);
+        before = Some(now);
     }
+    changed.then_some(out)
 }
 
 /// Letters that stand alone, put together: `i g n o r e`. None where there are no four in a row.
@@ -388,7 +406,7 @@ static PHRASES: LazyLock<RegexSet> = LazyLock::new(|| {
         r"\b(?:ai|llm|language model|assistant|agent|belay|model) (?:must|should|shall|has to|needs to|is (?:required|instructed|authori[sz]ed|allowed|permitted) to|please|will now|can safely)\b",
         r"\bas an? (?:ai|llm|large language model|language model|assistant)\b",
         r"\b(?:do not|dont|never|without) (?:tell|telling|inform|informing|mention|mentioning|notify|notifying|alert|alerting|reveal|revealing|warn|warning|ask|asking|escalate|escalating) (?:this |that |it )?(?:to )?(?:the |any |a )?(?:users?|operators?|humans?|persons?|people|anyone|anybody|engineers?|on call|oncall|approval)\b",
-        r"\b(?:call|invoke|use|run|execute) (?:the |this )?(?:\w+\s)?(?:tool|function) (?:named|called|with|now|to|and|immediately)\b",
+        r"\b(?:call|invoke|use|run|execute) (?:the |this )?(?:\w+\s)?(?:tool|function) (?:named|called|now|immediately|instead)\b",
         r"\b(?:choose|select|pick) (?:the )?(?:candidate|option|action) (?:number |no )?(?:c?[0-9]+|\w+ (?:now|immediately|instead))\b",
         r"\b(?:call|choose|invoke|select) (?:no action|no_action|escalate|choose)\b",
         r"\b(?:the |only )(?:correct|right|safe|proper|approved|required|recommended) (?:action|remediation|fix|candidate|choice) is to\b",

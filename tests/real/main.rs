@@ -10,6 +10,7 @@
 
 mod alertmanager;
 mod daemon;
+mod mcp;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

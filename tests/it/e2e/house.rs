@@ -66,6 +66,8 @@ pub struct Wish {
     pub model: Option<Script>,
     /// A model that does not answer at all.
     pub dead_model: bool,
+    /// More of the daemon's configuration.
+    pub settings: String,
     /// Golden inputs besides the demo's own.
     pub examples: Vec<(String, String)>,
     /// Job templates.
@@ -90,6 +92,7 @@ impl Default for Wish {
             slack: false,
             model: None,
             dead_model: false,
+            settings: String::new(),
             examples: Vec::new(),
             jobs: Vec::new(),
             other_jobs: None,
@@ -238,6 +241,7 @@ impl House {
         };
         let mut text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
         text.push_str(&limits(&dir, "jobs", &wish.jobs));
+        text.push_str(&wish.settings);
         let forge = match &wish.forge {
             Some((vendor, files)) => {
                 let files: Vec<_> = files.iter().map(|(path, file)| (*path, file.as_str())).collect();

@@ -2,8 +2,10 @@
 
 mod children;
 mod config;
+mod detector;
 mod http;
 pub mod odd;
 mod pin_command;
 mod pins;
 mod reads;
+mod redaction;
