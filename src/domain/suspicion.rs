@@ -79,22 +79,22 @@ fn look(text: &str, depth: usize, found: &mut BTreeSet<Flag>) {
 
 fn plain(text: &str, found: &mut BTreeSet<Flag>) {
     let lower = text.to_lowercase();
-    let mut test = |rules: &RegexSet, text: &str, flag: Flag| {
+    let mut look_for = |rules: &RegexSet, text: &str, flag: Flag| {
         if rules.is_match(text) {
             found.insert(flag);
         }
     };
-    test(&ROLES, &lower, Flag::Role);
-    test(&CALLS, &lower, Flag::Call);
-    test(&FENCES, &lower, Flag::Fence);
+    look_for(&ROLES, &lower, Flag::Role);
+    look_for(&CALLS, &lower, Flag::Call);
+    look_for(&FENCES, &lower, Flag::Fence);
     let words = words(&lower);
-    test(&PHRASES, &words, Flag::Instructs);
+    look_for(&PHRASES, &words, Flag::Instructs);
     if let Some(spelt) = spelt(&words) {
-        test(&PHRASES, &spelt, Flag::Instructs);
+        look_for(&PHRASES, &spelt, Flag::Instructs);
     }
     if let Some(joined) = joined(&words) {
-        test(&PHRASES, &joined, Flag::Instructs);
-        test(&SPELT, &joined, Flag::Instructs);
+        look_for(&PHRASES, &joined, Flag::Instructs);
+        look_for(&SPELT, &joined, Flag::Instructs);
     }
 }
 

@@ -189,8 +189,7 @@ impl Foreign {
             return Err(Failure::Said(disabled(standing).to_owned()));
         }
         let left = deadline.saturating_duration_since(Instant::now());
-        let called = timeout(left, client.call(tool, arguments, left)).await;
-        let answer = match called {
+        let answer = match timeout(left, client.call(tool, arguments, left)).await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(CallError::Protocol(why))) => Err(Failure::Said(reason(&why))),
             Ok(Err(CallError::NoAnswer(why))) => Err(Failure::Mute(reason(&why))),

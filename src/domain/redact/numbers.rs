@@ -68,7 +68,7 @@ fn is_card(run: &str) -> bool {
         _ => false,
     };
     let grouped = mark.is_none()
-        || matches!(lengths.as_slice(), [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 3] | [6, 13]);
+        || matches!(lengths.as_slice(), [4, 4, 4, 4] | [4, 6, 5 | 4] | [4, 4, 4, 4, 3] | [6, 13]);
     known && grouped && luhn(&digits)
 }
 
