@@ -65,7 +65,8 @@ pub(super) fn flag(diagnosis: &mut Diagnosis) {
 
 fn evidence(diagnosis: &Diagnosis, page: &Page, at: Timestamp) -> Evidence {
     let taken: BTreeSet<&str> = diagnosis.evidence.iter().map(|e| e.id.as_str()).collect();
-    let free = (1..).map(|n| format!("e{n}")).find(|id| !taken.contains(id.as_str()));
+    // one more than are taken
+    let free = (1..=taken.len() + 1).map(|n| format!("e{n}")).find(|id| !taken.contains(id.as_str()));
     Evidence {
         id: EvidenceId::new(free.unwrap_or_default()),
         source: Source::Tool,

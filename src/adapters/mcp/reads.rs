@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use super::foreign::{Failure, Foreign};
+use super::foreign::{self, Failure, Foreign};
 use super::hub::told;
 use crate::ports::brief::{About, Brief, Missing, Page, Topic};
 
@@ -70,10 +70,10 @@ impl Mapped {
         match server.call(CALLER, tool, filled, WITHIN).await {
             Ok(result) => {
                 let said = told(&result);
-                match said.failed {
-                    true => Err(missing(format!("the tool failed: {}", super::foreign::reason(&said.text)))),
-                    false => Ok(Page { topic, source, text: said.text }),
+                if said.failed {
+                    return Err(missing(format!("the tool failed: {}", foreign::reason(&said.text))));
                 }
+                Ok(Page { topic, source, text: said.text })
             }
             Err(Failure::Said(why) | Failure::Mute(why)) => Err(missing(why)),
         }
@@ -104,15 +104,12 @@ fn fill(text: &str, about: &About) -> String {
         let (before, from) = rest.split_at(at);
         out.push_str(before);
         let found = values.iter().find_map(|(mark, value)| Some((*value, from.strip_prefix(mark)?)));
-        match found {
-            Some((value, after)) => {
-                out.push_str(&plain(value));
-                rest = after;
-            }
-            None => {
-                out.push('{');
-                rest = from.strip_prefix('{').unwrap_or_default();
-            }
+        if let Some((value, after)) = found {
+            out.push_str(&plain(value));
+            rest = after;
+        } else {
+            out.push('{');
+            rest = from.strip_prefix('{').unwrap_or_default();
         }
     }
     out.push_str(rest);
