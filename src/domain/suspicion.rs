@@ -146,9 +146,10 @@ fn unmixed(text: &str) -> String {
     for word in text.split_inclusive(|c: char| !c.is_alphanumeric()) {
         let latin = word.chars().any(|c| c.is_ascii_alphabetic());
         let other = word.chars().any(|c| like(c) != c);
-        match latin && other {
-            true => out.extend(word.chars().map(like)),
-            false => out.push_str(word),
+        if latin && other {
+            out.extend(word.chars().map(like));
+        } else {
+            out.push_str(word);
         }
     }
     out

@@ -39,6 +39,7 @@ pub struct Mind {
 
 /// How an investigation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it an investigation, and it is moved twice")]
 pub enum Outcome {
     /// With a conclusion that stands for itself.
     Concluded {
