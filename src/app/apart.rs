@@ -1,5 +1,7 @@
-//! Above level 2, the write credentials belong into a process of their own: where the action server runs in the
-//! daemon's, whoever takes over the daemon has its key for warrants and the means to use them, both.
+//! What may run in the daemon's process, or under its user, depends on how far it may go. Above level 2, the write
+//! credentials belong into a process of their own: where the action server runs in the daemon's, whoever takes over the
+//! daemon has its key for warrants and the means to use them, both. Above level 1, so do MCP servers of others: a child
+//! runs under the daemon's user and can read its keys, its tokens and its journal.
 
 use crate::config::Config;
 use crate::domain::decision::Level;
@@ -8,9 +10,21 @@ use crate::policy::{self, PolicySet};
 /// How far belay goes with all its hands in one process.
 const TOGETHER: Level = Level::InTheLoop;
 
+/// How far belay goes with programs of others as its children.
+const WITH_CHILDREN: Level = Level::Observe;
+
+/// What runs in this process or under its user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Apart {
+    /// The action servers.
+    pub hands: Hands,
+    /// The MCP servers of others that are its children, by name.
+    pub children: Vec<String>,
+}
+
 /// Where the action servers run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Apart {
+pub enum Hands {
     /// Each in a process of its own, or on a cluster that is only simulated.
     Yes,
     /// One in this process, and a person has accepted it for every level.
@@ -23,17 +37,29 @@ impl Apart {
     /// Where this configuration has them.
     pub(super) fn of(config: &Config, simulated: bool) -> Self {
         let apart = simulated || config.sites().all(|site| site.actions.is_some());
-        match (apart, config.one_process_holds_everything) {
-            (true, _) => Self::Yes,
-            (false, true) => Self::Accepted,
-            (false, false) => Self::No,
-        }
+        let hands = match (apart, config.one_process_holds_everything) {
+            (true, _) => Hands::Yes,
+            (false, true) => Hands::Accepted,
+            (false, false) => Hands::No,
+        };
+        let children = config.mcp_servers.iter().filter(|(_, server)| server.command.is_some() && !simulated);
+        Self { hands, children: children.map(|(name, _)| name.clone()).collect() }
     }
 
     /// Whether this set may be in force.
-    pub(super) fn admits(self, set: &PolicySet) -> Result<(), String> {
+    pub(super) fn admits(&self, set: &PolicySet) -> Result<(), String> {
         let level = policy::highest(set);
-        if self != Self::No || level <= TOGETHER {
+        if let (Some(child), true) = (self.children.first(), level > WITH_CHILDREN) {
+            return Err(format!(
+                "this policy lets belay act at level {}, and above level {} no MCP server of others may be a child of \
+                 the daemon, where it could read the key for warrants, the tokens and the journal: run `{child}` as a \
+                 container or machine of its own and name its `url` in `mcpServers`, or lower `maxLevel` of the \
+                 environments",
+                level.number(),
+                WITH_CHILDREN.number()
+            ));
+        }
+        if self.hands != Hands::No || level <= TOGETHER {
             return Ok(());
         }
         Err(format!(
@@ -46,8 +72,8 @@ impl Apart {
     }
 
     /// What every report says of it.
-    pub(super) fn warning(self, set: &PolicySet) -> Option<&'static str> {
-        let so = self == Self::Accepted && policy::highest(set) > TOGETHER;
+    pub(super) fn warning(&self, set: &PolicySet) -> Option<&'static str> {
+        let so = self.hands == Hands::Accepted && policy::highest(set) > TOGETHER;
         so.then_some(
             "WARNING: oneProcessHoldsEverything: whoever takes over the daemon can act without a permit; give the \
              action server a process of its own",

@@ -32,18 +32,19 @@ use crate::ports::reads::{Alerts, Listing, Metrics, Reads};
 use crate::ports::recorder::ShelfError;
 use crate::ports::store::{Append, AppendError, Store};
 use crate::servers::actions::{LedgerError, NotAKey};
-use crate::servers::kubernetes::{self, KubernetesServer};
+use crate::servers::kubernetes::{self, KubernetesServer, Paced};
 use crate::servers::reads::ReadServer;
 use crate::store::{self, SledShelf};
 
 use super::former::{self, Former};
 use super::hands::{self, RightsError};
 use super::keys;
-use super::{Apart, Daemon, Ports, Recorder, Site, Sites};
+use super::{Apart, Daemon, Ports, Recorder, Site, Sites, Strangers};
 
 pub use super::forges::repositories;
 pub use super::hands::{actions_alone, exercised, hard_limits, serve_actions, templates};
 pub use super::keys::{RotationError, prepare, public_keys, rotate, signer};
+pub use super::strangers::pins;
 
 /// The folder with what was recorded.
 const RECORDED: &str = "recorded";
@@ -127,6 +128,12 @@ pub enum BuildError {
     Mcp(#[from] ConnectError),
     #[error("the MCP server ended: {0}")]
     Served(String),
+    #[error("the accepted definitions of MCP tools in `{}` cannot be used", path.display())]
+    Pins {
+        path: PathBuf,
+        #[source]
+        source: mcp::PinsError,
+    },
     #[error("the tools for the model could not be offered")]
     Hub(#[from] mcp::HubError),
 }
@@ -180,8 +187,9 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
     let mut servers = Vec::new();
     let mut sites = Vec::new();
     let granted = policy::granted(&set);
+    let strangers = Strangers::of(config, &given.clock)?;
     for of in config.sites() {
-        let (site, running) = site(config, of, &given.clock, &granted).await?;
+        let (site, running) = site(config, of, &given.clock, (&granted, &strangers)).await?;
         sites.push(site);
         servers.extend(running);
     }
@@ -190,6 +198,7 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
         store,
         sites: Sites::new(sites),
         apart,
+        strangers,
         messenger: messenger(config, given.messenger)?,
         pager: pager(config, given.pager)?,
     };
@@ -274,7 +283,7 @@ async fn site(
     config: &Config,
     of: config::Site<'_>,
     clock: &SharedClock,
-    granted: &BTreeSet<ActionKind>,
+    (granted, strangers): (&BTreeSet<ActionKind>, &Strangers),
 ) -> Result<(Site, Vec<Server>), BuildError> {
     let (reads, listing) = eyes(of, clock).await?;
     let (actions, server) = hands::actions(config, of, clock, granted).await?;
@@ -282,9 +291,12 @@ async fn site(
     let mind = match &config.model {
         None => None,
         Some(model) => {
-            let made =
-                mind(config, model, clock, KubernetesServer::new(listing, of.limits.namespaces.clone()));
-            let (mind, server) = made.await?;
+            let paced = Arc::new(Paced::new(listing, Arc::clone(clock)));
+            let own = KubernetesServer::new(paced, of.limits.namespaces.clone());
+            let caller = format!("investigations of {}", of.cluster.name);
+            let started = mcp::connect_in_process(own).await?;
+            let tools = hub(&caller, started.client, strangers).await?;
+            let (mind, server) = (mind(config, model, clock, tools)?, started.server);
             servers.push(server);
             Some(mind)
         }
@@ -331,19 +343,22 @@ pub async fn reads_alone(config: &ReadServerConfig) -> Result<ReadServer, BuildE
 pub async fn serve_kubernetes(of: config::Site<'_>) -> Result<(), BuildError> {
     let clock: SharedClock = Arc::new(SystemClock);
     let (_, listing) = eyes(of, &clock).await?;
-    let server = KubernetesServer::new(listing, of.limits.namespaces.clone());
+    let server = KubernetesServer::new(Arc::new(Paced::new(listing, clock)), of.limits.namespaces.clone());
     kubernetes::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
 }
 
 pub(super) type Server = AbortOnDropHandle<Result<(), ConnectError>>;
 
-/// The model, with the read-only tools of belay's own kubernetes server.
-async fn mind(
-    config: &Config,
-    model: &ModelConfig,
-    clock: &SharedClock,
-    server: KubernetesServer,
-) -> Result<(Mind, Server), BuildError> {
+/// The tools for the model: those of belay's own kubernetes server, and those of others that people accepted.
+async fn hub(caller: &str, own: mcp::Client, strangers: &Strangers) -> Result<Hub, BuildError> {
+    let mut hub = Hub::of(caller);
+    hub.join("kubernetes", own, &mcp::Allow::only(kubernetes::TOOLS)).await?;
+    strangers.servers().iter().try_for_each(|server| hub.add(Arc::clone(server)))?;
+    Ok(hub)
+}
+
+/// The model, with its tools.
+fn mind(config: &Config, model: &ModelConfig, clock: &SharedClock, tools: Hub) -> Result<Mind, BuildError> {
     let key = model.api_key_file.as_deref().map(config::secret).transpose()?;
     let openai = OpenAi::new(openai::Settings {
         base_url: model.url.clone(),
@@ -354,17 +369,13 @@ async fn mind(
         token_field: TokenField::default(),
     })?;
     let texts = config.prompts.as_deref().map(config::prompts).transpose()?.unwrap_or_default();
-    let started = mcp::connect_in_process(server).await?;
-    let mut hub = Hub::new();
-    hub.join("kubernetes", started.client, &mcp::Allow::only(crate::servers::kubernetes::TOOLS)).await?;
-    let mind = Mind {
+    Ok(Mind {
         model: Arc::new(openai),
-        tools: Arc::new(hub),
+        tools: Arc::new(tools),
         clock: Arc::clone(clock),
         prompts: Arc::new(Prompts::load(texts)?),
         limits: Limits::default(),
-    };
-    Ok((mind, started.server))
+    })
 }
 
 fn alerts(of: config::Site<'_>) -> Result<Option<Arc<dyn Alerts>>, BuildError> {

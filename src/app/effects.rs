@@ -27,7 +27,7 @@ use super::incidents::FeedError;
 use super::loops::{Ended, GIVE_UP};
 use super::measured::measured;
 use super::watch::active;
-use super::{Daemon, Fed};
+use super::{Daemon, Fed, pages};
 
 impl Daemon {
     /// Carries out one effect of an incident.
@@ -67,7 +67,9 @@ impl Daemon {
     }
 
     async fn look(&self, state: &State) -> Done {
-        let (Some(mut snapshot), Some(lead)) = (self.snapshot(state).await?, state.lead()) else {
+        // side by side: neither waits for the other
+        let (snapshot, pages) = tokio::join!(self.snapshot(state), self.pages(state));
+        let (Some(mut snapshot), Some(lead)) = (snapshot?, state.lead()) else {
             return Ok(self.advise(state));
         };
         if state.owner.as_ref() != Some(&snapshot.owner) {
@@ -83,6 +85,8 @@ impl Daemon {
         let whole = serde_json::to_vec(&snapshot).map_err(|e| NotNow(e.to_string()))?;
         let hash = self.ports().store.put_blob(whole).await?;
         diagnosis.evidence.iter_mut().for_each(|evidence| evidence.blob = Some(hash));
+        self.bind(&mut diagnosis, pages).await?;
+        pages::flag(&mut diagnosis);
         Ok(Some(Input::Diagnosed(Box::new(diagnosis))))
     }
 

@@ -92,6 +92,7 @@ impl Daemon {
             incident_facts: IncidentFacts {
                 acknowledged_elsewhere: silenced(state, active.as_ref()),
                 severity: Fact::Known(lead.severity()),
+                flagged: flagged(state),
             },
             target,
             owner,
@@ -178,6 +179,13 @@ fn beside(diagnosis: &Diagnosis, snapshot: &Snapshot) -> BTreeSet<String> {
 
 fn chosen_by_model(state: &State) -> bool {
     matches!(state.choice.as_ref().map(|c| &c.by), Some(Investigator::Model { .. }))
+}
+
+/// Whether text that was read speaks to its reader: what the analysers read, or what the model did.
+fn flagged(state: &State) -> Fact<bool> {
+    let Some(choice) = &state.choice else { return Fact::NotApplicable };
+    let evidence = state.diagnosis.iter().flat_map(|diagnosis| &diagnosis.evidence);
+    Fact::Known(!choice.flags.is_empty() || evidence.into_iter().any(|e| !e.flags.is_empty()))
 }
 
 /// Whether somebody has the incident in hand elsewhere: so far, by having silenced an alert of it in

@@ -71,7 +71,7 @@ impl Daemon {
             own.cancel();
             ended
         };
-        let (worked, recorded) = tokio::join!(working, recording);
+        let (worked, recorded, ()) = tokio::join!(working, recording, self.mind_strangers(&own));
         worked.and(recorded)
     }
 

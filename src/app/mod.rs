@@ -20,6 +20,7 @@ mod keys;
 mod loops;
 mod measured;
 mod memory;
+mod pages;
 pub mod policies;
 mod query;
 mod reconcile;
@@ -28,6 +29,7 @@ mod recorder;
 pub mod runbooks;
 mod sites;
 mod story;
+mod strangers;
 mod track;
 pub mod undo;
 mod watch;
@@ -45,12 +47,13 @@ use crate::ports::messenger::{Messenger, Pager};
 use crate::ports::store::Store;
 use crate::telemetry::Metrics;
 
-pub use apart::Apart;
+pub use apart::{Apart, Hands};
 pub use incidents::{Fed, FeedError};
 pub use intake::{Receipt, ReceiveError};
 pub use query::{Summary, Unclear};
 pub use recorder::Recorder;
 pub use sites::{Site, Sites};
+pub use strangers::Strangers;
 pub use track::{GrantStanding, TrackAsk, Tracks};
 pub use watch::armed;
 pub use work::Job;
@@ -66,8 +69,10 @@ pub struct Ports {
     pub store: Arc<dyn Store>,
     /// The clusters.
     pub sites: Sites,
-    /// Where the action servers run: how far a policy may go depends on it.
+    /// What runs in this process or under its user: how far a policy may go depends on it.
     pub apart: Apart,
+    /// The MCP servers of others.
+    pub strangers: Strangers,
     /// Where people read and answer.
     pub messenger: Arc<dyn Messenger>,
     /// How people are called.

@@ -41,6 +41,8 @@ enum What {
         #[arg(long, conflicts_with = "next")]
         rotate: bool,
     },
+    /// See what the tools of third-party MCP servers say of themselves beside what was accepted, and accept it
+    Pin(super::pin::Args),
     /// Print the JSON Schema of the file that `serve actions --limits` takes, for editors
     Schema,
 }
@@ -109,6 +111,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
             keys.iter().try_for_each(|key| writeln!(out, "{key}"))?;
             Ok(ExitCode::SUCCESS)
         }
+        What::Pin(args) => super::pin::run(&args),
         What::Schema => {
             let mut out = std::io::stdout().lock();
             serde_json::to_writer_pretty(&mut out, &config::actions_schema())?;

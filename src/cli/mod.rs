@@ -6,6 +6,7 @@ mod demo;
 mod incidents;
 mod mcp;
 mod pause;
+mod pin;
 mod policy;
 mod rbac;
 mod recorded;

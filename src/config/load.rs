@@ -82,6 +82,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         );
     }
     config.sites().try_for_each(check_site)?;
+    super::mcp::check(&config.mcp_servers, config.mcp_pins.as_ref(), &config.mcp_reads)?;
     apart(config)
 }
 
@@ -173,10 +174,15 @@ fn rebase(config: &mut Config, base: &Path) {
     let Config { state_dir, policies, prompts, runbooks, webhook, slack, pager, model, .. } = config;
     let Config { other_clusters, warrant_key_file, .. } = config;
     let Config { cluster, alertmanager, prometheus, actions, reads, limits, .. } = config;
+    let Config { mcp_servers, mcp_pins, .. } = config;
     let mut files = vec![state_dir, policies];
     files.extend(prompts);
     files.extend(runbooks);
     files.extend(warrant_key_file);
+    files.extend(mcp_pins);
+    files.extend(
+        mcp_servers.values_mut().flat_map(|s| s.token_file.iter_mut().chain(s.env_files.values_mut())),
+    );
     files.extend([&mut webhook.bearer_token_file, &mut webhook.password_file].into_iter().flatten());
     files.extend(slack.iter_mut().flat_map(|s| [&mut s.token_file, &mut s.signing_secret_file]));
     files.extend(pager.as_mut().and_then(|p| p.bearer_token_file.as_mut()));
@@ -217,6 +223,15 @@ fn files_of<'a>(
     files
         .chain(tokens.into_iter().flatten())
         .chain(servers.into_iter().flatten().map(|server| &mut server.token_file))
+}
+
+/// Reads a file that need not be there.
+pub fn text_if_there(path: &Path) -> Result<Option<String>, ConfigError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ConfigError::Read { path: path.to_owned(), source }),
+    }
 }
 
 /// Reads a secret from its file; surrounding white space is not part of it.

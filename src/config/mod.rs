@@ -3,6 +3,7 @@
 
 mod actions;
 mod load;
+mod mcp;
 mod runbooks;
 
 use std::collections::BTreeMap;
@@ -17,8 +18,10 @@ pub use actions::{
     ActionServerConfig, ReadServerConfig, actions_schema, load_actions, load_reads, parse_actions,
 };
 pub use load::{
-    ConfigError, columns, documents, load, mounted, no_color, parse, policies, prompts, secret, user,
+    ConfigError, columns, documents, load, mounted, no_color, parse, policies, prompts, secret,
+    text_if_there, user,
 };
+pub use mcp::{Argument, McpReadConfig, McpReadsConfig, McpServerConfig};
 pub use runbooks::{Front, Placed, RunbookFile, runbooks};
 
 /// `belay.yaml`.
@@ -74,6 +77,15 @@ pub struct Config {
     /// A read server inside the cluster; without it, the API server is read from this process.
     #[serde(default)]
     pub reads: Option<ServerConfig>,
+    /// MCP servers of others, by the names that they go by here.
+    #[serde(default)]
+    pub mcp_servers: BTreeMap<String, McpServerConfig>,
+    /// The file with the definitions of their tools that people have accepted.
+    #[serde(default)]
+    pub mcp_pins: Option<PathBuf>,
+    /// Which of their tools answer which of belay's own questions.
+    #[serde(default)]
+    pub mcp_reads: McpReadsConfig,
     /// The key that signs warrants, in PEM; without it, belay makes one in its state directory.
     #[serde(default)]
     pub warrant_key_file: Option<PathBuf>,

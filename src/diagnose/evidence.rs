@@ -1,6 +1,8 @@
 //! The pieces of evidence that a snapshot holds, each with an id. What the API and measurements state comes
 //! first and text last, so that text never moves the id of anything else.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::domain::cluster::{ContainerState, LogTail, Pod, Snapshot, Workload};
@@ -65,8 +67,18 @@ impl Book {
     fn add(&mut self, at: Timestamp, key: Key, source: Source, (title, summary): (String, &str)) {
         let id = EvidenceId::new(format!("e{}", self.0.len() + 1));
         let summary = redact::safe(summary, SUMMARY);
-        self.0
-            .push((key, Evidence { id, source, title: redact::line(&title, 120), summary, blob: None, at }));
+        self.0.push((
+            key,
+            Evidence {
+                id,
+                source,
+                title: redact::line(&title, 120),
+                summary,
+                blob: None,
+                at,
+                flags: BTreeSet::new(),
+            },
+        ));
     }
 }
 

@@ -1,10 +1,13 @@
 //! What a finding rests on. Each piece has an id that findings, the model and people cite.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::canonical::Hash;
 use super::ids::EvidenceId;
+use super::suspicion::Flag;
 
 /// Where a piece of evidence came from, which says how far it is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +42,9 @@ pub struct Evidence {
     pub blob: Option<Hash>,
     /// When it was read.
     pub at: Timestamp,
+    /// What it does that data does not: shown to people, and never a reason to do anything.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub flags: BTreeSet<Flag>,
 }
 
 /// What was kept of pods before an act takes them away: logs, events and what they were.

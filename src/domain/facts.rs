@@ -165,11 +165,16 @@ pub struct IncidentFacts {
     /// The loudest of its firing alerts.
     #[serde(default, skip_serializing_if = "Fact::is_not_recorded")]
     pub severity: Fact<Severity>,
+    /// Text that was read about it speaks to its reader instead of about the system; not applicable where nothing
+    /// was chosen yet.
+    #[serde(default, skip_serializing_if = "Fact::is_not_recorded")]
+    pub flagged: Fact<bool>,
 }
 
 impl IncidentFacts {
     pub(super) fn is_not_recorded(&self) -> bool {
-        self.acknowledged_elsewhere.is_not_recorded() && self.severity.is_not_recorded()
+        let Self { acknowledged_elsewhere, severity, flagged } = self;
+        acknowledged_elsewhere.is_not_recorded() && severity.is_not_recorded() && flagged.is_not_recorded()
     }
 }
 

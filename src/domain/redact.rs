@@ -1,6 +1,10 @@
 //! Text from outside made fit to be kept and shown: control sequences taken out, what cannot be seen made
 //! visible, secrets blanked, length bounded. Pure; whatever it is given stays text and never steers anything.
 
+mod numbers;
+mod random;
+
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -33,11 +37,14 @@ pub fn line(text: &str, max: usize) -> String {
     cut(redact(&strip(&spaced)).trim(), max)
 }
 
-/// Blanks what looks like a secret: private keys, tokens, passwords in connection strings and settings, and
-/// e-mail addresses.
+/// Blanks what looks like a secret (private keys, tokens, passwords in connection strings and settings, text that is too
+/// random to be anything else) or like somebody's own: e-mail addresses, card and phone numbers. What an engineer needs
+/// stays: versions, times, names with hashes in them, digests, UUIDs and trace ids.
 pub fn redact(text: &str) -> String {
     let once = |text: &str| {
-        RULES.iter().fold(text.to_owned(), |text, (rule, with)| rule.replace_all(&text, *with).into_owned())
+        let ruled = RULES.iter().fold(Cow::Borrowed(text), |text, (rule, with)| replaced(rule, text, with));
+        let text = numbers::blank(&ruled);
+        random::blank(&text, BLANK).into_owned()
     };
     let mut text = bounded(text).to_owned();
     // what a rule leaves may be what another looks for
@@ -49,6 +56,13 @@ pub fn redact(text: &str) -> String {
         text = next;
     }
     text
+}
+
+fn replaced<'t>(rule: &Regex, text: Cow<'t, str>, with: &str) -> Cow<'t, str> {
+    match rule.replace_all(&text, with) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(other) => Cow::Owned(other),
+    }
 }
 
 fn bounded(text: &str) -> &str {
@@ -101,24 +115,40 @@ static TERMINAL: LazyLock<Regex> = LazyLock::new(|| {
 
 static RULES: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     [
-        (r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)", BLANK),
+        (r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)", BLANK),
         (r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.?[A-Za-z0-9_-]*", BLANK),
         // the whole of what may be a password, also one with `:` or `/` in it: too much rather than too little
         (r"([A-Za-z][A-Za-z0-9+.-]*://[^\s/:@]*):[^\s@]*@", "$1:[redacted]@"),
+        // Go's drivers write `user:password@tcp(host)`
+        (r"\b([\w.-]+):[^\s@]+@((?:tcp|unix|udp)\()", "$1:[redacted]@$2"),
+        (r"(https://hooks\.slack\.com/(?:services|workflows)/)[A-Za-z0-9/_-]+", "$1[redacted]"),
         (r"(?i)\b(?:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", BLANK),
+        (r"(?i)\b((?:set-)?cookie\s*:\s*)[^\s\[][^\n]*", "$1[redacted]"),
+        (TOKENS, BLANK),
         (
-            r"\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|glpat-[\w-]{16,}|npm_[A-Za-z0-9]{16,}|xox[a-z]-[A-Za-z0-9-]{8,}|xapp-[A-Za-z0-9-]{8,}|sk-[A-Za-z0-9_-]{16,}|(?:AKIA|ASIA)[0-9A-Z]{16}|AIza[0-9A-Za-z_-]{30,})",
-            BLANK,
-        ),
-        (
-            r#"(?i)([\w.-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?|authorization)[\w-]*\\*["']?\s*[:=]\s*)(?:"(?:[^"\\\n]|\\[^\n])*"|'[^'\n]*'|\\+"[^"\n]*"|[^\s,;&"'\\]+)"#,
+            r#"(?i)([\w.-]*(?:passw(?:or)?d|passphrase|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|account[_-]?key|shared[_-]?access[_-]?signature|private[_-]?key|encryption[_-]?key|signing[_-]?key|client[_-]?key[_-]?data|credentials?|authorization)[\w-]*\\*["']?\s*[:=]\s*)(?:"(?:[^"\\\n]|\\[^\n])*"|'[^'\n]*'|\\+"[^"\n]*"|[^\s,;&"'\\]+)"#,
             "$1[redacted]",
         ),
+        // Azure's signed URLs
+        (r"([?&]sig=)[A-Za-z0-9%+/=_-]{16,}", "$1[redacted]"),
         (r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}", "[e-mail]"),
+        (r#"(?i)\b((?:phone|tel|telephone|mobile|msisdn)(?:_?(?:number|no))?["']?\s*[:=]\s*["']?)\+?[0-9(][0-9 ()./-]{5,20}[0-9]"#, "$1[phone]"),
     ]
     .map(|(pattern, with)| (rule(pattern), with))
     .into()
 });
+
+/// Tokens that say by their form whose they are.
+const TOKENS: &str = concat!(
+    r"\b(?:gh[pousr]_[A-Za-z0-9]{16,}|github_pat_\w{16,}|gl(?:pat|rt|cbt|dt|ptt|oas|soat|ffct|agent|imt)-[\w-]{16,}",
+    r"|npm_[A-Za-z0-9]{16,}|pypi-[A-Za-z0-9_-]{16,}|dckr_(?:pat|oat)_[A-Za-z0-9_-]{16,}|hf_[A-Za-z]{30,}",
+    r"|xox[a-z]-[A-Za-z0-9-]{8,}|xapp-[A-Za-z0-9-]{8,}|sk-[A-Za-z0-9_-]{16,}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,}",
+    r"|whsec_[A-Za-z0-9+/=]{16,}|(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}|AIza[0-9A-Za-z_-]{30,}|ya29\.[\w-]{16,}",
+    r"|GOCSPX-[\w-]{16,}|\w{3}[78]Q~[\w~.-]{30,}|LTAI[A-Za-z0-9]{12,20}|AKID[A-Za-z0-9]{13,40}|dop_v1_[a-f0-9]{32,}",
+    r"|gl(?:sa|c)_[A-Za-z0-9_+/=]{16,}|hv[sbr]\.[A-Za-z0-9_-]{16,}|SG\.[\w-]{16,}\.[\w-]{16,}|NRAK-[A-Z0-9]{20,}",
+    r"|lin_api_[A-Za-z0-9]{20,}|shp(?:at|ca|pa|ss)_[a-fA-F0-9]{20,}|AGE-SECRET-KEY-1[A-Z0-9]{40,}|HRKU-[\w-]{30,}",
+    r"|dapi[a-f0-9]{32}|ops_eyJ[\w-]{16,}|[0-9]{8,10}:AA[A-Za-z0-9_-]{32,}|dd[ap]?_[A-Za-z0-9]{30,})"
+);
 
 #[cfg(test)]
 mod tests {

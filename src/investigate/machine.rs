@@ -18,6 +18,7 @@ use super::transcript::Transcript;
 use crate::domain::evidence::{Evidence, Source};
 use crate::domain::ids::EvidenceId;
 use crate::domain::record::{Conclusion, Diagnosis};
+use crate::domain::suspicion::{self, Flag};
 use crate::ports::model::{Chat, Reply, ToolError, ToolResult, ToolSpec};
 
 #[derive(Debug, Clone)]
@@ -44,6 +45,8 @@ pub struct Investigation {
     desk: Desk,
     gathered: Vec<Evidence>,
     said: Vec<String>,
+    /// What the text that the model read does that data does not.
+    flags: BTreeSet<Flag>,
     spent: Spent,
     /// Whether read tools were on offer in the turn that is being answered.
     offered: bool,
@@ -80,6 +83,7 @@ impl Investigation {
             ids: Ids::default(),
             gathered: Vec::new(),
             said: Vec::new(),
+            flags: BTreeSet::new(),
             spent: Spent::default(),
             offered: false,
             repairing: false,
@@ -122,6 +126,7 @@ impl Investigation {
             transcript: self.transcript.into_messages(),
             tokens: self.spent.tokens,
             turns: self.spent.turns,
+            flags: self.flags,
         }
     }
 
@@ -283,7 +288,10 @@ impl Investigation {
                 Planned::Run(call) => {
                     let text = match by_id.remove(&call.id) {
                         Some(Ok(result)) => self.present(call, &result, now),
-                        Some(Err(error)) => fence::one_line(&error.to_string(), 300),
+                        Some(Err(error)) => {
+                            self.flags.extend(suspicion::flags(&error.to_string()));
+                            fence::one_line(&error.to_string(), 300)
+                        }
                         None => "the tool did not answer in time".to_owned(),
                     };
                     self.transcript.result(&call.id, text);
@@ -295,6 +303,7 @@ impl Investigation {
     /// A tool's result as the model sees it; one that did not fail becomes evidence.
     fn present(&mut self, call: &Call, result: &ToolResult, now: Timestamp) -> String {
         let max = self.limits.result_bytes;
+        self.flags.extend(suspicion::flags(&result.text));
         if result.failed {
             return format!("The call failed.\n{}", self.fence.data(&call.tool, &result.text, max));
         }
@@ -308,6 +317,7 @@ impl Investigation {
             summary: fence::one_line(&fence::clean(&result.text), 240),
             blob: None,
             at: now,
+            flags: suspicion::flags(&result.text),
         });
         format!("Evidence {id}:\n{block}")
     }

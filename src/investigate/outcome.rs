@@ -1,7 +1,10 @@
 //! How an investigation ended, in closed enums with belay's own words; the model's words are apart.
 
+use std::collections::BTreeSet;
+
 use crate::domain::evidence::Evidence;
 use crate::domain::record::Conclusion;
+use crate::domain::suspicion::Flag;
 use crate::ports::model::{Message, ModelError};
 
 /// How it ended.
@@ -94,4 +97,6 @@ pub struct Gathered {
     pub tokens: u64,
     /// Turns taken.
     pub turns: u32,
+    /// What the results of tools do that data does not.
+    pub flags: BTreeSet<Flag>,
 }

@@ -1,5 +1,7 @@
 //! The way without a model: the surest finding's first candidate, or nothing, or a person.
 
+use std::collections::BTreeSet;
+
 use crate::domain::finding::{Cause, Certainty, Finding};
 use crate::domain::record::{Choice, Conclusion, Diagnosis, Investigator};
 
@@ -12,6 +14,7 @@ pub fn playbook(diagnosis: &Diagnosis, why: impl Into<String>) -> Choice {
         said: String::new(),
         transcript: None,
         tokens: 0,
+        flags: BTreeSet::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The prompts: templates that an operator may override, around constraints that nobody can. Everything
 //! that others wrote reaches a template already fenced, so that no override can set it free.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
@@ -14,6 +14,7 @@ use crate::domain::evidence::{Evidence, Source};
 use crate::domain::finding::{Certainty, Finding};
 use crate::domain::ids::{Cluster, EvidenceId, IncidentId};
 use crate::domain::record::Diagnosis;
+use crate::domain::suspicion::{self, Flag};
 
 const SYSTEM: &str = "system.md";
 const INCIDENT: &str = "incident.md";
@@ -79,6 +80,20 @@ pub struct Case<'a> {
     pub alert: &'a Alert,
     /// What the analysers found, and the closed set of candidates.
     pub diagnosis: &'a Diagnosis,
+}
+
+impl Case<'_> {
+    /// What the text of others in it does that data does not.
+    pub fn flags(&self) -> BTreeSet<Flag> {
+        let Diagnosis { evidence, findings, candidates: _, missing, brief } = self.diagnosis;
+        let pairs = self.alert.labels.iter().chain(&self.alert.annotations);
+        let texts = pairs.flat_map(|(name, value)| [name, value]);
+        let texts = texts.chain(evidence.iter().flat_map(|e| [&e.title, &e.summary]));
+        let texts = texts.chain(findings.iter().flat_map(|f| f.rules_out.iter().chain([&f.summary])));
+        let texts = texts.chain(brief.points.iter().flat_map(|point| point.says.iter().chain(&point.quoted)));
+        let read = texts.chain(missing).flat_map(|text| suspicion::flags(text));
+        read.chain(evidence.iter().flat_map(|e| e.flags.iter().copied())).collect()
+    }
 }
 
 #[derive(Serialize)]

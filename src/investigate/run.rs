@@ -1,5 +1,6 @@
 //! The thin shell around the machine: it asks, calls, waits and hands back; every choice is the machine's.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use super::prompts::{PromptError, Prompts};
 use crate::domain::canonical::{Hash, canonical};
 use crate::domain::evidence::Evidence;
 use crate::domain::record::{Choice, Diagnosis, Investigator};
+use crate::domain::suspicion::Flag;
 use crate::ports::clock::SharedClock;
 use crate::ports::model::{Model, ToolError, ToolResult, ToolSpec, Tools};
 
@@ -37,6 +39,7 @@ pub struct Mind {
 
 /// How an investigation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it an investigation, and it is moved twice")]
 pub enum Outcome {
     /// With a conclusion that stands for itself.
     Concluded {
@@ -65,6 +68,8 @@ pub struct Investigated {
     pub tokens: u64,
     /// Turns taken.
     pub turns: u32,
+    /// What the text that the model read does that data does not.
+    pub flags: BTreeSet<Flag>,
 }
 
 impl Investigated {
@@ -74,7 +79,8 @@ impl Investigated {
             Outcome::Concluded { choice, .. } => choice.clone(),
             Outcome::Degraded { why } => {
                 let transcript = (!self.transcript.is_empty()).then(|| Hash::of(&self.transcript));
-                Choice { transcript, tokens: self.tokens, ..playbook(diagnosis, why.to_string()) }
+                let flags = self.flags.clone();
+                Choice { transcript, tokens: self.tokens, flags, ..playbook(diagnosis, why.to_string()) }
             }
         }
     }
@@ -94,7 +100,11 @@ pub async fn investigate(mind: &Mind, case: &Case<'_>, nonce: u128) -> Investiga
     let mut step = machine.next(Event::Start, mind.clock.now());
     loop {
         let event = match step {
-            Step::End(end) => return conclude(mind, end, machine.gathered()),
+            Step::End(end) => {
+                let mut gathered = machine.gathered();
+                gathered.flags.extend(case.flags());
+                return conclude(mind, end, gathered);
+            }
             other => tokio::select! {
                 event = perform(mind, other) => event,
                 () = mind.clock.sleep_until(deadline) => Event::Late,
@@ -146,11 +156,12 @@ async fn offered(mind: &Mind) -> Vec<ToolSpec> {
 fn degraded_from_start(error: &PromptError) -> Investigated {
     let why = Degraded::Prompts(error.to_string());
     let outcome = Outcome::Degraded { why };
-    Investigated { outcome, evidence: Vec::new(), transcript: Vec::new(), tokens: 0, turns: 0 }
+    let (evidence, transcript, flags) = (Vec::new(), Vec::new(), BTreeSet::new());
+    Investigated { outcome, evidence, transcript, tokens: 0, turns: 0, flags }
 }
 
 fn conclude(mind: &Mind, end: End, gathered: Gathered) -> Investigated {
-    let Gathered { evidence, said, transcript, tokens, turns } = gathered;
+    let Gathered { evidence, said, transcript, tokens, turns, flags } = gathered;
     // text, lists and objects always have a canonical form; an empty transcript would only lose the link
     let transcript = canonical(&transcript).unwrap_or_default();
     let outcome = match end {
@@ -160,8 +171,12 @@ fn conclude(mind: &Mind, end: End, gathered: Gathered) -> Investigated {
                 Investigator::Model { model: mind.model.name().to_owned(), prompts: mind.prompts.hash() };
             let transcript = Some(Hash::of(&transcript));
             let why = note.as_ref().map(ToString::to_string);
-            Outcome::Concluded { choice: Choice { by, conclusion, why, said, transcript, tokens }, note }
+            let flags = flags.clone();
+            Outcome::Concluded {
+                choice: Choice { by, conclusion, why, said, transcript, tokens, flags },
+                note,
+            }
         }
     };
-    Investigated { outcome, evidence, transcript, tokens, turns }
+    Investigated { outcome, evidence, transcript, tokens, turns, flags }
 }

@@ -147,7 +147,7 @@ fn rests_on(diagnosis: &Diagnosis) -> Vec<Line> {
             lines.push(belay(&named(evidence)));
             lines.extend(excerpt(&evidence.summary));
         } else {
-            others.push(format!("{} {}", evidence.id, clause(&evidence.title)));
+            others.push(format!("{} {}{}", evidence.id, clause(&evidence.title), warned(evidence)));
         }
     }
     let more = diagnosis.evidence.len().saturating_sub(EVIDENCE);
@@ -170,7 +170,13 @@ fn named(evidence: &Evidence) -> String {
         Source::Alerts => "alerts",
         Source::Tool => "tool",
     };
-    format!("{} {} ({source})", evidence.id, clause(&evidence.title))
+    format!("{} {} ({source}){}", evidence.id, clause(&evidence.title), warned(evidence))
+}
+
+/// What people have to know before they read it.
+fn warned(evidence: &Evidence) -> String {
+    let flags: Vec<String> = evidence.flags.iter().map(ToString::to_string).collect();
+    if flags.is_empty() { String::new() } else { format!(" — careful: {}", flags.join(", ")) }
 }
 
 /// The first lines of a text of others, verbatim but each bounded.
@@ -302,6 +308,13 @@ fn investigated(choice: &Choice) -> Vec<Line> {
             let mut lines =
                 vec![belay(&format!("The model `{model}` {end}, using {} tokens.", choice.tokens))];
             lines.extend(choice.why.iter().map(|why| belay(&format!("{}.", clause(why)))));
+            if !choice.flags.is_empty() {
+                let flags: Vec<String> = choice.flags.iter().map(ToString::to_string).collect();
+                let flags = flags.join(", ");
+                lines.push(belay(&format!(
+                    "Careful, text that the model read speaks to its reader: {flags}."
+                )));
+            }
             if !choice.said.trim().is_empty() {
                 let said: String = redact::redact(&choice.said).chars().take(TEXT).collect();
                 lines.push(Line::Model(said));

@@ -39,7 +39,7 @@ pub(super) enum Value<'q> {
 }
 
 /// Every fact there is.
-pub(super) const FACTS: [(&str, Type); 52] = [
+pub(super) const FACTS: [(&str, Type); 53] = [
     ("alert.labels", Type::Labels),
     ("alert.name", Type::Text),
     ("alert.severity", Type::Text),
@@ -91,6 +91,7 @@ pub(super) const FACTS: [(&str, Type); 52] = [
     ("history.ineffective", Type::Int),
     ("incident.acknowledged_elsewhere", Type::Bool),
     ("incident.severity", Type::Text),
+    ("incident.flagged", Type::Bool),
     ("now", Type::Time),
 ];
 
@@ -236,6 +237,7 @@ fn incident<'q>(question: &'q Question, name: &str) -> Fact<Value<'q>> {
     let facts = &question.incident_facts;
     match name {
         "acknowledged_elsewhere" => boolean(&facts.acknowledged_elsewhere),
+        "flagged" => boolean(&facts.flagged),
         "severity" => map(&facts.severity, |loud| Value::Text(Cow::Borrowed(severity(*loud)))),
         _ => no_such(name),
     }

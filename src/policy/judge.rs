@@ -316,6 +316,7 @@ fn own_caps(question: &Question) -> Vec<Cap> {
         let text = format!("logs and events of the pods that would go could not be kept: {why}");
         caps.push(cap(Level::InTheLoop, "evidence/not-kept".to_owned(), text));
     }
+    caps.extend(steered(question));
     if let Some(plan) = &question.plan
         && plan.expires_at <= question.now
     {
@@ -335,6 +336,23 @@ fn own_caps(question: &Question) -> Vec<Cap> {
         caps.push(cap(Level::Observe, LOCK.to_owned(), text));
     }
     caps
+}
+
+/// What a model chose after it had read text that speaks to it is for a person to approve. The playbook reads no text,
+/// and an undo was not chosen by anybody's words.
+fn steered(question: &Question) -> Option<Cap> {
+    if !question.chosen_by_model || question.undoes.is_some() {
+        return None;
+    }
+    let flagged = &question.incident_facts.flagged;
+    let text = match flagged {
+        Fact::Known(true) => "the model read text that speaks to it instead of about the system".to_owned(),
+        // records that are older than the fact stay as they were
+        Fact::Unknown(_) if flagged.is_not_recorded() => return None,
+        Fact::Unknown(why) => format!("whether the model read text that speaks to it cannot be told: {why}"),
+        Fact::Known(false) | Fact::NotApplicable => return None,
+    };
+    Some(cap(Level::InTheLoop, "evidence/flagged".to_owned(), text))
 }
 
 /// Whether a cause was seen at more than one root owner, or may have been. Records that are older than the

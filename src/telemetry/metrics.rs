@@ -25,6 +25,8 @@ pub struct Metrics {
     pub failures: Counter,
     /// Writes that were sent to the action server.
     pub acts: Counter,
+    /// Tools of third-party MCP servers that were found to be other than people accepted.
+    pub disabled_tools: Counter,
     reloads: Family<Reload, Counter>,
     set: Family<Set, Gauge>,
     loaded: Gauge<f64, AtomicU64>,
@@ -72,6 +74,10 @@ impl Default for Metrics {
         let steps = counter("steps", "Steps of incidents written to the journal");
         let failures = counter("work_failures", "Pieces of work that failed and are tried again");
         let acts = counter("acts_sent", "Warrants sent to the action server");
+        let disabled_tools = counter(
+            "mcp_tools_disabled",
+            "Tools of third-party MCP servers that no person accepted as they are",
+        );
         let reloads = Family::<Reload, Counter>::default();
         // both are there from the start: an alert on the first refusal needs a zero before it
         for result in [Reloaded::Loaded, Reloaded::Refused] {
@@ -87,7 +93,19 @@ impl Default for Metrics {
         let loaded = Gauge::<f64, AtomicU64>::default();
         let help = "When the policy set in force was taken up, in seconds since 1970";
         registry.register("policy_loaded_timestamp_seconds", help, loaded.clone());
-        Self { registry, deliveries, refused, incidents, steps, failures, acts, reloads, set, loaded }
+        Self {
+            registry,
+            deliveries,
+            refused,
+            incidents,
+            steps,
+            failures,
+            acts,
+            disabled_tools,
+            reloads,
+            set,
+            loaded,
+        }
     }
 }
 

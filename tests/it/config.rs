@@ -36,6 +36,9 @@ prometheus: { url: 'http://prom:9090', bearerTokenFile: prom, measures: { p99: x
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
+mcpServers: { g: { url: 'https://g/mcp', tools: [x] } }
+mcpPins: pins
+mcpReads: { metrics: { tool: g__x } }
 otherClusters:
 - cluster: { name: eu-2, labels: { cluster: eu-2 }, kubeconfig: kube, context: two }
   alertmanager: { url: 'http://am2:9093', bearerTokenFile: am2 }
@@ -66,6 +69,9 @@ fn each_key_is_read_into_its_place() {
         actions,
         other_clusters,
         reads,
+        mcp_servers,
+        mcp_pins,
+        mcp_reads,
         warrant_key_file,
         one_process_holds_everything,
         listen,
@@ -83,6 +89,9 @@ fn each_key_is_read_into_its_place() {
         model,
         limits,
     } = ok(ALL);
+    // each of their keys is tried in `foreign::config`
+    assert!(mcp_servers.contains_key("g") && mcp_reads.metrics.is_some());
+    assert_eq!(mcp_pins, path("pins"));
     assert_eq!(listen.to_string(), "127.0.0.2:1234");
     assert_eq!((state_dir, policies, prompts), ("state".into(), "rules".into(), path("words")));
     assert_eq!(runbooks, path("books"));

@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 59] = [
+    const KEYS: [&str; 62] = [
         "listen",
         "stateDir",
         "policies",
@@ -122,6 +122,9 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "reads.url",
         "reads.tokenFile",
         "otherClusters",
+        "mcpServers",
+        "mcpPins",
+        "mcpReads",
         "warrantKeyFile",
         "oneProcessHoldsEverything",
         "warrantKeys",

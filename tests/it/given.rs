@@ -109,6 +109,7 @@ pub fn diagnosis(action: Action) -> Diagnosis {
         summary: "container `web` ended: OOMKilled, exit code 137".into(),
         blob: None,
         at: t0(),
+        flags: Default::default(),
     };
     let finding = Finding {
         cause: Cause::OomKilled { container: "web".into(), limit: Some("256Mi".into()), restarts: 3 },
@@ -139,6 +140,7 @@ pub fn choice() -> Choice {
         said: String::new(),
         transcript: None,
         tokens: 0,
+        flags: Default::default(),
     }
 }
 

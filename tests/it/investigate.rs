@@ -14,3 +14,4 @@ mod fixtures;
 mod over_http;
 mod paths;
 mod prompts;
+mod red;

@@ -16,6 +16,7 @@ mod deploy;
 mod diagnose;
 mod e2e;
 mod eyes;
+mod foreign;
 mod forge;
 mod given;
 mod hands;

@@ -13,9 +13,9 @@ use belay::adapters::mcp::{InProcess, connect_in_process};
 use belay::domain::cluster::{Container, ContainerState, Ended, Event, LogTail, Pod, Revision, Workload};
 use belay::domain::ids::Cluster;
 use belay::domain::target::{Kind, Named, Object};
-use belay::ports::clock::SystemClock;
+use belay::ports::clock::{ManualClock, SystemClock};
 use belay::ports::reads::{Listed, Listing, LogQuery, ReadError};
-use belay::servers::kubernetes::{KubernetesServer, TOOLS};
+use belay::servers::kubernetes::{KubernetesServer, Paced, TOOLS};
 use rmcp::model::{
     CallToolResult, GetPromptRequestParams, PaginatedRequestParams, ReadResourceRequestParams,
 };
@@ -431,4 +431,21 @@ async fn the_binary_speaks_nothing_but_the_protocol() {
     let text = answers[2]["result"]["content"][0]["text"].as_str().unwrap();
     assert!(text.starts_with("all 5 deployments in namespace `shop`"), "{text}");
     served.stop().await;
+}
+
+#[tokio::test]
+async fn a_caller_that_asks_without_end_is_told_when_to_come_again() {
+    let clock = ManualClock::new("2026-11-20T02:00:00Z".parse().unwrap());
+    let paced = Paced::new(Arc::new(Fake::default()), clock.clone());
+    let mut answered = 0;
+    let denied = loop {
+        match paced.pods("shop").await {
+            Ok(_) => answered += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(answered, 120);
+    assert!(denied.to_string().contains("try again in 1 s"), "{denied}");
+    clock.advance(jiff::SignedDuration::from_secs(1));
+    assert!(paced.events("shop").await.is_ok());
 }

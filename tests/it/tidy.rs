@@ -73,13 +73,14 @@ const PROOFS: [(&str, &str, &str); 3] =
     [("ports", "store", "Durable"), ("execute", "store", "Durable"), ("execute", "policy", "Permit")];
 
 /// Vendor crates, and the folders or files (below `src/`) that may name them.
-const VENDORS: [(&str, &[&str]); 26] = [
+const VENDORS: [(&str, &[&str]); 27] = [
     ("kube", &["adapters/kube"]),
     ("k8s_openapi", &["adapters/kube"]),
     ("async_openai", &["adapters/openai"]),
     ("slack_morphism", &["adapters/slack"]),
     ("hyper_rustls", &["adapters/slack"]),
     ("rmcp", &["adapters/mcp", "servers"]),
+    ("rustix", &["adapters/mcp/child.rs"]),
     ("reqwest", &["adapters", "sim"]),
     ("sled", &["store"]),
     ("tokio_cron_scheduler", &["app/reconcile.rs"]),
@@ -258,6 +259,18 @@ fn banned_words_do_not_stand_in_production_code() {
             }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Third-party MCP servers are the only programs that belay ever starts.
+#[test]
+fn programs_are_started_in_one_place() {
+    let starts = |code: &str| code.contains("process::Command") || code.contains("tokio::process");
+    let wrong: Vec<String> = files("src", ".rs")
+        .into_iter()
+        .filter(|(path, text)| starts(&production(text)) && path != "src/adapters/mcp/child.rs")
+        .map(|(path, _)| path)
+        .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -12,6 +12,7 @@
 mod alertmanager;
 mod daemon;
 mod gauges;
+mod mcp;
 mod prometheus;
 
 use std::collections::BTreeSet;

@@ -1,16 +1,22 @@
 //! A connection to one MCP server. Every request has a deadline: the library's plain calls have none, and a
 //! line that is too long is dropped there without an answer.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rmcp::model::{
     CallToolRequestParams, CallToolResult, ClientCapabilities, ClientConfig, ClientRequest, Implementation,
-    JsonObject, ListToolsRequest, PaginatedRequestParams, Request, ServerResult, Tool,
+    JsonObject, ListRootsRequestMethod, ListToolsRequest, PaginatedRequestParams, Request, ServerResult,
+    Tool,
 };
-use rmcp::service::{PeerRequestOptions, RunningService};
+use rmcp::service::{NotificationContext, PeerRequestOptions, RequestContext, RunningService};
 use rmcp::transport::IntoTransport;
-use rmcp::{ClientHandler, Peer, RoleClient, RoleServer, ServerHandler, ServiceError, ServiceExt as _};
+use rmcp::{
+    ClientHandler, ErrorData, Peer, RoleClient, RoleServer, ServerHandler, ServiceError, ServiceExt as _,
+};
+use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 /// How long the handshake may take: a child process has to start within it.
@@ -38,11 +44,50 @@ pub enum CallError {
 #[error("the MCP server could not be connected to: {0}")]
 pub struct ConnectError(pub String);
 
-/// What belay is to a server: a client without sampling, elicitation or roots.
+/// Whether a server has said that its tools are others now.
+#[derive(Debug, Default)]
+pub(super) struct Stale {
+    is: AtomicBool,
+    said: Notify,
+}
+
+impl Stale {
+    /// Whether it was said since this was asked last.
+    pub(super) fn take(&self) -> bool {
+        self.is.swap(false, Ordering::SeqCst)
+    }
+
+    /// Waits until it is said.
+    pub(super) async fn said(&self) {
+        self.said.notified().await;
+    }
+}
+
+/// What belay is to a server: a client without sampling, elicitation or roots. The library refuses to sample by
+/// itself, and declines to elicit; roots it would answer with an empty list.
 #[derive(Debug, Clone, Default)]
-struct Belay;
+struct Belay {
+    stale: Arc<Stale>,
+}
 
 impl ClientHandler for Belay {
+    #[expect(deprecated, reason = "servers still ask")]
+    fn list_roots(
+        &self,
+        _context: RequestContext<RoleClient>,
+    ) -> impl Future<Output = Result<rmcp::model::ListRootsResult, ErrorData>> + Send + '_ {
+        std::future::ready(Err(ErrorData::method_not_found::<ListRootsRequestMethod>()))
+    }
+
+    fn on_tool_list_changed(
+        &self,
+        _context: NotificationContext<RoleClient>,
+    ) -> impl Future<Output = ()> + Send + '_ {
+        self.stale.is.store(true, Ordering::SeqCst);
+        self.stale.said.notify_one();
+        std::future::ready(())
+    }
+
     fn get_info(&self) -> ClientConfig {
         ClientConfig::new(
             ClientCapabilities::default(),
@@ -55,6 +100,7 @@ impl ClientHandler for Belay {
 #[derive(Clone)]
 pub struct Client {
     running: Arc<RunningService<RoleClient, Belay>>,
+    stale: Arc<Stale>,
 }
 
 /// A server that runs as a task of this process, and the client connected to it. The task ends with this.
@@ -71,8 +117,18 @@ where
     T: IntoTransport<RoleClient, E, A>,
     E: std::error::Error + Send + Sync + 'static,
 {
-    match tokio::time::timeout(HANDSHAKE, Belay.serve(transport)).await {
-        Ok(Ok(running)) => Ok(Client { running: Arc::new(running) }),
+    connect_hearing(transport, Arc::default()).await
+}
+
+/// As `connect`, and whoever holds `stale` hears when the server says that its tools are others.
+pub(super) async fn connect_hearing<T, E, A>(transport: T, stale: Arc<Stale>) -> Result<Client, ConnectError>
+where
+    T: IntoTransport<RoleClient, E, A>,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let belay = Belay { stale: Arc::clone(&stale) };
+    match tokio::time::timeout(HANDSHAKE, belay.serve(transport)).await {
+        Ok(Ok(running)) => Ok(Client { running: Arc::new(running), stale }),
         Ok(Err(error)) => Err(ConnectError(error.to_string())),
         Err(_) => Err(ConnectError(format!("no handshake within {} s", HANDSHAKE.as_secs()))),
     }
@@ -98,6 +154,16 @@ async fn serve<S: ServerHandler>(
 }
 
 impl Client {
+    /// Whether the connection has ended: the other side went away.
+    pub(super) fn is_closed(&self) -> bool {
+        self.running.peer().is_transport_closed()
+    }
+
+    /// Whether the server has said, since this was asked last, that its tools are others.
+    pub(super) fn take_stale(&self) -> bool {
+        self.stale.take()
+    }
+
     /// Calls a tool.
     pub async fn call(
         &self,

@@ -1,7 +1,8 @@
-//! The hub: the tools of several MCP servers as one list. What is on offer is fixed when a server joins:
-//! a tool that changes its definition later is still offered, and called, as it was then described.
+//! The hub: the tools of several MCP servers as one list. What belay's own servers offer is fixed when they join; of
+//! third-party servers it is what people accepted.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,7 +10,9 @@ use rmcp::model::{JsonObject, Tool};
 use serde_json::Value;
 
 use super::client::{CallError, Client};
+use super::foreign::{Failure, Foreign};
 use super::text;
+use crate::domain::redact;
 use crate::ports::model::{ToolError, ToolResult, ToolSpec, Tools};
 
 /// How long a server may take to list its tools.
@@ -42,6 +45,9 @@ pub enum HubError {
     /// The name is taken.
     #[error("there is already an MCP server named `{0}`")]
     Taken(String),
+    /// The name is for one of belay's own servers.
+    #[error("`{0}` is a name of belay's own: give the MCP server another in `mcpServers`")]
+    Reserved(String),
     /// Its tools could not be listed.
     #[error("the tools of MCP server `{server}` could not be listed")]
     NoList {
@@ -66,7 +72,26 @@ pub enum HubError {
 pub struct Hub {
     clients: BTreeMap<String, Client>,
     offers: BTreeMap<String, Offer>,
+    foreign: BTreeMap<String, Arc<Foreign>>,
+    /// Who calls, as third-party servers count.
+    caller: String,
 }
+
+/// The names of belay's own servers, those to come included: no other server may bear one.
+pub const RESERVED: [&str; 12] = [
+    "actions",
+    "alerts",
+    "belay",
+    "deploys",
+    "incidents",
+    "kubernetes",
+    "logs",
+    "map",
+    "metrics",
+    "reads",
+    "runbooks",
+    "traces",
+];
 
 struct Offer {
     server: String,
@@ -78,6 +103,41 @@ impl Hub {
     /// A hub without servers.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A hub without servers, whose calls are counted as those of `caller`.
+    pub fn of(caller: &str) -> Self {
+        Self { caller: caller.to_owned(), ..Self::default() }
+    }
+
+    /// Adds a third-party server, which need not be up.
+    pub fn add(&mut self, foreign: Arc<Foreign>) -> Result<(), HubError> {
+        let name = foreign.name().to_owned();
+        if !speakable(&name) {
+            return Err(HubError::BadName(name));
+        }
+        if RESERVED.iter().any(|ours| ours.eq_ignore_ascii_case(&name)) {
+            return Err(HubError::Reserved(name));
+        }
+        if self.clients.contains_key(&name) || self.foreign.contains_key(&name) {
+            return Err(HubError::Taken(name));
+        }
+        self.foreign.insert(name, foreign);
+        Ok(())
+    }
+
+    async fn call_foreign(
+        &self,
+        name: &str,
+        (foreign, tool): (&Foreign, &str),
+        arguments: JsonObject,
+        within: Duration,
+    ) -> Result<ToolResult, ToolError> {
+        match foreign.call(&self.caller, tool, arguments, within).await {
+            Ok(result) => Ok(told(&result)),
+            Err(Failure::Said(why)) => Ok(ToolResult { text: format!("`{name}`: {why}"), failed: true }),
+            Err(Failure::Mute(why)) => Err(ToolError::NoAnswer(format!("`{name}`: {why}"))),
+        }
     }
 
     /// Adds a server under a name; exactly the allowed tools become `name__tool`.
@@ -106,28 +166,41 @@ impl Hub {
 #[async_trait]
 impl Tools for Hub {
     async fn list(&self) -> Result<Vec<ToolSpec>, ToolError> {
-        Ok(self.offers.values().map(|offer| offer.spec.clone()).collect())
+        let own = self.offers.values().map(|offer| offer.spec.clone());
+        let foreign = self.foreign.iter().flat_map(|(server, foreign)| {
+            foreign.offers().into_iter().map(|tool| describe(server, &tool)).collect::<Vec<_>>()
+        });
+        Ok(own.chain(foreign).collect())
     }
 
     async fn call(&self, name: &str, arguments: &str, within: Duration) -> Result<ToolResult, ToolError> {
         let unknown = || ToolError::Unknown(text::bounded(name, 80));
-        let offer = self.offers.get(name).ok_or_else(unknown)?;
-        let client = self.clients.get(&offer.server).ok_or_else(unknown)?;
         let failed = |text: String| Ok(ToolResult { text, failed: true });
         // models leave out the arguments of tools that need none
         let arguments = if arguments.trim().is_empty() { "{}" } else { arguments };
-        let Ok(arguments) = serde_json::from_str::<JsonObject>(arguments) else {
-            return failed(format!("the arguments of `{name}` are no JSON object"));
-        };
+        let read = serde_json::from_str::<JsonObject>(arguments);
+        let no_object = || failed(format!("the arguments of `{name}` are no JSON object"));
+        let (server, tool) = name.split_once("__").ok_or_else(unknown)?;
+        if let Some(foreign) = self.foreign.get(server) {
+            foreign.allowed().find(|allowed| *allowed == tool).ok_or_else(unknown)?;
+            let Ok(arguments) = read else { return no_object() };
+            return self.call_foreign(name, (foreign, tool), arguments, within).await;
+        }
+        let offer = self.offers.get(name).ok_or_else(unknown)?;
+        let client = self.clients.get(&offer.server).ok_or_else(unknown)?;
+        let Ok(arguments) = read else { return no_object() };
         match client.call(&offer.tool, arguments, within).await {
-            Ok(result) => Ok(ToolResult {
-                text: text::bounded(&said(&result), MAX_RESULT),
-                failed: result.is_error == Some(true),
-            }),
+            Ok(result) => Ok(told(&result)),
             Err(CallError::Protocol(why)) => failed(text::bounded(&why, MAX_RESULT)),
             Err(CallError::NoAnswer(why)) => Err(ToolError::NoAnswer(format!("`{name}`: {why}"))),
         }
     }
+}
+
+/// What a call gives, within bounds.
+pub(super) fn told(result: &rmcp::model::CallToolResult) -> ToolResult {
+    let text = text::bounded(&said(result), MAX_RESULT);
+    ToolResult { text, failed: result.is_error == Some(true) }
 }
 
 /// The text of a result; where a server sends structure only, that.
@@ -143,7 +216,11 @@ fn describe(server: &str, tool: &Tool) -> ToolSpec {
     strip(&mut schema, 0);
     ToolSpec {
         name: format!("{server}__{}", tool.name),
-        description: text::bounded(tool.description.as_deref().unwrap_or_default(), MAX_DESCRIPTION),
+        // what a person could not see must not be said to the model either
+        description: redact::clean(
+            &text::bounded(tool.description.as_deref().unwrap_or_default(), MAX_DESCRIPTION),
+            usize::MAX,
+        ),
         schema: schema.to_string(),
     }
 }

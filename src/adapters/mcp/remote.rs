@@ -1,6 +1,7 @@
 //! Servers of belay's own in other processes, over streamable HTTP. Each is connected to when it is needed, and anew
 //! once it did not answer, so that either side may start first and start again.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -36,14 +37,14 @@ const READ_WITHIN: Duration = Duration::from_secs(35);
 pub enum RemoteError {
     /// The address is no URL.
     #[error("`{key}` is not an http or https URL")]
-    Address { key: &'static str },
+    Address { key: Cow<'static, str> },
     /// The token would travel in the clear.
     #[error("`{key}` must be https, or an address of this machine itself")]
-    Unprotected { key: &'static str },
+    Unprotected { key: Cow<'static, str> },
     /// No HTTP client.
     #[error("the HTTP client for `{key}` could not be set up")]
     Client {
-        key: &'static str,
+        key: Cow<'static, str>,
         #[source]
         source: reqwest::Error,
     },
@@ -51,20 +52,26 @@ pub enum RemoteError {
 
 /// A server at an address, which is shown a bearer token.
 struct Remote {
-    http: reqwest::Client,
-    url: String,
-    token: SecretString,
+    address: Address,
     connected: Mutex<Option<Client>>,
 }
 
-impl Remote {
-    fn new(key: &'static str, url: &str, token: SecretString) -> Result<Self, RemoteError> {
-        let parsed = reqwest::Url::parse(url).map_err(|_| RemoteError::Address { key })?;
-        let host = parsed.host_str().ok_or(RemoteError::Address { key })?;
-        if !["http", "https"].contains(&parsed.scheme()) {
-            return Err(RemoteError::Address { key });
-        }
-        if !is_private(parsed.scheme(), host) {
+/// Where a server is, and what it is shown. Nothing is sent on to where it redirects to.
+pub(super) struct Address {
+    http: reqwest::Client,
+    url: String,
+    token: Option<SecretString>,
+}
+
+impl Address {
+    /// The server at this URL; `key` is that of the configuration.
+    pub(super) fn new(
+        key: Cow<'static, str>,
+        url: &str,
+        token: Option<SecretString>,
+    ) -> Result<Self, RemoteError> {
+        let Some((scheme, host)) = parts(url) else { return Err(RemoteError::Address { key }) };
+        if !is_private(&scheme, &host) {
             return Err(RemoteError::Unprotected { key });
         }
         // no timeout over all: each call has its own
@@ -73,7 +80,29 @@ impl Remote {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|source| RemoteError::Client { key, source })?;
-        Ok(Self { http, url: url.to_owned(), token, connected: Mutex::new(None) })
+        Ok(Self { http, url: url.to_owned(), token })
+    }
+
+    /// A transport to it.
+    pub(super) fn transport(&self) -> StreamableHttpClientTransport<reqwest::Client> {
+        let mut config = StreamableHttpClientTransportConfig::with_uri(self.url.clone());
+        if let Some(token) = &self.token {
+            config = config.auth_header(token.expose_secret().to_owned());
+        }
+        StreamableHttpClientTransport::with_client(self.http.clone(), config)
+    }
+}
+
+/// Scheme and host of an http or https URL.
+fn parts(url: &str) -> Option<(String, String)> {
+    let parsed = reqwest::Url::parse(url).ok()?;
+    let known = ["http", "https"].contains(&parsed.scheme());
+    known.then(|| Some((parsed.scheme().to_owned(), parsed.host_str()?.to_owned())))?
+}
+
+impl Remote {
+    fn new(key: &'static str, url: &str, token: SecretString) -> Result<Self, RemoteError> {
+        Ok(Self { address: Address::new(key.into(), url, Some(token))?, connected: Mutex::new(None) })
     }
 
     async fn connected(&self) -> Result<Client, client::ConnectError> {
@@ -81,10 +110,7 @@ impl Remote {
         if let Some(client) = &*connected {
             return Ok(client.clone());
         }
-        let config = StreamableHttpClientTransportConfig::with_uri(self.url.clone())
-            .auth_header(self.token.expose_secret().to_owned());
-        let transport = StreamableHttpClientTransport::with_client(self.http.clone(), config);
-        let client = client::connect(transport).await?;
+        let client = client::connect(self.address.transport()).await?;
         *connected = Some(client.clone());
         Ok(client)
     }

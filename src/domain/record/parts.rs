@@ -1,6 +1,8 @@
 //! What records are made of: how an incident begins, what was found, chosen, asked, answered and meant, and how it
 //! ended.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, IntentId, QuestionId};
 use crate::domain::plan::Plan;
+use crate::domain::suspicion::Flag;
 use crate::domain::target::{RootOwner, Targeted};
 
 /// How an incident begins.
@@ -69,6 +72,9 @@ pub struct Choice {
     pub transcript: Option<Hash>,
     /// Tokens used (prompt and completion), where a model was asked.
     pub tokens: u64,
+    /// What the text that was read does that data does not: it makes decisions stricter, and only that.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub flags: BTreeSet<Flag>,
 }
 
 /// Who investigated.

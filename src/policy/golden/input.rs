@@ -255,10 +255,12 @@ impl<'f> Golden<'_, 'f> {
     fn incident(&mut self, node: Option<&Node>, severity: Severity) -> Option<IncidentFacts> {
         let nothing = Node { at: Pos::default(), value: Yaml::Map(Vec::new()) };
         let node = node.unwrap_or(&nothing);
-        let fields = self.reader.fields(node, "incident", &["acknowledged_elsewhere", "severity"], &[])?;
+        let fields =
+            self.reader.fields(node, "incident", &["acknowledged_elsewhere", "severity", "flagged"], &[])?;
         let words = facts::SEVERITIES.map(|severity| (facts::severity(severity), severity));
         Some(IncidentFacts {
             acknowledged_elsewhere: self.unconnected(&fields, "acknowledged_elsewhere"),
+            flagged: self.unconnected(&fields, "flagged"),
             severity: match fields.get("severity") {
                 None => Fact::Known(severity),
                 node => self.fact(node, |reader, node| reader.word(node, "a severity", &words)),

@@ -3,6 +3,7 @@
 
 mod args;
 mod eyes;
+mod paced;
 mod prompt;
 mod resource;
 mod table;
@@ -32,6 +33,7 @@ use crate::domain::redact;
 use crate::ports::reads::Listing;
 use args::{EventArgs, HistoryArgs, IncidentArgs, ListArgs, LogArgs};
 use eyes::{Eyes, Trouble};
+pub use paced::Paced;
 use text::Readable;
 use views::{Deployments, Events, History, Log, Pods};
 

@@ -141,3 +141,53 @@ fn a_key_of_the_users_own_is_kept_to_them() {
     let why = build::public_keys(&config).unwrap_err().to_string();
     assert!(why.contains("holds no Ed25519 key in PEM") && !why.contains("none"), "{why}");
 }
+
+/// An MCP server of others as a child: a program that would read what it can.
+fn child(starts: &Path) -> String {
+    let program = crate::foreign::odd::program(&[]);
+    let args: Vec<String> = program.args.iter().map(|arg| format!("{arg:?}")).collect();
+    format!(
+        "mcpPins: {:?}\nmcpServers:\n  spy:\n    command: {:?}\n    args: [{}]\n    \
+         env: {{ ODD: '1', STARTS: {starts:?} }}\n    tools: [echo]\n",
+        starts.with_file_name("pins.json"),
+        program.command,
+        args.join(", ")
+    )
+}
+
+/// A child has the daemon's user, so that it cannot be kept from the key for warrants, the tokens and the journal:
+/// where isolation is impossible, it is not started.
+#[tokio::test(flavor = "multi_thread")]
+async fn above_level_1_no_server_of_others_is_a_child() {
+    let dir = tempfile::tempdir().unwrap();
+    let starts = dir.path().join("starts");
+    for (level, accepted) in [(LEVEL_2, ""), (LEVEL_5, "oneProcessHoldsEverything: true\n")] {
+        let text = policy().replace(LEVEL_5, level);
+        let (refused, _) = built(dir.path(), &text, &format!("{accepted}{}", child(&starts))).await;
+        let Err(BuildError::OneProcess(why)) = refused else { panic!("it could read the keys") };
+        for part in
+            ["above level 1", "`spy`", "name its `url`", "the key for warrants, the tokens and the journal"]
+        {
+            assert!(why.contains(part), "{why}");
+        }
+    }
+    assert!(!starts.exists(), "it was never started");
+    // as a sidecar it may be there
+    let remote =
+        "mcpPins: none.json\nmcpServers: { spy: { url: 'http://127.0.0.1:1/mcp', tools: [echo] } }\n";
+    let (far, _) = built(dir.path(), &policy().replace(LEVEL_5, LEVEL_2), remote).await;
+    assert!(far.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_goes_beyond_level_1_is_refused_beside_a_child() {
+    let (dir, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let watching = policy().replace(LEVEL_5, "maxLevel: 1");
+    let (built, _) = built(dir.path(), &watching, &child(&dir.path().join("starts"))).await;
+    let built = built.unwrap();
+    mount(files.path(), "1", &watching);
+    let mut watch = Watch::new(built.daemon.clone(), files.path(), &config::policies(files.path()).unwrap());
+    mount(files.path(), "2", &policy().replace(LEVEL_5, LEVEL_2));
+    let Looked::Refused(why) = watch.look().await else { panic!("it goes beyond") };
+    assert!(why[0].contains("above level 1") && why[0].contains("`spy`"), "{why:?}");
+}

@@ -63,7 +63,8 @@ async fn door(house: &House, store: Arc<MemoryStore>) -> (String, CancellationTo
         clock: Arc::clone(&own.clock),
         store,
         sites: Sites::new(own.sites.all().cloned()),
-        apart: own.apart,
+        apart: own.apart.clone(),
+        strangers: own.strangers.clone(),
         messenger: Arc::clone(&own.messenger),
         pager: Arc::clone(&own.pager),
     };

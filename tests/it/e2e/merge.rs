@@ -75,7 +75,8 @@ fn other(house: &House) -> Other {
         clock: Arc::clone(&own.clock),
         store: Arc::new(MemoryStore::new()),
         sites: Sites::new([Site { reads: Arc::clone(&reads) as _, alerts: None, ..site }]),
-        apart: own.apart,
+        apart: own.apart.clone(),
+        strangers: own.strangers.clone(),
         messenger: Arc::clone(&own.messenger),
         pager: Arc::clone(&own.pager),
     };

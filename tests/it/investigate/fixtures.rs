@@ -26,7 +26,15 @@ fn object(kind: Kind, name: &str) -> Object {
 
 fn evidence(id: &str, source: Source, title: &str, summary: &str) -> Evidence {
     let (title, summary) = (title.to_owned(), summary.to_owned());
-    Evidence { id: EvidenceId::new(id), source, title, summary, blob: None, at: at() }
+    Evidence {
+        id: EvidenceId::new(id),
+        source,
+        title,
+        summary,
+        blob: None,
+        at: at(),
+        flags: Default::default(),
+    }
 }
 
 pub fn candidate(id: &str, action: Action, cause: &str) -> Candidate {

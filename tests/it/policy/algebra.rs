@@ -393,6 +393,24 @@ proptest! {
         prop_assert!(permitted || permit(&set, &question).is_err());
     }
 
+    /// Text that speaks to the model makes a decision stricter, never looser, and what a model chose is then asked.
+    #[test]
+    fn prop_a_flag_never_loosens(made in made(), changes in changes(), by_model in any::<bool>()) {
+        let set = made.set();
+        let mut question = asked(&set, OOM, &changes);
+        question.chosen_by_model = by_model;
+        question.incident_facts.flagged = Fact::Known(false);
+        let before = decide(&set, &question);
+        let permitted = permit(&set, &question).is_ok();
+        for flagged in [Fact::Known(true), Fact::Unknown("nobody looked".to_owned())] {
+            question.incident_facts.flagged = flagged;
+            let after = decide(&set, &question);
+            no_looser(&before, &after)?;
+            prop_assert!(permitted || permit(&set, &question).is_err());
+            prop_assert!(!by_model || after.outcome != Outcome::Act, "{after:#?}");
+        }
+    }
+
     #[test]
     fn prop_the_order_of_files_and_rules_never_matters(made in made(), changes in changes(), seed in any::<u64>()) {
         let (set, other) = (made.set(), made.shuffled(seed));

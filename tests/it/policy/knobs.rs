@@ -468,6 +468,7 @@ fn every_fact_can_be_used() {
         ("history.failures == 0", "history.failures", "1"),
         ("history.ineffective == 0", "history.ineffective", "1"),
         ("!incident.acknowledged_elsewhere", "incident.acknowledged_elsewhere", "true"),
+        ("!incident.flagged", "incident.flagged", "true"),
         ("incident.severity == 'warning'", "incident.severity", "critical"),
         ("alert.age < duration('10m')", "alert.age_minutes", "10"),
         ("!alert.flapping", "alert.flaps", "2"),

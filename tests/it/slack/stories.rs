@@ -38,7 +38,15 @@ fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 fn evidence(id: &str, source: Source, title: &str, summary: &str) -> Evidence {
     let id = EvidenceId::new(id);
-    Evidence { id, source, title: title.into(), summary: summary.into(), blob: None, at: at(START) }
+    Evidence {
+        id,
+        source,
+        title: title.into(),
+        summary: summary.into(),
+        blob: None,
+        at: at(START),
+        flags: Default::default(),
+    }
 }
 
 fn rule() -> ApprovalRule {
@@ -260,6 +268,7 @@ fn playbook() -> Choice {
         said: String::new(),
         transcript: None,
         tokens: 0,
+        flags: Default::default(),
     }
 }
 
