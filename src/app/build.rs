@@ -13,16 +13,16 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::adapters::alertmanager::{self, Alertmanager, Credentials};
 use crate::adapters::kube::{self, Access, KubeReads, KubeWatches};
 use crate::adapters::mcp::{self, ConnectError, Hub, RemoteReads};
-use crate::adapters::openai::{self, OpenAi, TokenField};
+use crate::adapters::openai;
 use crate::adapters::pager_webhook::{self, WebhookPager};
 use crate::adapters::slack::{self, SlackMessenger};
-use crate::config::{self, ClusterConfig, Config, ConfigError, ModelConfig, ReadServerConfig, ServerConfig};
+use crate::config::{self, ClusterConfig, Config, ConfigError, ReadServerConfig, ServerConfig};
 use crate::domain::action::ActionKind;
 use crate::domain::canonical::Hash;
 use crate::domain::ids::Cluster;
 use crate::domain::record::Record;
 use crate::execute::KeyError;
-use crate::investigate::{Limits, Mind, Prompts};
+use crate::investigate::{Endpoints, Limits, Mind, Prompts};
 use crate::policy::{self, PolicySet};
 use crate::ports::clock::{SharedClock, SystemClock};
 use crate::ports::messenger::{Messenger, Pager};
@@ -37,6 +37,7 @@ use crate::store::{self, SledShelf};
 use super::former::{self, Former};
 use super::hands::{self, RightsError};
 use super::keys;
+use super::models;
 use super::{Apart, Daemon, Ports, Recorder, Site, Sites};
 
 pub use super::forges::repositories;
@@ -47,8 +48,6 @@ pub use super::keys::{RotationError, prepare, public_keys, rotate, signer};
 const RECORDED: &str = "recorded";
 /// How long one call of the pager may take.
 const PAGER_WITHIN: Duration = Duration::from_secs(10);
-/// How long one try of the model may take.
-const MODEL_WITHIN: Duration = Duration::from_secs(60);
 
 /// The daemon could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -170,8 +169,10 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
     let mut servers = Vec::new();
     let mut sites = Vec::new();
     let granted = policy::granted(&set);
+    let models = models::endpoints(config, &store, &given.clock)?;
+    let endpoints = models.as_ref().map(|(endpoints, _)| endpoints);
     for of in config.sites() {
-        let (site, running) = site(config, of, &given.clock, &granted).await?;
+        let (site, running) = site(config, of, &given.clock, &granted, endpoints).await?;
         sites.push(site);
         servers.extend(running);
     }
@@ -189,7 +190,11 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
     };
     record_start(&ports, &set, files).await?;
     let start = Start { former: former.map(|former| former.set), refused };
-    Ok(Built { daemon: Daemon::new(ports, set, signer), report, start, _servers: servers })
+    let daemon = Daemon::new(ports, set, signer);
+    if let Some((_, accounts)) = models {
+        accounts.counted_by(daemon.metrics().models.clone());
+    }
+    Ok(Built { daemon, report, start, _servers: servers })
 }
 
 /// The recorder of the namespaces that belay may act in, with the account that reads. Where it may act in none,
@@ -261,15 +266,16 @@ async fn site(
     of: config::Site<'_>,
     clock: &SharedClock,
     granted: &BTreeSet<ActionKind>,
+    endpoints: Option<&Arc<Endpoints>>,
 ) -> Result<(Site, Vec<Server>), BuildError> {
     let (reads, listing) = eyes(of, clock).await?;
     let (actions, server) = hands::actions(config, of, clock, granted).await?;
     let mut servers: Vec<Server> = server.into_iter().collect();
-    let mind = match &config.model {
+    let mind = match endpoints {
         None => None,
-        Some(model) => {
+        Some(endpoints) => {
             let made =
-                mind(config, model, clock, KubernetesServer::new(listing, of.limits.namespaces.clone()));
+                mind(config, endpoints, clock, KubernetesServer::new(listing, of.limits.namespaces.clone()));
             let (mind, server) = made.await?;
             servers.push(server);
             Some(mind)
@@ -321,28 +327,19 @@ pub async fn serve_kubernetes(of: config::Site<'_>) -> Result<(), BuildError> {
 
 pub(super) type Server = AbortOnDropHandle<Result<(), ConnectError>>;
 
-/// The model, with the read-only tools of belay's own kubernetes server.
+/// The models, with the read-only tools of belay's own kubernetes server.
 async fn mind(
     config: &Config,
-    model: &ModelConfig,
+    endpoints: &Arc<Endpoints>,
     clock: &SharedClock,
     server: KubernetesServer,
 ) -> Result<(Mind, Server), BuildError> {
-    let key = model.api_key_file.as_deref().map(config::secret).transpose()?;
-    let openai = OpenAi::new(openai::Settings {
-        base_url: model.url.clone(),
-        key,
-        model: model.name.clone(),
-        per_try: MODEL_WITHIN,
-        proxy: None,
-        token_field: TokenField::default(),
-    })?;
     let texts = config.prompts.as_deref().map(config::prompts).transpose()?.unwrap_or_default();
     let started = mcp::connect_in_process(server).await?;
     let mut hub = Hub::new();
     hub.join("kubernetes", started.client, &mcp::Allow::only(crate::servers::kubernetes::TOOLS)).await?;
     let mind = Mind {
-        model: Arc::new(openai),
+        endpoints: Arc::clone(endpoints),
         tools: Arc::new(hub),
         clock: Arc::clone(clock),
         prompts: Arc::new(Prompts::load(texts)?),

@@ -1,6 +1,7 @@
 //! The composition root: what is decided elsewhere is carried out here. `Daemon` owns the ports and the
 //! loops over them; handles to it are what the HTTP server, the admin socket and the demo hold.
 
+mod accounts;
 mod acts;
 pub mod admin;
 mod apart;
@@ -14,8 +15,10 @@ mod former;
 mod hands;
 mod incidents;
 mod intake;
+mod investigations;
 mod keys;
 mod loops;
+pub mod models;
 pub mod policies;
 mod query;
 mod reconcile;
@@ -50,7 +53,7 @@ pub use watch::armed;
 pub use work::Job;
 
 /// The streams that are no incidents.
-const OWN_STREAMS: [&str; 4] = ["daemon", "intake", "acts", "brakes"];
+const OWN_STREAMS: [&str; 5] = ["daemon", "intake", "acts", "brakes", "models"];
 
 /// The ports that the daemon works through.
 pub struct Ports {
@@ -82,6 +85,7 @@ struct Inner {
     missing: reconcile::Missing,
     desk: desk::Desk,
     acts: acts::Acts,
+    under_way: investigations::UnderWay,
 }
 
 impl Daemon {
@@ -97,6 +101,7 @@ impl Daemon {
             missing: reconcile::Missing::default(),
             desk: desk::Desk::default(),
             acts: acts::Acts::default(),
+            under_way: investigations::UnderWay::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -108,6 +113,10 @@ impl Daemon {
 
     fn desk(&self) -> &desk::Desk {
         &self.inner.desk
+    }
+
+    fn under_way(&self) -> &investigations::UnderWay {
+        &self.inner.under_way
     }
 
     /// The metrics.

@@ -1,9 +1,11 @@
 //! The model's place: it reads with read-only tools and ends by naming one of a closed set of candidates,
 //! by doing nothing, or by calling a person. It decides nothing else, and belay works without it.
 
+pub mod budget;
 pub mod calls;
 pub mod desk;
 pub mod ending;
+pub mod endpoints;
 pub mod fence;
 pub mod limits;
 pub mod machine;
@@ -11,9 +13,13 @@ pub mod outcome;
 pub mod playbook;
 pub mod prompts;
 pub mod run;
+pub mod shelf;
 pub mod step;
+pub mod tape;
+pub mod tokens;
 pub mod transcript;
 
+pub use endpoints::{Endpoint, Endpoints};
 pub use limits::Limits;
 pub use outcome::{Degraded, Note};
 pub use playbook::playbook;

@@ -44,6 +44,12 @@ pub enum Degraded {
         /// Allowed.
         limit: u32,
     },
+    /// A budget is used up.
+    #[error("{0}")]
+    Budget(String),
+    /// Its alerts ended meanwhile.
+    #[error("there is nothing to investigate any more")]
+    Cancelled,
     /// The prompts cannot be rendered.
     #[error("the prompts cannot be used: {0}")]
     Prompts(String),
@@ -55,7 +61,7 @@ pub enum Degraded {
 impl From<ModelError> for Degraded {
     fn from(error: ModelError) -> Self {
         match error {
-            ModelError::Unavailable(why) => Self::Unavailable(why),
+            ModelError::Unavailable(why) | ModelError::Busy { why, .. } => Self::Unavailable(why),
             ModelError::Unreadable(why) => Self::Unreadable(why),
         }
     }
@@ -76,6 +82,9 @@ pub enum Note {
     /// It escalated and something else at once: the stricter counts.
     #[error("the model ended in more than one way at once")]
     Mixed,
+    /// It asked again and again for what is not allowed.
+    #[error("the model asked {0} times for what it may not have")]
+    Denied(u32),
     /// It called the same again and again.
     #[error("the model went round in circles")]
     Looped,
@@ -90,6 +99,10 @@ pub struct Gathered {
     pub said: String,
     /// The whole conversation; each call has exactly one result.
     pub transcript: Vec<Message>,
+    /// What tools gave, whole, each once.
+    pub outputs: Vec<String>,
+    /// Which endpoint answered last, if any did.
+    pub endpoint: Option<usize>,
     /// Tokens used.
     pub tokens: u64,
     /// Turns taken.

@@ -12,6 +12,7 @@ pub fn playbook(diagnosis: &Diagnosis, why: impl Into<String>) -> Choice {
         said: String::new(),
         transcript: None,
         tokens: 0,
+        minutes: None,
     }
 }
 

@@ -98,6 +98,8 @@ pub enum Odd {
     Cut,
     /// Half a JSON document.
     HalfJson,
+    /// Where it should stream, it stops in the middle without saying that it is the end.
+    CutStream,
 }
 
 /// What the server plays.
@@ -220,6 +222,9 @@ async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     };
     if matches!(turn, Turn::Choose { .. } | Turn::NoAction(_) | Turn::Escalate(_)) {
         shared.log().over.push(conversation);
+    }
+    if request.get("stream").and_then(Value::as_bool) == Some(true) {
+        return play::streamed(turn, number);
     }
     play::turn(turn, number)
 }

@@ -138,6 +138,7 @@ pub fn choice() -> Choice {
         said: String::new(),
         transcript: None,
         tokens: 0,
+        minutes: None,
     }
 }
 

@@ -13,13 +13,14 @@ use crate::domain::decision::{Decided, Level, Person};
 use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, GrantId, IncidentId, IntentId, QuestionId, StreamId};
 use crate::domain::plan::{Plan, Refusal};
+use crate::domain::spend::Invocation;
 use crate::domain::target::RootOwner;
 use crate::domain::track::{ActNote, Judgement, Reset};
 use crate::domain::warrant::Applied;
 
 pub use parts::{
-    Answer, Ask, Choice, Conclusion, Diagnosis, Intent, Investigator, MessageRef, Opening, Outcome, Question,
-    Verdict,
+    Answer, Ask, Choice, Conclusion, Diagnosis, Intent, Investigator, MessageRef, Minutes, Opening, Outcome,
+    Question, Verdict,
 };
 
 /// The version that this program writes.
@@ -158,6 +159,9 @@ pub enum Record {
         /// What was seen.
         why: String,
     },
+    // ---- stream `models`: what asking them costs ----
+    /// A model is about to be asked, at most for so much; or it was asked, for so much.
+    Invoked(Box<Invocation>),
     // ---- streams of incidents ----
     /// An alert opened this incident.
     Opened(Box<Opening>),

@@ -12,6 +12,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, IntentId, QuestionId};
 use crate::domain::plan::Plan;
+use crate::domain::spend::{Money, Usage};
 use crate::domain::target::{RootOwner, Targeted};
 
 /// How an incident begins.
@@ -58,6 +59,30 @@ pub struct Choice {
     pub transcript: Option<Hash>,
     /// Tokens used (prompt and completion), where a model was asked.
     pub tokens: u64,
+    /// What was asked and read on the way, where a model was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<Minutes>,
+}
+
+/// What an investigation asked, read and cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Minutes {
+    /// The blob with everything that passed: prompts, answers, tool calls with their arguments and results.
+    pub tape: Hash,
+    /// The endpoints that answered, in order.
+    pub endpoints: Vec<String>,
+    /// Turns taken.
+    pub turns: u32,
+    /// Tokens, by kind; of endpoints that failed, too.
+    pub usage: Usage,
+    /// Money, where the endpoints have prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
+    /// Time spent waiting for models.
+    pub waited: jiff::SignedDuration,
+    /// What was read besides the diagnosis; each result is kept whole as a blob.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
 }
 
 /// Who investigated.

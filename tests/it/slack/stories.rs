@@ -258,6 +258,7 @@ fn playbook() -> Choice {
         said: String::new(),
         transcript: None,
         tokens: 0,
+        minutes: None,
     }
 }
 

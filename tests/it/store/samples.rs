@@ -38,6 +38,7 @@ fn kind(record: &Record) -> &'static str {
         Record::Reported { .. } => "reported",
         Record::SignedOff { .. } => "signed_off",
         Record::Braked { .. } => "braked",
+        Record::Invoked(_) => "invoked",
         Record::Opened(_) => "opened",
         Record::Observed { .. } => "observed",
         Record::Vanished { .. } => "vanished",
@@ -64,7 +65,7 @@ fn kind(record: &Record) -> &'static str {
     }
 }
 
-const KINDS: [&str; 38] = [
+const KINDS: [&str; 39] = [
     "received",
     "oversize",
     "started",
@@ -80,6 +81,7 @@ const KINDS: [&str; 38] = [
     "reported",
     "signed_off",
     "braked",
+    "invoked",
     "opened",
     "observed",
     "vanished",
