@@ -14,6 +14,7 @@ mod forges;
 mod former;
 mod hands;
 mod incidents;
+mod inquiries;
 mod intake;
 mod investigations;
 mod keys;
@@ -44,6 +45,7 @@ use crate::telemetry::Metrics;
 
 pub use apart::Apart;
 pub use incidents::{Fed, FeedError};
+pub use inquiries::{Inquire, Inquired};
 pub use intake::{Receipt, ReceiveError};
 pub use query::{Summary, Unclear};
 pub use recorder::Recorder;

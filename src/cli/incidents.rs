@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Subcommand;
 
 use crate::app::admin::{self, Request, Response};
@@ -118,13 +117,15 @@ fn said(state: &StateDir, request: &Request, show: Show) -> anyhow::Result<ExitC
 }
 
 pub(super) fn ask(state: &StateDir, request: &Request) -> anyhow::Result<Response> {
-    let asked = runtime()?.block_on(admin::ask(&state.state_dir, request));
-    asked.with_context(|| {
-        format!(
-            "no daemon answers in `{}`; is `belay serve` running, and is this its `--state-dir`?",
-            state.state_dir.display()
-        )
-    })
+    runtime()?.block_on(admin::ask(&state.state_dir, request)).map_err(|error| unreached(state, error))
+}
+
+/// Nobody answered on the socket.
+pub(super) fn unreached(state: &StateDir, error: std::io::Error) -> anyhow::Error {
+    anyhow::Error::new(error).context(format!(
+        "no daemon answers in `{}`; is `belay serve` running, and is this its `--state-dir`?",
+        state.state_dir.display()
+    ))
 }
 
 const fn code(response: &Response) -> ExitCode {
@@ -138,7 +139,9 @@ const fn code(response: &Response) -> ExitCode {
         | Response::Holds(_)
         | Response::Tracks(_)
         | Response::InForce(_)
-        | Response::Undo(_) => ExitCode::SUCCESS,
+        | Response::Undo(_)
+        | Response::Reading(_)
+        | Response::Inquired(_) => ExitCode::SUCCESS,
     }
 }
 

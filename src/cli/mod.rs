@@ -1,5 +1,6 @@
 //! The command line. One file a subcommand; each says on standard error what went wrong and what to do.
 
+mod ask;
 mod audit;
 mod completions;
 mod demo;
@@ -37,6 +38,8 @@ enum Command {
     Serve(serve::Args),
     /// See incidents and answer them
     Incidents(incidents::Args),
+    /// Ask a question about a cluster; it is only read
+    Ask(ask::Args),
     /// Put back what belay did since a moment, the newest first
     Revert(revert::Args),
     /// Pause acting: no new write begins once this returns
@@ -92,6 +95,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Incidents(args) => incidents::run(args),
+        Command::Ask(args) => ask::run(args),
         Command::Revert(args) => revert::run(&args),
         Command::Pause(args) => pause::pause(args),
         Command::Resume(args) => pause::resume(args),

@@ -20,7 +20,7 @@ use super::tokens;
 use super::transcript::Transcript;
 use crate::domain::evidence::{Evidence, Source};
 use crate::domain::ids::EvidenceId;
-use crate::domain::record::{Conclusion, Diagnosis};
+use crate::domain::record::{Conclusion, Diagnosis, Said};
 use crate::ports::model::{Chat, Reply, ToolError, ToolResult, ToolSpec};
 
 #[derive(Debug, Clone)]
@@ -74,6 +74,21 @@ struct Spent {
 impl Investigation {
     /// An investigation of this diagnosis that begins at `now`.
     pub fn new(frame: Frame, diagnosis: &Diagnosis, limits: Limits, now: Timestamp) -> Self {
+        let certain = playbook::certain_remedy(diagnosis);
+        Self { certain, ..Self::with(frame, Endings::of(diagnosis), limits, now) }
+    }
+
+    /// A question that is asked at `now`, in whose context this evidence stands.
+    pub fn of_question(
+        frame: Frame,
+        known: impl IntoIterator<Item = EvidenceId>,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Self {
+        Self::with(frame, Endings::of_question(known), limits, now)
+    }
+
+    fn with(frame: Frame, endings: Endings, limits: Limits, now: Timestamp) -> Self {
         let Frame { system, incident, tools, fence, place, reach } = frame;
         let mut names = BTreeSet::new();
         let tools: Vec<ToolSpec> = tools
@@ -87,8 +102,8 @@ impl Investigation {
         let tools: Vec<ToolSpec> = tools.into_iter().chain(paging).collect();
         Self {
             desk: Desk::new(tools.iter().map(|t| t.name.clone()).collect(), &limits),
-            endings: Endings::of(diagnosis),
-            certain: playbook::certain_remedy(diagnosis),
+            endings,
+            certain: None,
             transcript: Transcript::new(system, incident),
             started: now,
             phase: Phase::Fresh,
@@ -246,8 +261,12 @@ impl Investigation {
             Some(fault) => Err((*fault).to_owned()),
             None => self.endings.check(&call.name, &call.arguments).map_err(|e| e.to_string()),
         };
-        let Ended { conclusion, reason } = match checked {
-            Ok(ended) => ended,
+        let (conclusion, reason) = match checked {
+            Ok(Ended::Concluded { conclusion, reason }) => (conclusion, reason),
+            Ok(Ended::Said(said)) => {
+                self.transcript.close("accepted");
+                return self.end(End::Said(self.bounded(said)));
+            }
             Err(why) => {
                 self.transcript.close(&format!("not accepted: {why}"));
                 return self.repair(Flaw::Ending, now);
@@ -260,6 +279,17 @@ impl Investigation {
             (Conclusion::Choose { .. } | Conclusion::NoAction | Conclusion::Escalate, _) => {
                 self.end(End::Concluded { conclusion, note: None })
             }
+        }
+    }
+
+    /// What the model says to a question, fit to be kept and shown.
+    fn bounded(&self, said: Said) -> Said {
+        let plain = |text: String| fence::bounded(fence::clean(&text).trim(), self.limits.said_bytes);
+        match said {
+            Said::Answer { text, evidence } => Said::Answer { text: plain(text), evidence },
+            Said::CannotTell { reason } => Said::CannotTell { reason: plain(reason) },
+            Said::OnlyReads { reason } => Said::OnlyReads { reason: plain(reason) },
+            Said::Nothing { why } => Said::Nothing { why },
         }
     }
 

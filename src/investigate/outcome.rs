@@ -1,7 +1,7 @@
 //! How an investigation ended, in closed enums with belay's own words; the model's words are apart.
 
 use crate::domain::evidence::Evidence;
-use crate::domain::record::Conclusion;
+use crate::domain::record::{Conclusion, Said};
 use crate::ports::model::{Message, ModelError};
 
 /// How it ended.
@@ -14,6 +14,8 @@ pub enum End {
         /// Why it is not what the model said, where it is not.
         note: Option<Note>,
     },
+    /// What the model says to a question.
+    Said(Said),
     /// The model had no part in the end: the playbook path carries on.
     Degraded(Degraded),
 }

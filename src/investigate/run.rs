@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use super::desk::Call;
 use super::endpoints::egress::Place;
 use super::endpoints::{Asking, Endpoints};
-use super::fence::Fence;
+use super::fence::{self, Fence};
 use super::limits::Limits;
 use super::machine::{Event, Frame, Investigation, Step};
 use super::outcome::{Degraded, End, Gathered, Note};
@@ -121,32 +121,39 @@ pub async fn investigate(
         Tape::new(by.to_owned(), format!("{nonce:032x}"), mind.prompts.hash(), limits.clone(), started);
     let deadline = started.saturating_add(limits.wall).unwrap_or(Timestamp::MAX);
     let machine = Investigation::new(frame, case.diagnosis, limits, started);
-    let run = Run { mind, cluster: case.cluster.as_str(), by, nonce, deadline, stop };
+    let run = Run { mind, cluster: case.cluster.as_str(), by, nonce, deadline, stop, told: &|_| () };
     let span = tracing::info_span!(
         "invoke_agent",
         gen_ai.operation.name = "invoke_agent",
         gen_ai.agent.name = "belay",
         gen_ai.conversation.id = by,
     );
-    run.through(machine, Recorder::new(tape)).instrument(span).await
+    let (end, gathered, tape) = run.through(machine, Recorder::new(tape)).instrument(span).await;
+    run.conclude(end, gathered, tape)
 }
 
+/// Hears what is being done, a line each.
+pub(super) type Told<'a> = &'a (dyn Fn(&str) + Send + Sync);
+
 /// One conversation under way.
-struct Run<'a> {
-    mind: &'a Mind,
-    cluster: &'a str,
-    by: &'a str,
-    nonce: u128,
-    deadline: Timestamp,
-    stop: &'a CancellationToken,
+pub(super) struct Run<'a> {
+    pub mind: &'a Mind,
+    pub cluster: &'a str,
+    /// What it is written down under.
+    pub by: &'a str,
+    pub nonce: u128,
+    pub deadline: Timestamp,
+    pub stop: &'a CancellationToken,
+    pub told: Told<'a>,
 }
 
 impl Run<'_> {
-    async fn through(&self, mut machine: Investigation, mut tape: Recorder) -> Investigated {
+    /// To its end.
+    pub async fn through(&self, mut machine: Investigation, mut tape: Recorder) -> (End, Gathered, Recorder) {
         let mut step = machine.next(Event::Start, self.mind.clock.now());
         loop {
             let event = match step {
-                Step::End(end) => return self.conclude(end, machine.gathered(), tape),
+                Step::End(end) => return (end, machine.gathered(), tape),
                 Step::Ask { chat, places, within } => {
                     let turn = format!("{}/{:016x}/{}", self.by, self.nonce >> 64, tape.turns());
                     let at = self.mind.clock.now();
@@ -200,6 +207,7 @@ impl Run<'_> {
 
     async fn call(&self, calls: &[Call], within: Duration) -> Vec<Timed> {
         join_all(calls.iter().map(|call| async move {
+            (self.told)(&fence::one_line(&format!("{} {}", call.tool, call.arguments), 120));
             let at = self.mind.clock.now();
             let span = tracing::info_span!(
                 "execute_tool",
@@ -213,30 +221,38 @@ impl Run<'_> {
         .await
     }
 
-    fn conclude(&self, end: End, gathered: Gathered, tape: Recorder) -> Investigated {
-        let mind = self.mind;
-        let Gathered { evidence, said, transcript, outputs, endpoint, tokens, turns } = gathered;
+    /// What is kept of it: the conversation and the tape as bytes, and the minutes that name them.
+    pub fn kept(&self, gathered: &Gathered, tape: Recorder, end: String) -> Kept {
         // text, lists and objects always have a canonical form; an empty transcript would only lose the link
-        let transcript = canonical(&transcript).unwrap_or_default();
-        let words = match &end {
-            End::Degraded(why) => why.to_string(),
-            End::Concluded { note: Some(note), .. } => note.to_string(),
-            End::Concluded { note: None, .. } => String::new(),
-        };
-        let tape = tape.end(mind.clock.now(), words);
+        let transcript = canonical(&gathered.transcript).unwrap_or_default();
+        let tape = tape.end(self.mind.clock.now(), end);
         let totals = tape.totals();
         let tape = serde_json::to_vec(&tape).unwrap_or_default();
         let minutes = Minutes {
             tape: Hash::of(&tape),
             endpoints: totals.endpoints,
-            turns,
+            turns: gathered.turns,
             usage: totals.usage,
             cost: totals.cost,
             waited: totals.waited,
-            evidence: evidence.clone(),
+            evidence: gathered.evidence.clone(),
         };
+        Kept { transcript, tape, minutes }
+    }
+
+    fn conclude(&self, end: End, gathered: Gathered, tape: Recorder) -> Investigated {
+        let words = match &end {
+            End::Degraded(why) => why.to_string(),
+            End::Concluded { note: Some(note), .. } => note.to_string(),
+            End::Concluded { note: None, .. } | End::Said(_) => String::new(),
+        };
+        let Kept { transcript, tape, minutes } = self.kept(&gathered, tape, words);
+        let Gathered { evidence, said, outputs, endpoint, tokens, turns, .. } = gathered;
+        let mind = self.mind;
         let outcome = match end {
             End::Degraded(why) => Outcome::Degraded { why },
+            // an investigation has no such endings
+            End::Said(_) => Outcome::Degraded { why: Degraded::OutOfStep },
             End::Concluded { conclusion, note } => {
                 let model = endpoint.map_or("?", |endpoint| mind.endpoints.model(endpoint)).to_owned();
                 let by = Investigator::Model { model, prompts: mind.prompts.hash() };
@@ -249,6 +265,13 @@ impl Run<'_> {
         };
         Investigated { outcome, evidence, outputs, transcript, tape, minutes: Some(minutes), tokens, turns }
     }
+}
+
+/// What is kept of a conversation.
+pub(super) struct Kept {
+    pub transcript: Vec<u8>,
+    pub tape: Vec<u8>,
+    pub minutes: Minutes,
 }
 
 /// When a tool was called, how long it took and what it gave.
@@ -280,7 +303,7 @@ async fn frame(mind: &Mind, case: &Case<'_>, nonce: u128) -> Result<Frame, Degra
 }
 
 /// The tools of the hub. Without an answer there are none: the diagnosis alone may be enough to choose.
-async fn offered(mind: &Mind) -> Vec<ToolSpec> {
+pub(super) async fn offered(mind: &Mind) -> Vec<ToolSpec> {
     let limit: SignedDuration = mind.limits.tool;
     tokio::select! {
         listed = mind.tools.list() => listed.unwrap_or_default(),

@@ -1,13 +1,15 @@
 //! What records are made of: how an incident begins, what was found, chosen, asked, answered and meant, and how it
 //! ended.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::action::Candidate;
 use crate::domain::alert::Alert;
 use crate::domain::canonical::Hash;
-use crate::domain::decision::{ApprovalRule, Terms};
+use crate::domain::decision::{ApprovalRule, Person, Terms};
 use crate::domain::evidence::Evidence;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, IntentId, QuestionId};
@@ -250,4 +252,54 @@ pub enum Outcome {
     Rejected,
     /// Another incident goes on with it.
     Merged,
+}
+
+/// A question that somebody asked about a cluster, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inquiry {
+    /// Who.
+    pub by: Person,
+    /// About which cluster.
+    pub cluster: Cluster,
+    /// The namespaces that were to be read; nothing: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<BTreeSet<String>>,
+    /// The incident that it was about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
+    /// The question, redacted.
+    pub question: String,
+    /// What was said to it.
+    pub said: Said,
+    /// What was asked and read for it, and what it cost; nothing where no model was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<Minutes>,
+}
+
+/// What was said to a question. The text is a model's, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "said", rename_all = "snake_case")]
+pub enum Said {
+    /// An answer.
+    Answer {
+        /// The answer.
+        text: String,
+        /// What it rests on; never empty, and all of it exists.
+        evidence: Vec<EvidenceId>,
+    },
+    /// What would answer it cannot be read.
+    CannotTell {
+        /// What is missing.
+        reason: String,
+    },
+    /// A change was asked for.
+    OnlyReads {
+        /// Which.
+        reason: String,
+    },
+    /// Nothing: there was no model, or it came to no end.
+    Nothing {
+        /// Why, in belay's words.
+        why: String,
+    },
 }

@@ -109,22 +109,34 @@ fn allowed(text: &str) -> Option<Allowed> {
 pub struct Reach {
     cluster: String,
     endpoints: Vec<Egress>,
+    /// The namespaces that whoever asks may see; nothing: all.
+    only: Option<BTreeSet<String>>,
 }
 
 impl Reach {
     /// For a conversation about this cluster with these endpoints.
     pub const fn new(cluster: String, endpoints: Vec<Egress>) -> Self {
-        Self { cluster, endpoints }
+        Self { cluster, endpoints, only: None }
+    }
+
+    /// The same, for somebody who may see only these namespaces.
+    #[must_use]
+    pub fn within(self, only: Option<BTreeSet<String>>) -> Self {
+        Self { only, ..self }
     }
 
     /// One endpoint that may see everything.
     pub fn unbounded() -> Self {
-        Self { cluster: String::new(), endpoints: vec![Egress::everything()] }
+        Self::new(String::new(), vec![Egress::everything()])
     }
 
     /// Whether this endpoint may see this.
     pub fn allows(&self, endpoint: usize, place: &Place) -> bool {
-        self.endpoints.get(endpoint).is_some_and(|egress| egress.allows(&self.cluster, place))
+        let seen = self.only.as_ref().is_none_or(|only| match place {
+            Place::Namespace(name) => only.contains(name),
+            Place::Everything => false,
+        });
+        seen && self.endpoints.get(endpoint).is_some_and(|egress| egress.allows(&self.cluster, place))
     }
 
     /// Whether this endpoint may see all of this.
@@ -135,7 +147,10 @@ impl Reach {
     /// What a call may ask for instead, in words for the model.
     pub fn instead(&self, endpoint: usize) -> String {
         let egress = self.endpoints.get(endpoint);
-        let names = egress.map(|egress| egress.namespaces(&self.cluster)).unwrap_or_default();
+        let names = match &self.only {
+            Some(only) => only.iter().map(String::as_str).collect(),
+            None => egress.map(|egress| egress.namespaces(&self.cluster)).unwrap_or_default(),
+        };
         // forty are more than a prompt should hold
         let names: Vec<&str> = names.into_iter().take(40).collect();
         format!(
@@ -188,5 +203,9 @@ mod tests {
             reach.allows_all(0, &places) && !reach.allows_all(1, &places) && !reach.allows_all(2, &places)
         );
         assert!(reach.instead(1).ends_with("of one of these: shop"), "{}", reach.instead(1));
+        let narrow = reach.within(Some(["pay".to_owned()].into()));
+        assert!(narrow.allows(0, &Place::of("pay")) && !narrow.allows(1, &Place::of("pay")));
+        assert!(!narrow.allows(0, &Place::of("shop")) && !narrow.allows(0, &Place::Everything));
+        assert!(narrow.instead(0).ends_with("of one of these: pay"), "{}", narrow.instead(0));
     }
 }

@@ -325,6 +325,7 @@ fn conclusion(end: &End) -> Option<&Conclusion> {
     match end {
         End::Concluded { conclusion, .. } => Some(conclusion),
         End::Degraded(_) => None,
+        End::Said(said) => panic!("an investigation has no such end: {said:?}"),
     }
 }
 

@@ -39,6 +39,7 @@ fn kind(record: &Record) -> &'static str {
         Record::SignedOff { .. } => "signed_off",
         Record::Braked { .. } => "braked",
         Record::Invoked(_) => "invoked",
+        Record::Inquired(_) => "inquired",
         Record::Opened(_) => "opened",
         Record::Observed { .. } => "observed",
         Record::Vanished { .. } => "vanished",
@@ -65,7 +66,7 @@ fn kind(record: &Record) -> &'static str {
     }
 }
 
-const KINDS: [&str; 39] = [
+const KINDS: [&str; 40] = [
     "received",
     "oversize",
     "started",
@@ -82,6 +83,7 @@ const KINDS: [&str; 39] = [
     "signed_off",
     "braked",
     "invoked",
+    "inquired",
     "opened",
     "observed",
     "vanished",
