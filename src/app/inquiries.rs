@@ -133,12 +133,23 @@ impl Daemon {
             let read = inquiry.minutes.iter().flat_map(|minutes| &minutes.evidence);
             read.filter(|e| e.id.as_str() == evidence).last().cloned()
         };
-        let found = earlier.iter().rev().find_map(of);
-        let found = found.ok_or_else(|| format!("nothing was read as `{evidence}` in `{conversation}`"))?;
+        let Some(found) = earlier.iter().rev().find_map(of) else {
+            return self.of_incident(&earlier, evidence).await?.ok_or_else(|| {
+                format!("nothing was read as `{}` in `{conversation}`", fence::one_line(evidence, 80))
+            });
+        };
         let hash = found.blob.ok_or("only its summary was kept")?;
         let blob = self.ports().store.blob(hash).await.map_err(|e| e.to_string())?;
         let blob = blob.ok_or_else(|| format!("`{hash}` is not in the state directory any more"))?;
         String::from_utf8(blob).map_err(|e| e.to_string())
+    }
+
+    /// What the incident that a conversation is about has under this name.
+    async fn of_incident(&self, earlier: &[Inquiry], evidence: &str) -> Result<Option<String>, String> {
+        let Some(id) = earlier.first().and_then(|inquiry| inquiry.incident.as_ref()) else { return Ok(None) };
+        let state = self.incident(id).await.map_err(|e| e.to_string())?;
+        let found = state.diagnosis.iter().flat_map(|d| &d.evidence).find(|e| e.id.as_str() == evidence);
+        Ok(found.map(|evidence| format!("{}\n{}", evidence.title, evidence.summary)))
     }
 
     async fn begin(&self, inquire: &Inquire) -> Result<Begun, String> {

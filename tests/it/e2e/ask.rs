@@ -232,10 +232,16 @@ async fn a_question_about_an_incident_has_it_as_context() {
     let asked = house.asked(about).await;
     assert!(matches!(&asked.said, Said::Answer { .. }), "{:?}", asked.said);
     assert_eq!(asked.cited[0].id.as_str(), "e1");
+    assert!(house.cited(&asked, "e1").await.contains("checkout"));
+    let why = house.daemon.cited(&asked.conversation, "e99").await.unwrap_err();
+    assert!(why.contains("nothing was read as `e99`"), "{why}");
     let sent = house.model.as_ref().unwrap().seen().pop().unwrap()["messages"].to_string();
     assert!(sent.contains("CPUSaturation") && sent.contains("why is checkout slow?"), "{sent}");
     let own = house.entries(&state.id).await;
-    assert!(!own.iter().any(|e| matches!(e.record, Record::Inquired(_))), "its own stream says nothing of it");
+    assert!(
+        !own.iter().any(|e| matches!(e.record, Record::Inquired(_))),
+        "its own stream says nothing of it"
+    );
     assert!(house.effects().is_empty());
     house.stop().await;
 }
