@@ -3,12 +3,14 @@
 mod audit;
 mod completions;
 mod demo;
+mod eval;
 mod incidents;
 mod mcp;
 mod pause;
 mod policy;
 mod rbac;
 mod recorded;
+mod replay;
 mod revert;
 mod serve;
 mod since;
@@ -37,6 +39,8 @@ enum Command {
     Serve(serve::Args),
     /// See incidents and answer them
     Incidents(incidents::Args),
+    /// Have recorded investigations again, with other prompts or another model, and compare
+    Eval(eval::Args),
     /// Put back what belay did since a moment, the newest first
     Revert(revert::Args),
     /// Pause acting: no new write begins once this returns
@@ -92,6 +96,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Incidents(args) => incidents::run(args),
+        Command::Eval(args) => eval::run(&args),
         Command::Revert(args) => revert::run(&args),
         Command::Pause(args) => pause::pause(args),
         Command::Resume(args) => pause::resume(args),

@@ -117,8 +117,13 @@ pub async fn investigate(
         Ok(frame) => frame,
         Err(why) => return degraded_from_start(why),
     };
-    let tape =
-        Tape::new(by.to_owned(), format!("{nonce:032x}"), mind.prompts.hash(), limits.clone(), started);
+    let tape = Tape::new(
+        by.to_owned(),
+        format!("{nonce:032x}"),
+        mind.prompts.hash(),
+        (limits.clone(), frame.reach.clone()),
+        started,
+    );
     let deadline = started.saturating_add(limits.wall).unwrap_or(Timestamp::MAX);
     let machine = Investigation::new(frame, case.diagnosis, limits, started);
     let run = Run { mind, cluster: case.cluster.as_str(), by, nonce, deadline, stop };

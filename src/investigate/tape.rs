@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::calls::blanked;
+use super::endpoints::egress::Reach;
 use super::endpoints::{self, Try, Turn};
 use super::fence;
 use super::limits::Limits;
@@ -30,6 +31,8 @@ pub struct Tape {
     pub prompts: Hash,
     /// The bounds.
     pub limits: Limits,
+    /// What might leave for which endpoint.
+    pub reach: Reach,
     /// When it began.
     pub started: Timestamp,
     /// Each turn, in order.
@@ -108,18 +111,26 @@ pub enum Gave {
     /// A failure, whose text is kept under this hash.
     Failure(Hash),
     /// No answer.
-    Nothing(String),
+    Nothing(ToolError),
 }
 
 impl Tape {
     /// A tape that begins now.
-    pub const fn new(by: String, nonce: String, prompts: Hash, limits: Limits, started: Timestamp) -> Self {
+    pub fn new(
+        by: String,
+        nonce: String,
+        prompts: Hash,
+        bounds: (Limits, Reach),
+        started: Timestamp,
+    ) -> Self {
+        let (limits, reach) = bounds;
         Self {
             version: VERSION,
             by,
             nonce,
             prompts,
             limits,
+            reach,
             started,
             exchanges: Vec::new(),
             calls: Vec::new(),
@@ -258,7 +269,8 @@ pub fn called(
             let hash = Hash::of(fence::clean(text).as_bytes());
             if *failed { Gave::Failure(hash) } else { Gave::Output(hash) }
         }
-        Err(error) => Gave::Nothing(fence::one_line(&error.to_string(), 300)),
+        Err(ToolError::Unknown(name)) => Gave::Nothing(ToolError::Unknown(fence::one_line(name, 80))),
+        Err(ToolError::NoAnswer(why)) => Gave::Nothing(ToolError::NoAnswer(fence::one_line(why, 300))),
     };
     Called {
         id: call.id.clone(),

@@ -2,7 +2,7 @@
 
 use belay::investigate::Prompts;
 use belay::investigate::fence::Fence;
-use belay::investigate::prompts::PromptError;
+use belay::investigate::prompts::{PromptError, VERSION};
 
 use super::fixtures::{Given, diagnosis};
 
@@ -67,4 +67,10 @@ fn overrides_that_cannot_work_are_refused() {
         ]
         .join("\n")
     );
+}
+
+/// Whoever changes a shipped prompt counts its version up, and notes its hash here.
+#[test]
+fn the_shipped_prompts_have_a_version() {
+    insta::assert_snapshot!(format!("version {VERSION}: {}", Prompts::load([]).unwrap().hash()));
 }
