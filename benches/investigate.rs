@@ -33,7 +33,7 @@ struct Instant(AtomicUsize);
 
 #[async_trait]
 impl Model for Instant {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "instant"
     }
 

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 use super::desk::Call;
 use super::endpoints::egress::Place;
 use super::endpoints::{Asking, Endpoints};
-use super::fence::Fence;
+use super::fence::{self, Fence};
 use super::limits::Limits;
 use super::machine::{Event, Frame, Investigation, Step};
 use super::outcome::{Degraded, End, Gathered, Note};
@@ -43,6 +43,7 @@ pub struct Mind {
 
 /// How an investigation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one of an investigation, and no list of them")]
 pub enum Outcome {
     /// With a conclusion that stands for itself.
     Concluded {
@@ -168,11 +169,11 @@ impl Run<'_> {
                     let until = self.mind.clock.now();
                     match had {
                         Ok(turn) => {
-                            tape.turn(chat, at, until, &turn);
+                            tape.turn(chat, (at, until), &turn);
                             Event::Replied(turn.result)
                         }
                         Err(event) => {
-                            tape.broken_off(chat, at, until, answer(&event));
+                            tape.broken_off(chat, (at, until), answer(&event));
                             event
                         }
                     }
@@ -270,7 +271,10 @@ const fn answer(event: &Event) -> Answer {
 async fn read(mind: &Mind, call: &Call, within: Duration) -> Result<ToolResult, ToolError> {
     let patience = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX);
     tokio::select! {
-        result = mind.tools.call(&call.tool, &call.arguments, within) => result,
+        result = mind.tools.call(&call.tool, &call.arguments, within) => {
+            // what is kept is what is shown: clean
+            result.map(|ToolResult { text, failed }| ToolResult { text: fence::clean(&text), failed })
+        }
         () = mind.clock.sleep(patience) => Err(ToolError::NoAnswer(format!("not within {within:?}"))),
     }
 }

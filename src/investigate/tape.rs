@@ -211,20 +211,20 @@ impl Recorder {
     }
 
     /// One turn was had.
-    pub fn turn(&mut self, chat: Chat, at: Timestamp, until: Timestamp, turn: &Turn) {
+    pub fn turn(&mut self, chat: Chat, (at, until): (Timestamp, Timestamp), turn: &Turn) {
         let answer = match &turn.result {
             Ok(reply) => Answer::Reply(redacted(reply)),
             Err(error) => Answer::Failed(redacted_error(error)),
         };
-        self.exchange(chat, at, until, turn.tries.clone(), answer);
+        self.exchange(chat, (at, until), turn.tries.clone(), answer);
     }
 
     /// One turn was begun and not waited for.
-    pub fn broken_off(&mut self, chat: Chat, at: Timestamp, until: Timestamp, answer: Answer) {
-        self.exchange(chat, at, until, Vec::new(), answer);
+    pub fn broken_off(&mut self, chat: Chat, (at, until): (Timestamp, Timestamp), answer: Answer) {
+        self.exchange(chat, (at, until), Vec::new(), answer);
     }
 
-    fn exchange(&mut self, chat: Chat, at: Timestamp, until: Timestamp, tries: Vec<Try>, answer: Answer) {
+    fn exchange(&mut self, chat: Chat, (at, until): (Timestamp, Timestamp), tries: Vec<Try>, answer: Answer) {
         let before = self.last.as_ref();
         let same = |last: &Chat| last.messages.iter().zip(&chat.messages).take_while(|(a, b)| a == b).count();
         let keep = before.map_or(0, same);
@@ -257,7 +257,7 @@ impl Recorder {
     }
 }
 
-/// A call with what it gave.
+/// A call with what it gave; the text is clean.
 pub fn called(
     call: &super::desk::Call,
     at: Timestamp,
@@ -266,7 +266,7 @@ pub fn called(
 ) -> Called {
     let gave = match result {
         Ok(ToolResult { text, failed }) => {
-            let hash = Hash::of(fence::clean(text).as_bytes());
+            let hash = Hash::of(text.as_bytes());
             if *failed { Gave::Failure(hash) } else { Gave::Output(hash) }
         }
         Err(ToolError::Unknown(name)) => Gave::Nothing(ToolError::Unknown(fence::one_line(name, 80))),

@@ -82,13 +82,15 @@ impl Egress {
 
     /// The namespaces of a cluster that may be named in a call, for the model.
     fn namespaces(&self, cluster: &str) -> BTreeSet<&str> {
-        let here = |allowed| match allowed {
-            &Allowed::Namespace { cluster: ref of, ref namespace } => {
-                of.as_ref().is_none_or(|of| of == cluster).then_some(namespace.as_str())
+        let mut names = BTreeSet::new();
+        for allowed in &self.0 {
+            if let Allowed::Namespace { cluster: of, namespace } = allowed
+                && of.as_ref().is_none_or(|of| of == cluster)
+            {
+                names.insert(namespace.as_str());
             }
-            Allowed::Everything | Allowed::Cluster(_) => None,
-        };
-        self.0.iter().filter_map(here).collect()
+        }
+        names
     }
 }
 

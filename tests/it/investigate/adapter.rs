@@ -251,8 +251,8 @@ async fn raw(answer: &'static str) -> String {
     tokio::spawn(async move {
         use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
         while let Ok((mut socket, _)) = listener.accept().await {
-            let mut buffer = [0; 65_536];
-            socket.read(&mut buffer).await.unwrap();
+            let mut buffer = vec![0; 65_536];
+            assert!(socket.read(&mut buffer).await.unwrap() > 0);
             socket.write_all(answer.as_bytes()).await.unwrap();
         }
     });
