@@ -103,7 +103,7 @@ impl Accounts {
 
     async fn try_draw(&self, most: &Invocation) -> Result<(), Undrawn> {
         for _ in 0..TRIES {
-            let kept = self.recalled().await.map_err(unwritten)?;
+            let kept = self.recalled().await.map_err(|e| unwritten(&e))?;
             kept.book
                 .allows(&self.budgets, most, self.clock.now())
                 .map_err(|over| Undrawn::Over(over.to_string()))?;
@@ -143,8 +143,8 @@ impl Accounts {
     }
 }
 
-fn unwritten(e: StoreError) -> Undrawn {
-    Undrawn::Unwritten(e.to_string())
+fn unwritten(error: &StoreError) -> Undrawn {
+    Undrawn::Unwritten(error.to_string())
 }
 
 #[async_trait]
@@ -167,7 +167,7 @@ impl model::Accounts for Accounts {
     }
 
     async fn left(&self, by: &str) -> Result<Left, Undrawn> {
-        let kept = self.recalled().await.map_err(unwritten)?;
+        let kept = self.recalled().await.map_err(|e| unwritten(&e))?;
         kept.book.left(&self.budgets, by, self.clock.now()).map_err(|over| Undrawn::Over(over.to_string()))
     }
 }

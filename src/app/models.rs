@@ -20,12 +20,15 @@ use super::build::BuildError;
 /// How long one try of a model may take.
 const MODEL_WITHIN: Duration = Duration::from_secs(60);
 
-/// The endpoints and their accounts; `None` where no model is configured.
+/// The endpoints and their accounts.
+pub(super) type Models = (Arc<Endpoints>, Arc<Accounts>);
+
+/// Those of this configuration; `None` where no model is configured.
 pub(super) fn endpoints(
     config: &Config,
     store: &Arc<dyn Store>,
     clock: &SharedClock,
-) -> Result<Option<(Arc<Endpoints>, Arc<Accounts>)>, BuildError> {
+) -> Result<Option<Models>, BuildError> {
     let all: Vec<Endpoint> = config.endpoints().map(endpoint).collect::<Result<_, _>>()?;
     if all.is_empty() {
         return Ok(None);

@@ -48,6 +48,8 @@ enum What {
         #[command(flatten)]
         show: Show,
     },
+    /// Have it once more from what the journal kept, without cluster and model, and say where it differs
+    Replay(super::replay::Args),
     /// Approve the plan that is asked about
     Approve {
         /// Its name, or the beginning of it
@@ -83,6 +85,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let show = if let What::Why { show, .. } = &args.what { *show } else { Show::default() };
     let answer = |incident, answer| Request::Answer { incident, answer, name };
     let request = match args.what {
+        What::Replay(replay) => return super::replay::run(&replay, &args.state.state_dir, args.json),
         What::List { all } => Request::List { all },
         What::Show { incident } => Request::Show { incident },
         What::Evidence { incident } => Request::Evidence { incident },

@@ -4,12 +4,14 @@ mod ask;
 mod audit;
 mod completions;
 mod demo;
+mod eval;
 mod incidents;
 mod mcp;
 mod pause;
 mod policy;
 mod rbac;
 mod recorded;
+mod replay;
 mod revert;
 mod serve;
 mod since;
@@ -40,6 +42,8 @@ enum Command {
     Incidents(incidents::Args),
     /// Ask a question about a cluster; it is only read
     Ask(ask::Args),
+    /// Have recorded investigations again, with other prompts or another model, and compare
+    Eval(eval::Args),
     /// Put back what belay did since a moment, the newest first
     Revert(revert::Args),
     /// Pause acting: no new write begins once this returns
@@ -96,6 +100,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(&args),
         Command::Incidents(args) => incidents::run(args),
         Command::Ask(args) => ask::run(args),
+        Command::Eval(args) => eval::run(&args),
         Command::Revert(args) => revert::run(&args),
         Command::Pause(args) => pause::pause(args),
         Command::Resume(args) => pause::resume(args),

@@ -241,7 +241,7 @@ mod tests {
             match said {
                 None => assert_eq!(answer, Ok(())),
                 Some(said) => {
-                    assert!(answer.as_ref().is_err_and(|why| why.contains(said)), "{answer:?} {said}")
+                    assert!(answer.as_ref().is_err_and(|why| why.contains(said)), "{answer:?} {said}");
                 }
             }
         }

@@ -376,7 +376,7 @@ impl Investigation {
         }
         let id = self.next_evidence();
         // what the view adds comes on top
-        let block = self.fence.data(&call.tool, &shelf::view(&text, call, &id, max), usize::MAX);
+        let block = self.fence.cleaned(&call.tool, &shelf::view(&text, call, &id, max));
         self.endings.add(id.clone());
         self.shelf.name(id.clone(), kept);
         let title = fence::one_line(&format!("{} {}", call.tool, calls::blanked(&call.arguments)), 120);
@@ -385,7 +385,8 @@ impl Investigation {
             id: id.clone(),
             source: Source::Tool,
             title,
-            summary: fence::one_line(&text, 240),
+            // the first lines say what it is
+            summary: fence::one_line(fence::head(&text, 1024), 240),
             blob: Some(kept),
             at: now,
         });

@@ -13,6 +13,7 @@ pub mod machine;
 pub mod outcome;
 pub mod playbook;
 pub mod prompts;
+pub mod replay;
 pub mod run;
 pub mod shelf;
 pub mod step;

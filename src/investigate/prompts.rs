@@ -20,6 +20,10 @@ const ASK: &str = "ask.md";
 const QUESTION: &str = "question.md";
 const CONSTRAINTS: &str = "constraints.md";
 
+/// The version of the shipped prompts: any change of any of them is another one (a test holds it against their
+/// hash), so that what was seen with one is never taken for the other.
+pub const VERSION: u32 = 1;
+
 /// A template is a page or two; this is thirty.
 const TEMPLATE_BYTES: usize = 64 * 1024;
 /// What a rendered message may have: about a third of the token budget.

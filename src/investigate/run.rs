@@ -43,6 +43,7 @@ pub struct Mind {
 
 /// How an investigation ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one of an investigation, and no list of them")]
 pub enum Outcome {
     /// With a conclusion that stands for itself.
     Concluded {
@@ -117,8 +118,13 @@ pub async fn investigate(
         Ok(frame) => frame,
         Err(why) => return degraded_from_start(why),
     };
-    let tape =
-        Tape::new(by.to_owned(), format!("{nonce:032x}"), mind.prompts.hash(), limits.clone(), started);
+    let tape = Tape::new(
+        by.to_owned(),
+        format!("{nonce:032x}"),
+        mind.prompts.hash(),
+        (limits.clone(), frame.reach.clone()),
+        started,
+    );
     let deadline = started.saturating_add(limits.wall).unwrap_or(Timestamp::MAX);
     let machine = Investigation::new(frame, case.diagnosis, limits, started);
     let run = Run { mind, cluster: case.cluster.as_str(), by, nonce, deadline, stop, told: &|_| () };
@@ -170,11 +176,11 @@ impl Run<'_> {
                     let until = self.mind.clock.now();
                     match had {
                         Ok(turn) => {
-                            tape.turn(chat, at, until, &turn);
+                            tape.turn(chat, (at, until), &turn);
                             Event::Replied(turn.result)
                         }
                         Err(event) => {
-                            tape.broken_off(chat, at, until, answer(&event));
+                            tape.broken_off(chat, (at, until), answer(&event));
                             event
                         }
                     }
@@ -288,7 +294,10 @@ const fn answer(event: &Event) -> Answer {
 async fn read(mind: &Mind, call: &Call, within: Duration) -> Result<ToolResult, ToolError> {
     let patience = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX);
     tokio::select! {
-        result = mind.tools.call(&call.tool, &call.arguments, within) => result,
+        result = mind.tools.call(&call.tool, &call.arguments, within) => {
+            // what is kept is what is shown: clean
+            result.map(|ToolResult { text, failed }| ToolResult { text: fence::clean(&text), failed })
+        }
         () = mind.clock.sleep(patience) => Err(ToolError::NoAnswer(format!("not within {within:?}"))),
     }
 }

@@ -2,6 +2,7 @@
 //! end and the lines that matter, and can page through the rest with two tools that read nothing but this.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -177,17 +178,19 @@ pub fn view(text: &str, call: &Call, id: &EvidenceId, max: usize) -> String {
     let between = head.len() + 1..=total.saturating_sub(tail.len());
     let hits = within_owned(matching(text, call, &between), third);
     let mut out = head.join("\n");
-    out.push_str(&format!(
+    let _ = write!(
+        out,
         "\n… lines {} to {} of {total} left out: `{READ}` with id {id} shows them, `{SEARCH}` looks through them …\n",
         between.start(),
         between.end()
-    ));
+    );
     if !hits.is_empty() {
-        out.push_str(&format!(
+        let _ = write!(
+            out,
             "… of these, with their numbers, {} that may matter …\n{}\n…\n",
             hits.len(),
             hits.join("\n")
-        ));
+        );
     }
     out.push_str(&tail.join("\n"));
     out

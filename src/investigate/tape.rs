@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::calls::blanked;
+use super::endpoints::egress::Reach;
 use super::endpoints::{self, Try, Turn};
 use super::fence;
 use super::limits::Limits;
@@ -30,6 +31,8 @@ pub struct Tape {
     pub prompts: Hash,
     /// The bounds.
     pub limits: Limits,
+    /// What might leave for which endpoint.
+    pub reach: Reach,
     /// When it began.
     pub started: Timestamp,
     /// Each turn, in order.
@@ -108,18 +111,26 @@ pub enum Gave {
     /// A failure, whose text is kept under this hash.
     Failure(Hash),
     /// No answer.
-    Nothing(String),
+    Nothing(ToolError),
 }
 
 impl Tape {
     /// A tape that begins now.
-    pub const fn new(by: String, nonce: String, prompts: Hash, limits: Limits, started: Timestamp) -> Self {
+    pub fn new(
+        by: String,
+        nonce: String,
+        prompts: Hash,
+        bounds: (Limits, Reach),
+        started: Timestamp,
+    ) -> Self {
+        let (limits, reach) = bounds;
         Self {
             version: VERSION,
             by,
             nonce,
             prompts,
             limits,
+            reach,
             started,
             exchanges: Vec::new(),
             calls: Vec::new(),
@@ -200,20 +211,20 @@ impl Recorder {
     }
 
     /// One turn was had.
-    pub fn turn(&mut self, chat: Chat, at: Timestamp, until: Timestamp, turn: &Turn) {
+    pub fn turn(&mut self, chat: Chat, (at, until): (Timestamp, Timestamp), turn: &Turn) {
         let answer = match &turn.result {
             Ok(reply) => Answer::Reply(redacted(reply)),
             Err(error) => Answer::Failed(redacted_error(error)),
         };
-        self.exchange(chat, at, until, turn.tries.clone(), answer);
+        self.exchange(chat, (at, until), turn.tries.clone(), answer);
     }
 
     /// One turn was begun and not waited for.
-    pub fn broken_off(&mut self, chat: Chat, at: Timestamp, until: Timestamp, answer: Answer) {
-        self.exchange(chat, at, until, Vec::new(), answer);
+    pub fn broken_off(&mut self, chat: Chat, (at, until): (Timestamp, Timestamp), answer: Answer) {
+        self.exchange(chat, (at, until), Vec::new(), answer);
     }
 
-    fn exchange(&mut self, chat: Chat, at: Timestamp, until: Timestamp, tries: Vec<Try>, answer: Answer) {
+    fn exchange(&mut self, chat: Chat, (at, until): (Timestamp, Timestamp), tries: Vec<Try>, answer: Answer) {
         let before = self.last.as_ref();
         let same = |last: &Chat| last.messages.iter().zip(&chat.messages).take_while(|(a, b)| a == b).count();
         let keep = before.map_or(0, same);
@@ -246,7 +257,7 @@ impl Recorder {
     }
 }
 
-/// A call with what it gave.
+/// A call with what it gave; the text is clean.
 pub fn called(
     call: &super::desk::Call,
     at: Timestamp,
@@ -255,10 +266,11 @@ pub fn called(
 ) -> Called {
     let gave = match result {
         Ok(ToolResult { text, failed }) => {
-            let hash = Hash::of(fence::clean(text).as_bytes());
+            let hash = Hash::of(text.as_bytes());
             if *failed { Gave::Failure(hash) } else { Gave::Output(hash) }
         }
-        Err(error) => Gave::Nothing(fence::one_line(&error.to_string(), 300)),
+        Err(ToolError::Unknown(name)) => Gave::Nothing(ToolError::Unknown(fence::one_line(name, 80))),
+        Err(ToolError::NoAnswer(why)) => Gave::Nothing(ToolError::NoAnswer(fence::one_line(why, 300))),
     };
     Called {
         id: call.id.clone(),

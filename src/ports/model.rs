@@ -128,7 +128,8 @@ pub struct ToolResult {
 }
 
 /// A tool could not be called.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ToolError {
     /// There is no such tool, or it is not allowed here.
     #[error("there is no tool `{0}`")]

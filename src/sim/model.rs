@@ -98,8 +98,6 @@ pub enum Odd {
     Cut,
     /// Half a JSON document.
     HalfJson,
-    /// Where it should stream, it stops in the middle without saying that it is the end.
-    CutStream,
 }
 
 /// What the server plays.

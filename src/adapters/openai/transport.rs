@@ -188,13 +188,12 @@ fn left_alone(fault: Fault, leave: Option<Duration>) -> Fault {
 fn retry_after(response: &Response) -> Option<Duration> {
     let text = |name| response.headers().get(name)?.to_str().ok().map(str::trim);
     let after = text(RETRY_AFTER)?;
-    let wait = match after.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
-        Err(_) => {
-            let date = |text| rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
-            let span = date(after)?.duration_since(date(text(DATE)?)?);
-            Duration::try_from(span).unwrap_or_default()
-        }
+    let wait = if let Ok(seconds) = after.parse::<f64>() {
+        Duration::try_from_secs_f64(seconds).ok()?
+    } else {
+        let date = |text| rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+        let span = date(after)?.duration_since(date(text(DATE)?)?);
+        Duration::try_from(span).unwrap_or_default()
     };
     Some(wait.min(LONGEST))
 }

@@ -105,7 +105,9 @@ mod tests {
 
     fn failing(times: &[i64]) -> Breaker {
         let mut breaker = Breaker::default();
-        times.iter().for_each(|second| breaker.failed(at(*second), None));
+        for second in times {
+            breaker.failed(at(*second), None);
+        }
         breaker
     }
 

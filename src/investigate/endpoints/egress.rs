@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Where text was read, within one cluster.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Place {
@@ -29,7 +31,8 @@ impl fmt::Display for Place {
 }
 
 /// One of the places whose text may leave.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Allowed {
     Everything,
     Cluster(String),
@@ -37,7 +40,7 @@ enum Allowed {
 }
 
 /// The places whose text may leave for an endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Egress(Vec<Allowed>);
 
 /// Not a place.
@@ -79,13 +82,15 @@ impl Egress {
 
     /// The namespaces of a cluster that may be named in a call, for the model.
     fn namespaces(&self, cluster: &str) -> BTreeSet<&str> {
-        let here = |allowed| match allowed {
-            &Allowed::Namespace { cluster: ref of, ref namespace } => {
-                of.as_ref().is_none_or(|of| of == cluster).then_some(namespace.as_str())
+        let mut names = BTreeSet::new();
+        for allowed in &self.0 {
+            if let Allowed::Namespace { cluster: of, namespace } = allowed
+                && of.as_ref().is_none_or(|of| of == cluster)
+            {
+                names.insert(namespace.as_str());
             }
-            Allowed::Everything | Allowed::Cluster(_) => None,
-        };
-        self.0.iter().filter_map(here).collect()
+        }
+        names
     }
 }
 
@@ -105,7 +110,7 @@ fn allowed(text: &str) -> Option<Allowed> {
 }
 
 /// What may leave for each endpoint, for one conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reach {
     cluster: String,
     endpoints: Vec<Egress>,

@@ -188,7 +188,7 @@ impl Endpoints {
             let seconds = until.duration_since(now).as_secs().max(1);
             return unasked(format!("it failed again and again, and is left alone for {seconds} s"));
         }
-        let most = self.most(endpoint, asking, span, number);
+        let most = most(endpoint, asking, span, number);
         if let Some(accounts) = &self.accounts
             && let Err(undrawn) = accounts.draw(&most).await
         {
@@ -210,28 +210,6 @@ impl Endpoints {
         }
         let result = result.map(|reply| Reply { usage, ..reply }).map_err(Missed::Failed);
         (result, usage, cost)
-    }
-
-    /// What asking this endpoint may cost at most.
-    fn most(
-        &self,
-        endpoint: &Endpoint,
-        asking: &Asking<'_>,
-        patience: SignedDuration,
-        n: usize,
-    ) -> Invocation {
-        let usage = tokens::most(asking.chat);
-        Invocation {
-            call: format!("{}/{n}", asking.turn),
-            by: asking.by.to_owned(),
-            endpoint: endpoint.name.clone(),
-            model: endpoint.model.name().to_owned(),
-            request: request(asking.chat),
-            usage,
-            cost: endpoint.price.map(|price| price.of(&usage)),
-            took: patience,
-            became: Became::Underway,
-        }
     }
 
     fn learn(&self, number: usize, now: Timestamp, result: &Result<Reply, ModelError>) {
@@ -278,6 +256,22 @@ impl Missed {
                 one_line(&format!("its answer could not be read: {why}"), 300)
             }
         }
+    }
+}
+
+/// What asking this endpoint may cost at most.
+fn most(endpoint: &Endpoint, asking: &Asking<'_>, patience: SignedDuration, number: usize) -> Invocation {
+    let usage = tokens::most(asking.chat);
+    Invocation {
+        call: format!("{}/{number}", asking.turn),
+        by: asking.by.to_owned(),
+        endpoint: endpoint.name.clone(),
+        model: endpoint.model.name().to_owned(),
+        request: request(asking.chat),
+        usage,
+        cost: endpoint.price.map(|price| price.of(&usage)),
+        took: patience,
+        became: Became::Underway,
     }
 }
 

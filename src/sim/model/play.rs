@@ -33,15 +33,14 @@ pub fn turn(turn: Turn, number: usize) -> Response {
 /// The answer that a turn gives to request `number`, in events: text and arguments in pieces of a few bytes, as
 /// real servers send them.
 pub fn streamed(turn: Turn, number: usize) -> Response {
-    let (say, calls, cut) = match turn {
-        Turn::Say(text) => (text, Vec::new(), false),
-        Turn::Call { say, calls } => (say, calls, false),
+    let (say, calls) = match turn {
+        Turn::Say(text) => (text, Vec::new()),
+        Turn::Call { say, calls } => (say, calls),
         Turn::Choose { candidate, evidence } => {
-            (String::new(), one("choose", &json!({"candidate": candidate, "evidence": evidence})), false)
+            (String::new(), one("choose", &json!({"candidate": candidate, "evidence": evidence})))
         }
-        Turn::NoAction(reason) => (String::new(), one("no_action", &json!({ "reason": reason })), false),
-        Turn::Escalate(reason) => (String::new(), one("escalate", &json!({ "reason": reason })), false),
-        Turn::Odd(Odd::CutStream) => (String::new(), one("escalate", &json!({ "reason": "odd" })), true),
+        Turn::NoAction(reason) => (String::new(), one("no_action", &json!({ "reason": reason }))),
+        Turn::Escalate(reason) => (String::new(), one("escalate", &json!({ "reason": reason }))),
         // these answer as if they had not been asked to stream
         turn @ (Turn::Odd(_) | Turn::Http { .. } | Turn::Slow(..)) => return self::turn(turn, number),
     };
@@ -67,11 +66,6 @@ pub fn streamed(turn: Turn, number: usize) -> Response {
         for piece in pieces(arguments) {
             event(json!({"tool_calls": [{"index": n, "function": {"arguments": piece}}]}), None);
         }
-    }
-    if cut {
-        let body = events.join("\n\n");
-        let parts = [Ok(Bytes::from(body)), Err(io::Error::other("cut"))];
-        return Response::new(Body::from_stream(stream::iter(parts)));
     }
     event(json!({}), Some(if calls.is_empty() { "stop" } else { "tool_calls" }));
     let usage = json!({
@@ -172,8 +166,7 @@ fn odd(odd: Odd, number: usize) -> Response {
         Odd::Html => http(200, "<html><body>Sign in to continue</body></html>".to_owned(), None),
         Odd::Huge => http(200, " ".repeat(HUGE), None),
         Odd::Cut => cut(),
-        // what does not stream cannot stop in the middle of it
-        Odd::CutStream | Odd::HalfJson => http(200, r#"{"choices":[{"message":{"#.to_owned(), None),
+        Odd::HalfJson => http(200, r#"{"choices":[{"message":{"#.to_owned(), None),
     }
 }
 

@@ -66,6 +66,10 @@ pub struct Wish {
     pub model: Option<Script>,
     /// A model that does not answer at all.
     pub dead_model: bool,
+    /// More of the configuration.
+    pub settings: String,
+    /// In place of the one line that names the model; `MODEL` stands for its URL.
+    pub models: Option<String>,
     /// Golden inputs besides the demo's own.
     pub examples: Vec<(String, String)>,
     /// Job templates.
@@ -90,6 +94,8 @@ impl Default for Wish {
             slack: false,
             model: None,
             dead_model: false,
+            settings: String::new(),
+            models: None,
             examples: Vec::new(),
             jobs: Vec::new(),
             other_jobs: None,
@@ -237,6 +243,11 @@ impl House {
             None => (None, None),
         };
         let mut text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
+        if let (Some(models), Some(url)) = (&wish.models, &model_url) {
+            text = text.lines().filter(|line| !line.starts_with("model:")).collect::<Vec<_>>().join("\n");
+            text = format!("{text}\n{}\n", models.replace("MODEL", url));
+        }
+        text.push_str(&wish.settings);
         text.push_str(&limits(&dir, "jobs", &wish.jobs));
         let forge = match &wish.forge {
             Some((vendor, files)) => {

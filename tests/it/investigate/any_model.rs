@@ -330,9 +330,9 @@ fn conclusion(end: &End) -> Option<&Conclusion> {
 }
 
 /// `PROPTEST_CASES` asks for more, never for less.
-fn volume() -> ProptestConfig {
+fn volume(least: u32) -> ProptestConfig {
     let asked = ProptestConfig::default();
-    ProptestConfig { cases: asked.cases.max(20_000), failure_persistence: None, ..asked }
+    ProptestConfig { cases: asked.cases.max(least), failure_persistence: None, ..asked }
 }
 
 #[test]
@@ -353,7 +353,7 @@ fn random_models_reach_every_end() {
 }
 
 proptest! {
-    #![proptest_config(volume())]
+    #![proptest_config(volume(20_000))]
 
     #[test]
     fn it_ends_within_its_budgets_and_its_candidates(
@@ -385,6 +385,11 @@ proptest! {
             Some(Conclusion::Escalate) | None => {}
         }
     }
+
+}
+
+proptest! {
+    #![proptest_config(volume(6_000))]
 
     #[test]
     fn what_it_says_changes_nothing(

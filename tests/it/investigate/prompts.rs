@@ -1,7 +1,7 @@
 //! The prompts: what the model reads, pinned; what an operator may change, and what nobody may.
 
 use belay::investigate::fence::Fence;
-use belay::investigate::prompts::PromptError;
+use belay::investigate::prompts::{PromptError, VERSION};
 use belay::investigate::{Prompts, Query};
 
 use super::fixtures::{Given, diagnosis};
@@ -89,4 +89,10 @@ fn overrides_that_cannot_work_are_refused() {
         ]
         .join("\n")
     );
+}
+
+/// Whoever changes a shipped prompt counts its version up, and notes its hash here.
+#[test]
+fn the_shipped_prompts_have_a_version() {
+    insta::assert_snapshot!(format!("version {VERSION}: {}", Prompts::load([]).unwrap().hash()));
 }
