@@ -1,6 +1,7 @@
 //! Any server that speaks OpenAI's chat API: hosted, vLLM, Ollama, llama.cpp. The only place that names
 //! the client crate, of which it uses the request building and nothing that logs or guesses.
 
+mod stream;
 mod transport;
 mod wire;
 
@@ -16,6 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
 use self::transport::{Fault, Transport};
+use crate::adapters::address::is_local_host;
 use crate::ports::model::{Chat, Model, ModelError, Reply};
 
 /// Connecting takes a round trip or three; five seconds is a server that is not there.
@@ -46,6 +48,8 @@ pub struct Settings {
     pub proxy: Option<String>,
     /// How the answer's length is bounded.
     pub token_field: TokenField,
+    /// Whether the answer is sent in pieces, as servers behind impatient gateways need it.
+    pub stream: bool,
 }
 
 /// The settings cannot work.
@@ -69,6 +73,9 @@ pub struct OpenAi {
     key: Option<SecretString>,
     model: String,
     token_field: TokenField,
+    stream: bool,
+    host: String,
+    port: Option<u16>,
     /// Ids made up for calls that came without one.
     made: AtomicU64,
 }
@@ -82,12 +89,13 @@ impl fmt::Debug for OpenAi {
 impl OpenAi {
     /// A client with these settings. Nothing is sent yet.
     pub fn new(settings: Settings) -> Result<Self, Misconfigured> {
-        let Settings { base_url, key, model, per_try, proxy, token_field } = settings;
+        let Settings { base_url, key, model, per_try, proxy, token_field, stream } = settings;
         let base = base_url.trim_end_matches('/');
-        match reqwest::Url::parse(base) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {}
-            Ok(_) | Err(_) => return Err(Misconfigured::Url(base_url)),
-        }
+        let url = reqwest::Url::parse(base).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let port = url.as_ref().and_then(reqwest::Url::port);
+        let Some(host) = url.as_ref().and_then(|url| url.host_str()).map(str::to_owned) else {
+            return Err(Misconfigured::Url(base_url));
+        };
         let key = key
             .map(|k| SecretString::from(k.expose_secret().trim().to_owned()))
             .filter(|k| !k.expose_secret().is_empty());
@@ -110,16 +118,34 @@ impl OpenAi {
             .with_api_key(key.as_ref().map_or("", |k| k.expose_secret()))
             .with_org_id("")
             .with_project_id("");
-        Ok(Self { http, config, key, model, token_field, made: AtomicU64::new(1) })
+        Ok(Self { http, config, key, model, token_field, stream, host, port, made: AtomicU64::new(1) })
+    }
+
+    /// The host that it is reached at, and the port where that is not the usual one.
+    pub fn place(&self) -> String {
+        match self.port {
+            Some(port) => format!("{}:{port}", self.host),
+            None => self.host.clone(),
+        }
+    }
+
+    /// Whether what is sent there stays on this machine or within the cluster.
+    pub fn is_local(&self) -> bool {
+        is_local_host(&self.host)
     }
 
     async fn ask(&self, chat: &Chat, deadline: Instant) -> Result<Reply, ModelError> {
-        let request = wire::Request::new(&self.model, self.token_field, chat);
-        let transport = Transport { http: self.http.clone(), deadline, key: self.key.clone() };
+        let request = wire::Request::new(&self.model, self.token_field, self.stream, chat);
+        let (http, key) = (self.http.clone(), self.key.clone());
+        let transport = Transport { http, deadline, key, stream: self.stream };
         let client = Client::build(self.http.clone(), self.config.clone()).with_http_service(transport);
+        let mut make_id = || format!("made{:05}", self.made.fetch_add(1, Ordering::Relaxed));
+        if self.stream {
+            let events = client.chat().create_stream_byot::<_, stream::Chunk>(request).await;
+            return stream::collect(events.map_err(fault)?, &mut make_id).await;
+        }
         let answer: Result<wire::Answer, OpenAIError> = client.chat().create_byot(request).await;
-        let answer = answer.map_err(fault)?;
-        answer.into_reply(&mut || format!("made{:05}", self.made.fetch_add(1, Ordering::Relaxed)))
+        answer.map_err(fault)?.into_reply(&mut make_id)
     }
 }
 

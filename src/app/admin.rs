@@ -5,11 +5,14 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::pin::pin;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::unix::WriteHalf;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +25,7 @@ use crate::incident::{Ignored, Input, State};
 use crate::policy;
 use crate::ports::store::{Append, Hold, HoldOp};
 
+use super::inquiries::{Inquire, Inquired};
 use super::query::{Summary, Unclear};
 use super::undo::{InForce, Progress, Wanted};
 use super::{Daemon, Fed, TrackAsk, Tracks};
@@ -97,6 +101,20 @@ pub enum Request {
         /// Which.
         intent: IntentId,
     },
+    /// Ask a question about a cluster. What is read for it is told while it is, a line each.
+    Inquire {
+        /// What.
+        inquire: Inquire,
+        /// Who.
+        name: String,
+    },
+    /// The whole text of what an answer cites.
+    Cited {
+        /// In which conversation.
+        conversation: String,
+        /// Under which name.
+        evidence: String,
+    },
     /// Look at track records, or do something about them.
     Track {
         /// What.
@@ -130,6 +148,10 @@ pub enum Response {
     InForce(Vec<InForce>),
     /// How far putting an act back has come.
     Undo(Progress),
+    /// What is being read; more follows.
+    Reading(String),
+    /// What came of a question.
+    Inquired(Box<Inquired>),
 }
 
 /// Opens the socket, in place of one that a dead daemon left.
@@ -158,10 +180,8 @@ pub async fn serve(listener: UnixListener, daemon: Daemon, stop: CancellationTok
             Ok((stream, _)) => {
                 let daemon = daemon.clone();
                 clients.spawn(async move {
-                    match tokio::time::timeout(WITHIN, answer(stream, &daemon)).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(e)) => tracing::debug!(error = %e, "an admin client went away"),
-                        Err(_) => tracing::debug!("an admin client took too long"),
+                    if let Err(error) = client_of(stream, &daemon).await {
+                        tracing::debug!(%error, "an admin client went away");
                     }
                 });
             }
@@ -170,34 +190,92 @@ pub async fn serve(listener: UnixListener, daemon: Daemon, stop: CancellationTok
     }
 }
 
-async fn answer(mut stream: UnixStream, daemon: &Daemon) -> io::Result<()> {
+async fn client_of(mut stream: UnixStream, daemon: &Daemon) -> io::Result<()> {
     let uid = stream.peer_cred()?.uid();
     let (read, mut write) = stream.split();
     let mut line = String::new();
-    BufReader::new(read.take(MAX_LINE)).read_line(&mut line).await?;
+    let mut read = BufReader::new(read.take(MAX_LINE));
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+    tokio::time::timeout(WITHIN, read.read_line(&mut line)).await.map_err(late)??;
     let response = match serde_json::from_str(&line) {
-        Ok(request) => daemon.administer(request, uid).await,
+        // takes as long as models do, and is bounded by what they may take
+        Ok(Request::Inquire { inquire, name }) => {
+            let inquiring = inquired(daemon, inquire, operator(&name, uid), &mut write);
+            tokio::select! {
+                response = inquiring => response?,
+                // nobody waits for it any more
+                _ = read.read_u8() => return Ok(()),
+            }
+        }
+        Ok(request) => {
+            tokio::time::timeout(WITHIN, daemon.administer(request, uid)).await.map_err(|e| late(e))?
+        }
         Err(e) => Response::Refused(format!("the request cannot be read: {e}")),
     };
-    let mut out = serde_json::to_vec(&response)?;
+    say(&mut write, &response).await
+}
+
+async fn say(write: &mut WriteHalf<'_>, response: &Response) -> io::Result<()> {
+    let mut out = serde_json::to_vec(response)?;
     out.push(b'\n');
     write.write_all(&out).await
 }
 
+/// Answers a question, and tells meanwhile what is read for it.
+async fn inquired(
+    daemon: &Daemon,
+    inquire: Inquire,
+    by: Person,
+    write: &mut WriteHalf<'_>,
+) -> io::Result<Response> {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    // as many lines as an investigation may call tools
+    let hear = move |line: &str| drop(tell.send(line.to_owned()));
+    let mut asking = pin!(async {
+        let done = daemon.inquire(inquire, by, &hear).await;
+        done.map_or_else(Response::Refused, |inquired| Response::Inquired(Box::new(inquired)))
+    });
+    loop {
+        tokio::select! {
+            biased;
+            Some(line) = told.recv() => say(write, &Response::Reading(line)).await?,
+            response = &mut asking => return Ok(response),
+        }
+    }
+}
+
+fn operator(name: &str, uid: u32) -> Person {
+    Person::Operator { name: format!("{} (uid {uid})", tidy(name)) }
+}
+
 /// Asks the daemon whose state directory this is.
 pub async fn ask(state_dir: &Path, request: &Request) -> io::Result<Response> {
+    ask_hearing(state_dir, request, |_| Ok(())).await
+}
+
+/// The same; what is being read for the answer is told meanwhile.
+pub async fn ask_hearing(
+    state_dir: &Path,
+    request: &Request,
+    mut told: impl FnMut(&str) -> io::Result<()>,
+) -> io::Result<Response> {
     let mut stream = UnixStream::connect(state_dir.join(SOCKET)).await?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     stream.write_all(&line).await?;
-    let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer).await?;
-    Ok(serde_json::from_str(&answer)?)
+    let mut lines = BufReader::new(stream).lines();
+    while let Some(line) = lines.next_line().await? {
+        match serde_json::from_str(&line)? {
+            Response::Reading(line) => told(&line)?,
+            response => return Ok(response),
+        }
+    }
+    Err(io::ErrorKind::UnexpectedEof.into())
 }
 
 impl Daemon {
     async fn administer(&self, request: Request, uid: u32) -> Response {
-        let by = |name: String| Person::Operator { name: format!("{} (uid {uid})", tidy(&name)) };
+        let by = |name: String| operator(&name, uid);
         let done = match request {
             Request::List { all } => self.incidents(all).await.map(Response::List).map_err(|e| e.to_string()),
             Request::Show { incident } => self.show(&incident).await,
@@ -212,6 +290,13 @@ impl Daemon {
                 self.ports().store.holds().await.map(Response::Holds).map_err(|e| e.to_string())
             }
             Request::Recorded { what } => self.recorded(&what).map(Response::Text),
+            Request::Inquire { inquire, name } => {
+                let done = self.inquire(inquire, by(name), &|_| ()).await;
+                done.map(|inquired| Response::Inquired(Box::new(inquired)))
+            }
+            Request::Cited { conversation, evidence } => {
+                self.cited(&conversation, &evidence).await.map(Response::Text)
+            }
             Request::Undo { intent } => self.undo(&intent).await.map(Response::Undo),
             Request::InForce(wanted) => self.in_force(&wanted).await.map(Response::InForce),
             Request::Track { what: TrackAsk::Show, .. } => self.tracks().await.map(Response::Tracks),

@@ -13,18 +13,18 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::adapters::alertmanager::{self, Alertmanager, Credentials};
 use crate::adapters::kube::{self, Access, KubeReads, KubeWatches};
 use crate::adapters::mcp::{self, ConnectError, Hub, RemoteReads};
-use crate::adapters::openai::{self, OpenAi, TokenField};
+use crate::adapters::openai;
 use crate::adapters::pager_webhook::{self, WebhookPager};
 use crate::adapters::prometheus::Prometheus;
 use crate::adapters::slack::{self, SlackMessenger};
-use crate::config::{self, ClusterConfig, Config, ConfigError, ModelConfig, ReadServerConfig, ServerConfig};
+use crate::config::{self, ClusterConfig, Config, ConfigError, ReadServerConfig, ServerConfig};
 use crate::domain::action::ActionKind;
 use crate::domain::canonical::Hash;
 use crate::domain::ids::Cluster;
 use crate::domain::measure::{Measures, NotAMeasure};
 use crate::domain::record::Record;
 use crate::execute::KeyError;
-use crate::investigate::{Limits, Mind, Prompts};
+use crate::investigate::{Endpoints, Limits, Mind, Prompts};
 use crate::policy::{self, PolicySet};
 use crate::ports::clock::{SharedClock, SystemClock};
 use crate::ports::messenger::{Messenger, Pager};
@@ -39,7 +39,7 @@ use crate::store::{self, SledShelf};
 use super::former::{self, Former};
 use super::hands::{self, RightsError};
 use super::keys;
-use super::{Apart, Daemon, Ports, Recorder, Site, Sites, Strangers};
+use super::{Apart, Daemon, Ports, Recorder, Site, Sites, Strangers, models};
 
 pub use super::forges::repositories;
 pub use super::hands::{actions_alone, exercised, hard_limits, serve_actions, templates};
@@ -50,8 +50,6 @@ pub use super::strangers::pins;
 const RECORDED: &str = "recorded";
 /// How long one call of the pager may take.
 const PAGER_WITHIN: Duration = Duration::from_secs(10);
-/// How long one try of the model may take.
-const MODEL_WITHIN: Duration = Duration::from_secs(60);
 
 /// The daemon could not be put together.
 #[derive(Debug, thiserror::Error)]
@@ -188,8 +186,11 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
     let mut sites = Vec::new();
     let granted = policy::granted(&set);
     let strangers = Strangers::of(config, &given.clock)?;
+    let models = models::endpoints(config, &store, &given.clock)?;
+    let endpoints = models.as_ref().map(|(endpoints, _)| endpoints);
     for of in config.sites() {
-        let (site, running) = site(config, of, &given.clock, (&granted, &strangers)).await?;
+        let minds = Minds { endpoints, strangers: &strangers };
+        let (site, running) = site(config, of, &given.clock, &granted, minds).await?;
         sites.push(site);
         servers.extend(running);
     }
@@ -211,6 +212,9 @@ pub async fn build(config: &Config, given: Given) -> Result<Built, BuildError> {
     let daemon = Daemon::new(ports, set, signer);
     if let Some(dir) = &config.runbooks {
         daemon.take_runbooks(super::runbooks::load(dir)?);
+    }
+    if let Some((_, accounts)) = models {
+        accounts.counted_by(daemon.metrics().models.clone());
     }
     Ok(Built { daemon, report, start, _servers: servers })
 }
@@ -278,25 +282,33 @@ pub(super) fn access(cluster: &ClusterConfig, token_file: Option<&PathBuf>) -> A
     }
 }
 
+/// What a model for a cluster is made of, besides the cluster.
+#[derive(Clone, Copy)]
+struct Minds<'a> {
+    endpoints: Option<&'a Arc<Endpoints>>,
+    strangers: &'a Strangers,
+}
+
 /// Everything that belay has of one cluster, and the servers that run for it in this process.
 async fn site(
     config: &Config,
     of: config::Site<'_>,
     clock: &SharedClock,
-    (granted, strangers): (&BTreeSet<ActionKind>, &Strangers),
+    granted: &BTreeSet<ActionKind>,
+    Minds { endpoints, strangers }: Minds<'_>,
 ) -> Result<(Site, Vec<Server>), BuildError> {
     let (reads, listing) = eyes(of, clock).await?;
     let (actions, server) = hands::actions(config, of, clock, granted).await?;
     let mut servers: Vec<Server> = server.into_iter().collect();
-    let mind = match &config.model {
+    let mind = match endpoints {
         None => None,
-        Some(model) => {
+        Some(endpoints) => {
             let paced = Arc::new(Paced::new(listing, Arc::clone(clock)));
             let own = KubernetesServer::new(paced, of.limits.namespaces.clone());
             let caller = format!("investigations of {}", of.cluster.name);
             let started = mcp::connect_in_process(own).await?;
             let tools = hub(&caller, started.client, strangers).await?;
-            let (mind, server) = (mind(config, model, clock, tools)?, started.server);
+            let (mind, server) = (mind(config, endpoints, clock, tools)?, started.server);
             servers.push(server);
             Some(mind)
         }
@@ -357,20 +369,16 @@ async fn hub(caller: &str, own: mcp::Client, strangers: &Strangers) -> Result<Hu
     Ok(hub)
 }
 
-/// The model, with its tools.
-fn mind(config: &Config, model: &ModelConfig, clock: &SharedClock, tools: Hub) -> Result<Mind, BuildError> {
-    let key = model.api_key_file.as_deref().map(config::secret).transpose()?;
-    let openai = OpenAi::new(openai::Settings {
-        base_url: model.url.clone(),
-        key,
-        model: model.name.clone(),
-        per_try: MODEL_WITHIN,
-        proxy: None,
-        token_field: TokenField::default(),
-    })?;
+/// The models, with their tools.
+fn mind(
+    config: &Config,
+    endpoints: &Arc<Endpoints>,
+    clock: &SharedClock,
+    tools: Hub,
+) -> Result<Mind, BuildError> {
     let texts = config.prompts.as_deref().map(config::prompts).transpose()?.unwrap_or_default();
     Ok(Mind {
-        model: Arc::new(openai),
+        endpoints: Arc::clone(endpoints),
         tools: Arc::new(tools),
         clock: Arc::clone(clock),
         prompts: Arc::new(Prompts::load(texts)?),

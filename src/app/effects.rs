@@ -7,7 +7,7 @@ use crate::domain::decision::{ApprovalFacts, Asked, Decided, Expectation, Person
 use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, IncidentId, IntentId};
 use crate::domain::plan::Refusal;
-use crate::domain::record::{Choice, Diagnosis, Entry, Intent};
+use crate::domain::record::{Entry, Intent};
 use crate::domain::target::{Kind, Targeted};
 use crate::domain::warrant::Applied;
 use crate::execute::verify::{self, Seen};
@@ -19,7 +19,7 @@ use crate::ports::messenger::Undelivered;
 use crate::ports::reads::{Located, ReadError};
 use crate::ports::store::{Claimed, StoreError};
 use crate::store::Durable;
-use crate::{diagnose, execute, investigate, policy};
+use crate::{diagnose, execute, policy};
 
 use super::facts::Asking;
 use super::gauged::gauged;
@@ -98,30 +98,6 @@ impl Daemon {
             (Targeted::Named { .. }, Some(_)) => None,
         };
         Some(Input::Advised(policy::advise(&self.policies(), lead, unclear)))
-    }
-
-    async fn investigate(&self, state: &State) -> Done {
-        let Some(diagnosis) = &state.diagnosis else { return Ok(None) };
-        Ok(Some(Input::Chosen(self.choice(state, diagnosis).await?)))
-    }
-
-    async fn choice(&self, state: &State, diagnosis: &Diagnosis) -> Result<Choice, NotNow> {
-        let Some(mind) = &self.site(&state.cluster)?.mind else {
-            return Ok(investigate::playbook(diagnosis, "no model is configured"));
-        };
-        let (Some(lead), Some(named)) = (state.lead(), state.target.named()) else {
-            return Ok(investigate::playbook(diagnosis, "there is nothing to investigate"));
-        };
-        let case = investigate::Case {
-            incident: &state.id,
-            cluster: &state.cluster,
-            namespace: &named.namespace,
-            alert: lead,
-            diagnosis,
-        };
-        let found = investigate::investigate(mind, &case, super::entropy()).await;
-        self.ports().store.put_blob(found.transcript.clone()).await?;
-        Ok(found.choice(diagnosis))
     }
 
     async fn decide(&self, state: &State, candidate: &CandidateId) -> Done {

@@ -151,7 +151,7 @@ impl<'a> Held<'a> {
 
 fn reached<'a>(config: &'a Config, site: Site<'a>) -> Vec<(&'static str, &'a str)> {
     let alertmanager = site.alertmanager.into_iter().map(|a| ("alertmanager.url", a.url.as_str()));
-    let model = config.model.iter().map(|m| ("model.url", m.url.as_str()));
+    let model = config.endpoints().map(|m| ("model.url", m.url.as_str()));
     let pager = config.pager.iter().map(|p| ("pager.webhook", p.webhook.as_str()));
     let prometheus = site.prometheus.into_iter().map(|p| ("prometheus.url", p.url.as_str()));
     alertmanager.chain(prometheus).chain(model).chain(pager).collect()

@@ -103,6 +103,7 @@ impl Daemon {
                         state = state.next(entry)?;
                     }
                     self.metrics().steps.inc();
+                    self.under_way().moved_on(&state);
                     return Ok(Fed::Taken(Box::new(state)));
                 }
                 Err(AppendError::Moved { .. }) => {}

@@ -1,6 +1,7 @@
 //! The composition root: what is decided elsewhere is carried out here. `Daemon` owns the ports and the
 //! loops over them; handles to it are what the HTTP server, the admin socket and the demo hold.
 
+mod accounts;
 mod acts;
 pub mod admin;
 mod apart;
@@ -8,6 +9,7 @@ mod brief;
 pub mod build;
 mod desk;
 mod effects;
+pub mod eval;
 mod facts;
 mod fleet;
 mod forges;
@@ -15,17 +17,21 @@ mod former;
 mod gauged;
 mod hands;
 mod incidents;
+mod inquiries;
 mod intake;
+mod investigations;
 mod keys;
 mod loops;
 mod measured;
 mod memory;
+pub mod models;
 mod pages;
 pub mod policies;
 mod query;
 mod reconcile;
 mod recorded;
 mod recorder;
+pub mod replay;
 pub mod runbooks;
 mod sites;
 mod story;
@@ -49,6 +55,7 @@ use crate::telemetry::Metrics;
 
 pub use apart::{Apart, Hands};
 pub use incidents::{Fed, FeedError};
+pub use inquiries::{Inquire, Inquired};
 pub use intake::{Receipt, ReceiveError};
 pub use query::{Summary, Unclear};
 pub use recorder::Recorder;
@@ -59,7 +66,7 @@ pub use watch::armed;
 pub use work::Job;
 
 /// The streams that are no incidents.
-const OWN_STREAMS: [&str; 5] = ["daemon", "intake", "acts", "brakes", "memory"];
+const OWN_STREAMS: [&str; 6] = ["daemon", "intake", "acts", "brakes", "memory", "models"];
 
 /// The ports that the daemon works through.
 pub struct Ports {
@@ -95,6 +102,7 @@ struct Inner {
     acts: acts::Acts,
     memory: memory::Memory,
     runbooks: ArcSwap<Library>,
+    under_way: investigations::UnderWay,
 }
 
 impl Daemon {
@@ -112,6 +120,7 @@ impl Daemon {
             acts: acts::Acts::default(),
             memory: memory::Memory::default(),
             runbooks: ArcSwap::default(),
+            under_way: investigations::UnderWay::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -123,6 +132,10 @@ impl Daemon {
 
     fn desk(&self) -> &desk::Desk {
         &self.inner.desk
+    }
+
+    fn under_way(&self) -> &investigations::UnderWay {
+        &self.inner.under_way
     }
 
     /// The metrics.

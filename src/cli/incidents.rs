@@ -3,7 +3,6 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Subcommand;
 
 use crate::app::admin::{self, Request, Response};
@@ -49,6 +48,8 @@ enum What {
         #[command(flatten)]
         show: Show,
     },
+    /// Have it once more from what the journal kept, without cluster and model, and say where it differs
+    Replay(super::replay::Args),
     /// Approve the plan that is asked about
     Approve {
         /// Its name, or the beginning of it
@@ -84,6 +85,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let show = if let What::Why { show, .. } = &args.what { *show } else { Show::default() };
     let answer = |incident, answer| Request::Answer { incident, answer, name };
     let request = match args.what {
+        What::Replay(replay) => return super::replay::run(&replay, &args.state.state_dir, args.json),
         What::List { all } => Request::List { all },
         What::Show { incident } => Request::Show { incident },
         What::Evidence { incident } => Request::Evidence { incident },
@@ -118,13 +120,15 @@ fn said(state: &StateDir, request: &Request, show: Show) -> anyhow::Result<ExitC
 }
 
 pub(super) fn ask(state: &StateDir, request: &Request) -> anyhow::Result<Response> {
-    let asked = runtime()?.block_on(admin::ask(&state.state_dir, request));
-    asked.with_context(|| {
-        format!(
-            "no daemon answers in `{}`; is `belay serve` running, and is this its `--state-dir`?",
-            state.state_dir.display()
-        )
-    })
+    runtime()?.block_on(admin::ask(&state.state_dir, request)).map_err(|error| unreached(state, error))
+}
+
+/// Nobody answered on the socket.
+pub(super) fn unreached(state: &StateDir, error: std::io::Error) -> anyhow::Error {
+    anyhow::Error::new(error).context(format!(
+        "no daemon answers in `{}`; is `belay serve` running, and is this its `--state-dir`?",
+        state.state_dir.display()
+    ))
 }
 
 const fn code(response: &Response) -> ExitCode {
@@ -138,7 +142,9 @@ const fn code(response: &Response) -> ExitCode {
         | Response::Holds(_)
         | Response::Tracks(_)
         | Response::InForce(_)
-        | Response::Undo(_) => ExitCode::SUCCESS,
+        | Response::Undo(_)
+        | Response::Reading(_)
+        | Response::Inquired(_) => ExitCode::SUCCESS,
     }
 }
 

@@ -1,8 +1,10 @@
 //! The command line. One file a subcommand; each says on standard error what went wrong and what to do.
 
+mod ask;
 mod audit;
 mod completions;
 mod demo;
+mod eval;
 mod incidents;
 mod mcp;
 mod pause;
@@ -10,6 +12,7 @@ mod pin;
 mod policy;
 mod rbac;
 mod recorded;
+mod replay;
 mod revert;
 mod serve;
 mod since;
@@ -38,6 +41,10 @@ enum Command {
     Serve(serve::Args),
     /// See incidents and answer them
     Incidents(incidents::Args),
+    /// Ask a question about a cluster; it is only read
+    Ask(ask::Args),
+    /// Have recorded investigations again, with other prompts or another model, and compare
+    Eval(eval::Args),
     /// Put back what belay did since a moment, the newest first
     Revert(revert::Args),
     /// Pause acting: no new write begins once this returns
@@ -93,6 +100,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Incidents(args) => incidents::run(args),
+        Command::Ask(args) => ask::run(args),
+        Command::Eval(args) => eval::run(&args),
         Command::Revert(args) => revert::run(&args),
         Command::Pause(args) => pause::pause(args),
         Command::Resume(args) => pause::resume(args),

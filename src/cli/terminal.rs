@@ -45,8 +45,8 @@ pub(super) fn print(response: &Response, show: Show) -> io::Result<()> {
         Response::Explanation(explanation) => {
             write!(out, "{}", policy::explained::render(explanation, show, look().width))
         }
-        // `belay revert` reads these itself
-        Response::InForce(_) | Response::Undo(_) => Ok(()),
+        // `belay revert` and `belay ask` read these themselves
+        Response::InForce(_) | Response::Undo(_) | Response::Reading(_) | Response::Inquired(_) => Ok(()),
         Response::Tracks(tracks) => {
             let text = tracks.to_string();
             text.lines().try_for_each(|line| write!(out, "{}", paragraph("", line, look().width)))

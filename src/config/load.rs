@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
+use super::models;
 use super::{
     AlertmanagerConfig, ClusterConfig, Config, LimitsConfig, PrometheusConfig, ServerConfig, Site, SiteConfig,
 };
@@ -81,6 +82,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
              `webhook.bearerTokenFile`, or `listen` on 127.0.0.1",
         );
     }
+    models::check(config)?;
     config.sites().try_for_each(check_site)?;
     super::mcp::check(&config.mcp_servers, config.mcp_pins.as_ref(), &config.mcp_reads)?;
     apart(config)
@@ -171,7 +173,7 @@ fn is_cluster_name(name: &str) -> bool {
 }
 
 fn rebase(config: &mut Config, base: &Path) {
-    let Config { state_dir, policies, prompts, runbooks, webhook, slack, pager, model, .. } = config;
+    let Config { state_dir, policies, prompts, runbooks, webhook, slack, pager, model, models, .. } = config;
     let Config { other_clusters, warrant_key_file, .. } = config;
     let Config { cluster, alertmanager, prometheus, actions, reads, limits, .. } = config;
     let Config { mcp_servers, mcp_pins, .. } = config;
@@ -186,7 +188,7 @@ fn rebase(config: &mut Config, base: &Path) {
     files.extend([&mut webhook.bearer_token_file, &mut webhook.password_file].into_iter().flatten());
     files.extend(slack.iter_mut().flat_map(|s| [&mut s.token_file, &mut s.signing_secret_file]));
     files.extend(pager.as_mut().and_then(|p| p.bearer_token_file.as_mut()));
-    files.extend(model.as_mut().and_then(|m| m.api_key_file.as_mut()));
+    files.extend(model.iter_mut().chain(models).filter_map(|m| m.api_key_file.as_mut()));
     files.extend(files_of(cluster, tokens(alertmanager, prometheus), [actions, reads]));
     files.extend(files_within(limits));
     for SiteConfig { cluster, alertmanager, prometheus, actions, reads, limits } in other_clusters {

@@ -4,6 +4,7 @@
 mod actions;
 mod load;
 mod mcp;
+mod models;
 mod runbooks;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ use crate::telemetry::LogFormat;
 pub use actions::{
     ActionServerConfig, ReadServerConfig, actions_schema, load_actions, load_reads, parse_actions,
 };
+pub use models::{Amount, BudgetConfig, ModelBudgetConfig, ModelConfig, PriceConfig};
+
 pub use load::{
     ConfigError, columns, documents, load, mounted, no_color, parse, policies, prompts, secret,
     text_if_there, user,
@@ -68,6 +71,12 @@ pub struct Config {
     /// The model; without it playbooks and diagnosis carry on alone.
     #[serde(default)]
     pub model: Option<ModelConfig>,
+    /// Several endpoints instead of one, in the order in which they are tried.
+    #[serde(default)]
+    pub models: Vec<ModelConfig>,
+    /// What may be spent on them.
+    #[serde(default)]
+    pub model_budget: ModelBudgetConfig,
     /// What the action server refuses, whatever policy says.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -150,6 +159,11 @@ impl Config {
             actions: other.actions.as_ref(),
             reads: other.reads.as_ref(),
         }))
+    }
+
+    /// Every endpoint of a model, in the order in which they are tried.
+    pub fn endpoints(&self) -> impl Iterator<Item = &ModelConfig> {
+        self.model.iter().chain(&self.models)
     }
 
     /// The cluster of this name; without one, the first.
@@ -276,19 +290,6 @@ pub struct PagerConfig {
     /// A file with a bearer token.
     #[serde(default)]
     pub bearer_token_file: Option<PathBuf>,
-}
-
-/// A model behind any OpenAI-compatible endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct ModelConfig {
-    /// The base URL, up to and including `/v1`.
-    pub url: String,
-    /// The model's name there.
-    pub name: String,
-    /// A file with the API key, where one is needed.
-    #[serde(default)]
-    pub api_key_file: Option<PathBuf>,
 }
 
 /// One of belay's own servers in another process, over HTTP.

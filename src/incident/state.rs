@@ -191,7 +191,9 @@ impl State {
             | Record::Reported { .. }
             | Record::SignedOff { .. }
             | Record::Remembered(_)
-            | Record::Braked { .. } => return Err("it belongs to a stream of the daemon"),
+            | Record::Braked { .. }
+            | Record::Invoked(_)
+            | Record::Inquired(_) => return Err("it belongs to a stream of the daemon"),
             Record::Observed { alert } => self.observe(alert, at),
             Record::Vanished { fingerprint, .. } => {
                 let alert = self.alerts.get_mut(fingerprint).ok_or("that alert is not of this incident")?;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::endpoints::egress::Place;
 use crate::domain::redact;
 use crate::ports::model::ToolCall;
 
@@ -61,6 +62,13 @@ pub fn arguments(text: &str, max: usize) -> Result<String, &'static str> {
         return Err("the arguments are nested too deeply");
     }
     serde_json::to_string(&map).map_err(|_| "the arguments cannot be written as JSON")
+}
+
+/// Where a call with these arguments reads: the one namespace that it names, else nobody knows.
+pub fn place(arguments: &str) -> Place {
+    let Ok(Arguments(map)) = serde_json::from_str(arguments) else { return Place::Everything };
+    let named = map.get("namespace").and_then(|value| serde_json::from_str::<String>(value.get()).ok());
+    named.map_or(Place::Everything, |namespace| Place::of(&namespace))
 }
 
 /// Arguments as they are kept and sent back: one that holds a secret is blanked as a whole, so that what

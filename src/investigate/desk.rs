@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::calls::{self, Admitted, Key};
+use super::endpoints::egress::{Place, Reach};
 use super::limits::Limits;
+use super::shelf;
 
 /// A call to be carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub struct Call {
 pub enum Planned {
     /// It is carried out.
     Run(Call),
+    /// It pages through what is kept.
+    Show(Call),
     /// It is not, and its result says why.
     Refuse {
         /// The call's id.
@@ -36,10 +40,25 @@ pub enum Planned {
 pub struct Plan {
     /// Each call, in order.
     pub calls: Vec<Planned>,
-    /// Some call named no tool on offer, or its arguments could not be read.
+    /// Some call's arguments could not be read, or it came when none was on offer.
     pub faulty: bool,
+    /// How many calls named no tool, or would have read where they may not.
+    pub denied: u32,
+    /// Where the calls that are carried out read.
+    pub places: BTreeSet<Place>,
     /// Some call was made before.
     pub repeated: bool,
+}
+
+/// What the answer whose calls are sorted may ask for.
+#[derive(Debug, Clone, Copy)]
+pub struct Gate<'a> {
+    /// Whether read tools were on offer for it.
+    pub offered: bool,
+    /// What may leave for which endpoint.
+    pub reach: &'a Reach,
+    /// Which endpoint it is from.
+    pub endpoint: usize,
 }
 
 /// What was called so far.
@@ -64,21 +83,26 @@ impl Desk {
         self.carried >= self.in_all
     }
 
-    /// Sorts the calls of one answer; `offered` says whether read tools were on offer for it.
-    pub fn plan(&mut self, admitted: &[Admitted], offered: bool) -> Plan {
+    /// Sorts the calls of one answer.
+    pub fn plan(&mut self, admitted: &[Admitted], gate: &Gate<'_>) -> Plan {
         let mut plan = Plan::default();
         let mut running = 0;
         for Admitted { call, fault } in admitted {
             let key = calls::key(&call.name, &call.arguments);
-            let refusal = if !offered {
+            let own = shelf::is_own(&call.name);
+            let place = calls::place(&call.arguments);
+            let refusal = if !gate.offered {
                 plan.faulty = true;
                 Some("tools are no longer on offer: end now".to_owned())
             } else if !self.names.contains(&call.name) {
-                plan.faulty = true;
+                plan.denied += 1;
                 Some(format!("there is no such tool; the tools are: {}", self.list()))
             } else if let Some(fault) = fault {
                 plan.faulty = true;
                 Some((*fault).to_owned())
+            } else if !own && !gate.reach.allows(gate.endpoint, &place) {
+                plan.denied += 1;
+                Some(gate.reach.instead(gate.endpoint))
             } else if self.made.contains(&key) {
                 plan.repeated = true;
                 Some("you have made this very call before, and its result stands above".to_owned())
@@ -97,7 +121,13 @@ impl Desk {
             self.carried += 1;
             self.made.insert(key);
             let (id, tool, arguments) = (call.id.clone(), call.name.clone(), call.arguments.clone());
-            plan.calls.push(Planned::Run(Call { id, tool, arguments }));
+            let call = Call { id, tool, arguments };
+            if own {
+                plan.calls.push(Planned::Show(call));
+            } else {
+                plan.places.insert(place);
+                plan.calls.push(Planned::Run(call));
+            }
         }
         plan
     }

@@ -91,7 +91,15 @@ impl Fence {
 
     /// `text` as a block of data: cleaned, at most about `max` bytes, each line marked, the tag taken out.
     pub fn data(&self, title: &str, text: &str, max: usize) -> String {
-        let text = bounded(&self.neutral(&clean(text)), max);
+        self.block(title, &bounded(&self.neutral(&clean(text)), max))
+    }
+
+    /// Lines of a text that was cleaned before as a block of data, whole: cleaning is what costs most.
+    pub fn cleaned(&self, title: &str, text: &str) -> String {
+        self.block(title, &self.neutral(text))
+    }
+
+    fn block(&self, title: &str, text: &str) -> String {
         let title = self.neutral(&one_line(title, 120));
         let mut out = format!("<<<data {} ({title})\n", self.tag);
         for line in text.lines() {

@@ -1,9 +1,12 @@
 //! How much one investigation may cost.
 
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::model::Left;
 
 /// The bounds of one investigation. Every one of them ends or narrows it; none widens what it can do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Turns of the model. Twelve: agents of this kind that solve an incident do so in 3 to 8; the rest
     /// is room for one correction and a forced end.
@@ -32,6 +35,23 @@ pub struct Limits {
     pub answer_tokens: u32,
     /// Malformed turns that are forgiven. One: models that err twice were seen to repeat it 14 times.
     pub repairs: u32,
+    /// Calls of tools that do not exist or may not read there, after which the model's part is over. Three: the
+    /// first two are answered with what is allowed.
+    pub denials: u32,
+    /// Bytes of tool results that are sent again with every turn; beyond, the oldest are replaced by a line
+    /// each. Six full results: what a person would keep on the desk.
+    pub history: usize,
+}
+
+impl Limits {
+    /// These, and no more than a budget leaves.
+    #[must_use]
+    pub fn within(mut self, left: &Left) -> Self {
+        self.turns = self.turns.min(u32::try_from(left.turns).unwrap_or(u32::MAX));
+        self.tokens = self.tokens.min(left.tokens);
+        self.wall = self.wall.min(SignedDuration::try_from(left.waited).unwrap_or(SignedDuration::MAX));
+        self
+    }
 }
 
 impl Default for Limits {
@@ -49,6 +69,8 @@ impl Default for Limits {
             said_bytes: 4 * 1024,
             answer_tokens: 4096,
             repairs: 1,
+            denials: 3,
+            history: 36 * 1024,
         }
     }
 }

@@ -6,18 +6,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::calls::{self, Admitted, Ids};
-use super::desk::{Call, Desk, Planned};
+use super::desk::{Call, Desk, Gate, Planned};
 use super::ending::{ESCALATE, Ended, Endings, is_ending};
+use super::endpoints::egress::{Place, Reach};
 use super::fence::{self, Fence};
 use super::limits::{CALLS_IN_ANSWER, Limits, TOOLS};
 use super::outcome::{Degraded, End, Gathered, Note};
 use super::playbook;
+use super::shelf::{self, READ, Shelf};
 use super::step::Flaw;
 pub use super::step::{Event, Frame, Step};
+use super::tokens;
 use super::transcript::Transcript;
 use crate::domain::evidence::{Evidence, Source};
 use crate::domain::ids::EvidenceId;
-use crate::domain::record::{Conclusion, Diagnosis};
+use crate::domain::record::{Conclusion, Diagnosis, Said};
 use crate::domain::suspicion::{self, Flag};
 use crate::ports::model::{Chat, Reply, ToolError, ToolResult, ToolSpec};
 
@@ -43,6 +46,11 @@ pub struct Investigation {
     transcript: Transcript,
     ids: Ids,
     desk: Desk,
+    shelf: Shelf,
+    places: BTreeSet<Place>,
+    reach: Reach,
+    /// Which endpoint answered last.
+    endpoint: Option<usize>,
     gathered: Vec<Evidence>,
     said: Vec<String>,
     /// What the text that the model read does that data does not.
@@ -59,6 +67,9 @@ struct Spent {
     turns: u32,
     tokens: u64,
     repairs: u32,
+    denials: u32,
+    /// What the turn that is being answered cost to send, where nobody counts.
+    sending: u64,
     /// Turns in which a call was made again: the first is a nudge, the second takes the tools away.
     repeats: u32,
 }
@@ -66,21 +77,44 @@ struct Spent {
 impl Investigation {
     /// An investigation of this diagnosis that begins at `now`.
     pub fn new(frame: Frame, diagnosis: &Diagnosis, limits: Limits, now: Timestamp) -> Self {
-        let Frame { system, incident, tools, fence } = frame;
+        let certain = playbook::certain_remedy(diagnosis);
+        Self { certain, ..Self::with(frame, Endings::of(diagnosis), limits, now) }
+    }
+
+    /// A question that is asked at `now`, in whose context this evidence stands.
+    pub fn of_question(
+        frame: Frame,
+        known: impl IntoIterator<Item = EvidenceId>,
+        limits: Limits,
+        now: Timestamp,
+    ) -> Self {
+        Self::with(frame, Endings::of_question(known), limits, now)
+    }
+
+    fn with(frame: Frame, endings: Endings, limits: Limits, now: Timestamp) -> Self {
+        let Frame { system, incident, tools, fence, place, reach } = frame;
         let mut names = BTreeSet::new();
         let tools: Vec<ToolSpec> = tools
             .into_iter()
-            .filter(|t| calls::is_tool_name(&t.name) && !is_ending(&t.name) && names.insert(t.name.clone()))
+            .filter(|t| calls::is_tool_name(&t.name) && !is_ending(&t.name) && !shelf::is_own(&t.name))
+            .filter(|t| names.insert(t.name.clone()))
             .take(TOOLS)
             .collect();
+        // without a tool there is nothing to page through
+        let paging = shelf::specs().into_iter().filter(|_| !tools.is_empty()).collect::<Vec<_>>();
+        let tools: Vec<ToolSpec> = tools.into_iter().chain(paging).collect();
         Self {
             desk: Desk::new(tools.iter().map(|t| t.name.clone()).collect(), &limits),
-            endings: Endings::of(diagnosis),
-            certain: playbook::certain_remedy(diagnosis),
+            endings,
+            certain: None,
             transcript: Transcript::new(system, incident),
             started: now,
             phase: Phase::Fresh,
             ids: Ids::default(),
+            shelf: Shelf::default(),
+            places: BTreeSet::from([place]),
+            reach,
+            endpoint: None,
             gathered: Vec::new(),
             said: Vec::new(),
             flags: BTreeSet::new(),
@@ -97,6 +131,9 @@ impl Investigation {
     pub fn next(&mut self, event: Event, now: Timestamp) -> Step {
         match (std::mem::replace(&mut self.phase, Phase::Fresh), event) {
             (Phase::Ended(end), _) => self.end(end),
+            (Phase::Fresh | Phase::Asked | Phase::Calling(_), Event::Cancelled) => {
+                self.end(End::Degraded(Degraded::Cancelled))
+            }
             (Phase::Fresh, Event::Start) => self.ask(now),
             (Phase::Asked, Event::Replied(Ok(reply))) => self.replied(reply, now),
             (Phase::Asked, Event::Replied(Err(error))) => self.end(End::Degraded(error.into())),
@@ -124,6 +161,8 @@ impl Investigation {
             evidence: self.gathered,
             said: fence::bounded(&said, self.limits.said_bytes),
             transcript: self.transcript.into_messages(),
+            outputs: self.shelf.into_outputs(),
+            endpoint: self.endpoint,
             tokens: self.spent.tokens,
             turns: self.spent.turns,
             flags: self.flags,
@@ -154,14 +193,17 @@ impl Investigation {
         self.offered = !self.must_end(left);
         let mut tools = if self.offered { self.tools.clone() } else { Vec::new() };
         tools.extend(self.endings.specs());
+        self.transcript.compact(self.limits.history);
         let chat = Chat {
-            messages: self.transcript.messages().to_vec(),
+            messages: self.transcript.sent(),
             tools,
             must_call: std::mem::take(&mut self.repairing) || !self.offered,
             max_tokens: self.limits.answer_tokens,
         };
         self.phase = Phase::Asked;
-        Step::Ask { chat, within: left.min(self.limits.turn).unsigned_abs() }
+        self.spent.sending = tokens::most(&chat).prompt;
+        let places = self.places.clone();
+        Step::Ask { chat, places, within: left.min(self.limits.turn).unsigned_abs() }
     }
 
     /// Whether the coming turn has only the endings: it is the last, tools were withdrawn, or only a
@@ -179,8 +221,13 @@ impl Investigation {
     }
 
     fn replied(&mut self, reply: Reply, now: Timestamp) -> Step {
-        let Reply { content, calls, incomplete, tokens } = reply;
-        self.spent.tokens = self.spent.tokens.saturating_add(self.transcript.cost(&content, tokens));
+        let used = match reply.usage.total() {
+            0 => self.spent.sending.saturating_add(tokens::of_reply(&reply)),
+            counted => counted,
+        };
+        let Reply { content, calls, incomplete, usage: _, endpoint } = reply;
+        self.spent.tokens = self.spent.tokens.saturating_add(used);
+        self.endpoint = Some(endpoint);
         self.hear(&content);
         let flaw = if incomplete.is_some() {
             Some((Flaw::CutOff, "Your answer was cut off or withheld and counts for nothing. Be brief."))
@@ -219,8 +266,12 @@ impl Investigation {
             Some(fault) => Err((*fault).to_owned()),
             None => self.endings.check(&call.name, &call.arguments).map_err(|e| e.to_string()),
         };
-        let Ended { conclusion, reason } = match checked {
-            Ok(ended) => ended,
+        let (conclusion, reason) = match checked {
+            Ok(Ended::Concluded { conclusion, reason }) => (conclusion, reason),
+            Ok(Ended::Said(said)) => {
+                self.transcript.close("accepted");
+                return self.end(End::Said(self.bounded(said)));
+            }
             Err(why) => {
                 self.transcript.close(&format!("not accepted: {why}"));
                 return self.repair(Flaw::Ending, now);
@@ -236,13 +287,30 @@ impl Investigation {
         }
     }
 
+    /// What the model says to a question, fit to be kept and shown.
+    fn bounded(&self, said: Said) -> Said {
+        let plain = |text: String| fence::bounded(fence::clean(&text).trim(), self.limits.said_bytes);
+        match said {
+            Said::Answer { text, evidence } => Said::Answer { text: plain(text), evidence },
+            Said::CannotTell { reason } => Said::CannotTell { reason: plain(reason) },
+            Said::OnlyReads { reason } => Said::OnlyReads { reason: plain(reason) },
+            Said::Nothing { why } => Said::Nothing { why },
+        }
+    }
+
     /// The model called tools.
     fn reads(&mut self, admitted: &[Admitted], now: Timestamp) -> Step {
         if self.withdrawn() {
             return self.escalate(Note::Looped);
         }
-        let plan = self.desk.plan(admitted, self.offered);
+        let endpoint = self.endpoint.unwrap_or_default();
+        let gate = Gate { offered: self.offered, reach: &self.reach, endpoint };
+        let plan = self.desk.plan(admitted, &gate);
         self.spent.repeats += u32::from(plan.repeated);
+        self.spent.denials += plan.denied;
+        if self.spent.denials >= self.limits.denials {
+            return self.escalate(Note::Denied(self.spent.denials));
+        }
         if plan.faulty && self.spent.repairs >= self.limits.repairs {
             return self.escalate(Note::Malformed(Flaw::Call.words()));
         }
@@ -255,7 +323,7 @@ impl Investigation {
             .iter()
             .filter_map(|p| match p {
                 Planned::Run(call) => Some(call.clone()),
-                Planned::Refuse { .. } => None,
+                Planned::Refuse { .. } | Planned::Show(_) => None,
             })
             .collect();
         if runs.is_empty() {
@@ -266,6 +334,7 @@ impl Investigation {
         if !left.is_positive() {
             return self.end(End::Degraded(Degraded::Slow));
         }
+        self.places.extend(plan.places);
         self.phase = Phase::Calling(plan.calls);
         Step::CallTools { calls: runs, within: left.min(self.limits.tool).unsigned_abs() }
     }
@@ -284,42 +353,65 @@ impl Investigation {
         }
         for planned in calls {
             match planned {
-                Planned::Refuse { id, why } => self.transcript.result(id, why.clone()),
+                Planned::Refuse { id, why } => self.transcript.result(id, why.clone(), None),
+                Planned::Show(call) => {
+                    let (text, brief) = self.page(call);
+                    self.transcript.result(&call.id, text, brief);
+                }
                 Planned::Run(call) => {
-                    let text = match by_id.remove(&call.id) {
+                    let (text, brief) = match by_id.remove(&call.id) {
                         Some(Ok(result)) => self.present(call, &result, now),
                         Some(Err(error)) => {
                             self.flags.extend(suspicion::flags(&error.to_string()));
-                            fence::one_line(&error.to_string(), 300)
+                            (fence::one_line(&error.to_string(), 300), None)
                         }
-                        None => "the tool did not answer in time".to_owned(),
+                        None => ("the tool did not answer in time".to_owned(), None),
                     };
-                    self.transcript.result(&call.id, text);
+                    self.transcript.result(&call.id, text, brief);
                 }
             }
         }
     }
 
-    /// A tool's result as the model sees it; one that did not fail becomes evidence.
-    fn present(&mut self, call: &Call, result: &ToolResult, now: Timestamp) -> String {
+    /// A tool's result as the model sees it, and the line that may stand for it later. One that did not fail
+    /// becomes evidence, and is kept whole.
+    fn present(&mut self, call: &Call, result: &ToolResult, now: Timestamp) -> (String, Option<String>) {
         let max = self.limits.result_bytes;
         self.flags.extend(suspicion::flags(&result.text));
+        let text = fence::clean(&result.text);
+        let kept = self.shelf.keep(&text, max);
         if result.failed {
-            return format!("The call failed.\n{}", self.fence.data(&call.tool, &result.text, max));
+            return (format!("The call failed.\n{}", self.fence.data(&call.tool, &text, max)), None);
         }
         let id = self.next_evidence();
-        let block = self.fence.data(&call.tool, &result.text, max);
+        // what the view adds comes on top
+        let block = self.fence.cleaned(&call.tool, &shelf::view(&text, call, &id, max));
         self.endings.add(id.clone());
+        self.shelf.name(id.clone(), kept);
+        let title = fence::one_line(&format!("{} {}", call.tool, calls::blanked(&call.arguments)), 120);
+        let brief = format!("Evidence {id} ({title}) stood here. `{READ}` shows it again.");
         self.gathered.push(Evidence {
             id: id.clone(),
             source: Source::Tool,
-            title: fence::one_line(&format!("{} {}", call.tool, call.arguments), 120),
-            summary: fence::one_line(&fence::clean(&result.text), 240),
-            blob: None,
+            title,
+            // the first lines say what it is
+            summary: fence::one_line(fence::head(&text, 1024), 240),
+            blob: Some(kept),
             at: now,
             flags: suspicion::flags(&result.text),
         });
-        format!("Evidence {id}:\n{block}")
+        (format!("Evidence {id}:\n{block}"), Some(brief))
+    }
+
+    /// A page of what is kept.
+    fn page(&self, call: &Call) -> (String, Option<String>) {
+        match self.shelf.page(call) {
+            Err(why) => (why, None),
+            Ok(page) => {
+                let block = self.fence.data(&page.title, &page.text, self.limits.result_bytes);
+                (block, Some(format!("{} stood here. `{READ}` shows them again.", page.title)))
+            }
+        }
     }
 
     fn next_evidence(&self) -> EvidenceId {

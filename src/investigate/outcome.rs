@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::evidence::Evidence;
-use crate::domain::record::Conclusion;
+use crate::domain::record::{Conclusion, Said};
 use crate::domain::suspicion::Flag;
 use crate::ports::model::{Message, ModelError};
 
@@ -17,6 +17,8 @@ pub enum End {
         /// Why it is not what the model said, where it is not.
         note: Option<Note>,
     },
+    /// What the model says to a question.
+    Said(Said),
     /// The model had no part in the end: the playbook path carries on.
     Degraded(Degraded),
 }
@@ -47,6 +49,12 @@ pub enum Degraded {
         /// Allowed.
         limit: u32,
     },
+    /// A budget is used up.
+    #[error("{0}")]
+    Budget(String),
+    /// Its alerts ended meanwhile.
+    #[error("there is nothing to investigate any more")]
+    Cancelled,
     /// The prompts cannot be rendered.
     #[error("the prompts cannot be used: {0}")]
     Prompts(String),
@@ -58,7 +66,7 @@ pub enum Degraded {
 impl From<ModelError> for Degraded {
     fn from(error: ModelError) -> Self {
         match error {
-            ModelError::Unavailable(why) => Self::Unavailable(why),
+            ModelError::Unavailable(why) | ModelError::Busy { why, .. } => Self::Unavailable(why),
             ModelError::Unreadable(why) => Self::Unreadable(why),
         }
     }
@@ -79,6 +87,9 @@ pub enum Note {
     /// It escalated and something else at once: the stricter counts.
     #[error("the model ended in more than one way at once")]
     Mixed,
+    /// It asked again and again for what is not allowed.
+    #[error("the model asked {0} times for what it may not have")]
+    Denied(u32),
     /// It called the same again and again.
     #[error("the model went round in circles")]
     Looped,
@@ -93,6 +104,10 @@ pub struct Gathered {
     pub said: String,
     /// The whole conversation; each call has exactly one result.
     pub transcript: Vec<Message>,
+    /// What tools gave, whole, each once.
+    pub outputs: Vec<String>,
+    /// Which endpoint answered last, if any did.
+    pub endpoint: Option<usize>,
     /// Tokens used.
     pub tokens: u64,
     /// Turns taken.

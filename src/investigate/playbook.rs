@@ -15,6 +15,7 @@ pub fn playbook(diagnosis: &Diagnosis, why: impl Into<String>) -> Choice {
         transcript: None,
         tokens: 0,
         flags: BTreeSet::new(),
+        minutes: None,
     }
 }
 

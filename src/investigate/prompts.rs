@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use minijinja::{Environment, UndefinedBehavior, value::Serde};
 use serde::Serialize;
 
-use super::fence::{Fence, one_line};
+use super::fence::{Fence, bounded, clean, one_line};
 use crate::domain::alert::Alert;
 use crate::domain::brief::Point;
 use crate::domain::canonical::Hash;
@@ -18,7 +18,13 @@ use crate::domain::suspicion::{self, Flag};
 
 const SYSTEM: &str = "system.md";
 const INCIDENT: &str = "incident.md";
+const ASK: &str = "ask.md";
+const QUESTION: &str = "question.md";
 const CONSTRAINTS: &str = "constraints.md";
+
+/// The version of the shipped prompts: any change of any of them is another one (a test holds it against their
+/// hash), so that what was seen with one is never taken for the other.
+pub const VERSION: u32 = 1;
 
 /// A template is a page or two; this is thirty.
 const TEMPLATE_BYTES: usize = 64 * 1024;
@@ -26,6 +32,8 @@ const TEMPLATE_BYTES: usize = 64 * 1024;
 const RENDERED_BYTES: usize = 48 * 1024;
 /// Instructions of the template engine; the shipped templates need a few hundred.
 const FUEL: u64 = 50_000;
+/// Bytes of a question: a screen of text.
+pub const QUESTION_BYTES: usize = 4 * 1024;
 /// Bytes of one list (findings, evidence, what is missing): about 1,500 tokens.
 const LIST_BYTES: usize = 6 * 1024;
 /// Bytes of the brief: six points of a few lines, and two sections of runbooks of a screen each.
@@ -35,7 +43,9 @@ const BRIEF_BYTES: usize = 8 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum PromptError {
     /// There is no such prompt.
-    #[error("`{0}` is not a prompt: the ones that can be overridden are `{SYSTEM}` and `{INCIDENT}`")]
+    #[error(
+        "`{0}` is not a prompt: the ones that can be overridden are `{SYSTEM}`, `{INCIDENT}`, `{ASK}` and `{QUESTION}`"
+    )]
     Unknown(String),
     /// The constraints are not for overriding.
     #[error("`{CONSTRAINTS}` is compiled in and cannot be overridden: remove it from the prompts folder")]
@@ -96,6 +106,35 @@ impl Case<'_> {
     }
 }
 
+/// What somebody asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// About which cluster.
+    pub cluster: &'a Cluster,
+    /// The namespaces that they may see; nothing: all.
+    pub namespaces: Option<&'a BTreeSet<String>>,
+    /// The incident that it is about.
+    pub incident: Option<Case<'a>>,
+    /// What was asked in this conversation before, and answered, the oldest first.
+    pub earlier: &'a [(String, String)],
+    /// The question.
+    pub question: &'a str,
+}
+
+#[derive(Serialize)]
+struct AskView {
+    cluster: String,
+    namespaces: String,
+    fence: String,
+}
+
+#[derive(Serialize)]
+struct QuestionView {
+    incident: Option<IncidentView>,
+    earlier: String,
+    question: String,
+}
+
 #[derive(Serialize)]
 struct SystemView {
     cluster: String,
@@ -129,6 +168,8 @@ impl Prompts {
         let mut texts = BTreeMap::from([
             (SYSTEM.to_owned(), include_str!("../../prompts/system.md").to_owned()),
             (INCIDENT.to_owned(), include_str!("../../prompts/incident.md").to_owned()),
+            (ASK.to_owned(), include_str!("../../prompts/ask.md").to_owned()),
+            (QUESTION.to_owned(), include_str!("../../prompts/question.md").to_owned()),
         ]);
         for (name, text) in overrides {
             if name == CONSTRAINTS {
@@ -180,6 +221,35 @@ impl Prompts {
         self.render(INCIDENT, &incident_view(case, fence)).map(|text| text.trim_end().to_owned())
     }
 
+    /// The system message of a question: the frame, and the constraints after it.
+    pub fn ask(&self, query: &Query<'_>, fence: &Fence) -> Result<String, PromptError> {
+        let namespaces = match query.namespaces {
+            None => "all".to_owned(),
+            Some(names) => one_line(&names.iter().map(String::as_str).collect::<Vec<_>>().join(", "), 2000),
+        };
+        let fence = fence.tag().to_owned();
+        let view = AskView { cluster: one_line(query.cluster.as_str(), 253), namespaces, fence };
+        let (frame, constraints) = (self.render(ASK, &view)?, self.render(CONSTRAINTS, &view)?);
+        Ok(format!("{}\n\n{}", frame.trim_end(), constraints.trim_end()))
+    }
+
+    /// The first user message of a question: its context, and the question.
+    pub fn question(&self, query: &Query<'_>, fence: &Fence) -> Result<String, PromptError> {
+        let pair = |(question, answer): &(String, String)| {
+            format!("asked: {}\nanswered: {}", one_line(question, 400), one_line(answer, 1500))
+        };
+        let earlier = match query.earlier {
+            [] => String::new(),
+            earlier => fence.data("earlier", &lines(earlier, pair), LIST_BYTES),
+        };
+        let view = QuestionView {
+            incident: query.incident.as_ref().map(|case| incident_view(case, fence)),
+            earlier,
+            question: bounded(clean(query.question).trim(), QUESTION_BYTES),
+        };
+        self.render(QUESTION, &view).map(|text| text.trim_end().to_owned())
+    }
+
     fn render<V: Serialize>(&self, name: &str, view: &V) -> Result<String, PromptError> {
         let text = self
             .env
@@ -194,6 +264,7 @@ impl Prompts {
         let system = SystemView { cluster: "c".into(), namespace: "n".into(), fence: "f".into() };
         self.render(SYSTEM, &system)?;
         self.render(CONSTRAINTS, &system)?;
+        self.render(ASK, &AskView { cluster: "c".into(), namespaces: "n".into(), fence: "f".into() })?;
         for (count, missing) in [(0, ""), (2, "m")] {
             let text = || "x".to_owned();
             let candidate = || CandidateView { id: text(), words: text(), cause: text(), evidence: text() };
@@ -203,6 +274,9 @@ impl Prompts {
             let brief = missing.clone();
             let view = IncidentView { incident, alert, findings, evidence, brief, missing, candidates };
             self.render(INCIDENT, &view)?;
+            let earlier = if count == 0 { String::new() } else { text() };
+            let about = (count > 0).then_some(view);
+            self.render(QUESTION, &QuestionView { incident: about, earlier, question: text() })?;
         }
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! What goes into the machine and what comes out of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::desk::Call;
+use super::endpoints::egress::{Place, Reach};
 use super::fence::Fence;
 use super::outcome::End;
 use crate::ports::model::{Chat, ModelError, Reply, ToolError, ToolResult, ToolSpec};
@@ -18,6 +20,8 @@ pub enum Event {
     Answered(Vec<(String, Result<ToolResult, ToolError>)>),
     /// What was asked for did not come in time.
     Late,
+    /// There is nothing to investigate any more.
+    Cancelled,
 }
 
 /// What to do next.
@@ -27,6 +31,8 @@ pub enum Step {
     Ask {
         /// This.
         chat: Chat,
+        /// Its text was read there.
+        places: BTreeSet<Place>,
         /// It has so long.
         within: Duration,
     },
@@ -52,6 +58,10 @@ pub struct Frame {
     pub tools: Vec<ToolSpec>,
     /// How data is fenced.
     pub fence: Fence,
+    /// Where what it is about was read.
+    pub place: Place,
+    /// What may leave for which endpoint.
+    pub reach: Reach,
 }
 
 /// What can be wrong with an answer.

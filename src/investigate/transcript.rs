@@ -1,16 +1,27 @@
 //! The conversation as every server accepts it: after an answer with calls comes exactly one result per
 //! call, in order, and nothing in between.
 
+use std::collections::BTreeMap;
+
 use super::{calls, fence};
 use crate::ports::model::{Message, ToolCall};
 
 /// Bytes of the model's own text that are sent back to it in later turns; the rest stays for people.
 const ECHO: usize = 4 * 1024;
 
+/// A line that may stand for a result.
+#[derive(Debug, Clone)]
+struct Brief {
+    text: String,
+    taken: bool,
+}
+
 /// A conversation under way.
 #[derive(Debug, Clone)]
 pub struct Transcript {
     messages: Vec<Message>,
+    /// What is sent in place of a tool result, by its place in `messages`: a line where there was a page.
+    briefs: BTreeMap<usize, Brief>,
     /// Calls without a result yet, in order.
     open: Vec<String>,
 }
@@ -19,15 +30,42 @@ impl Transcript {
     /// A conversation that begins with the frame and the incident.
     pub fn new(system: String, incident: String) -> Self {
         let messages = vec![Message::System { content: system }, Message::User { content: incident }];
-        Self { messages, open: Vec::new() }
+        Self { messages, briefs: BTreeMap::new(), open: Vec::new() }
     }
 
-    /// The conversation so far.
-    pub fn messages(&self) -> &[Message] {
-        &self.messages
+    /// The conversation so far, as it is sent: with the oldest results in brief, if it became too long.
+    pub fn sent(&self) -> Vec<Message> {
+        let one = |(n, message): (usize, &Message)| match (self.briefs.get(&n), message) {
+            (Some(Brief { text, taken: true }), Message::Tool { call, .. }) => {
+                Message::Tool { call: call.clone(), content: text.clone() }
+            }
+            _ => message.clone(),
+        };
+        self.messages.iter().enumerate().map(one).collect()
     }
 
-    /// The conversation, every open call closed.
+    /// Where more than `max` bytes of results are sent, the oldest are from now on sent in brief until there is
+    /// half of that: rarely, since a server's prompt cache knows nothing beyond the first change. The results
+    /// that the model has not seen yet stay, and so does everything that is no result.
+    pub fn compact(&mut self, max: usize) {
+        let seen = self.messages.iter().rposition(|m| matches!(m, Message::Assistant { .. })).unwrap_or(0);
+        let mut bytes: usize = self.sent().iter().map(size_of_result).sum();
+        if bytes <= max {
+            return;
+        }
+        for (n, brief) in self.briefs.range_mut(..seen) {
+            let whole = self.messages.get(*n).map_or(0, size_of_result);
+            if bytes <= max / 2 {
+                return;
+            }
+            if !brief.taken && brief.text.len() < whole {
+                brief.taken = true;
+                bytes -= whole - brief.text.len();
+            }
+        }
+    }
+
+    /// The whole conversation, every open call closed.
     pub fn into_messages(mut self) -> Vec<Message> {
         self.close("no result: the investigation ended");
         self.messages
@@ -48,9 +86,11 @@ impl Transcript {
         self.messages.push(Message::Assistant { content, calls });
     }
 
-    /// The result of the next open call, which must be `id`; any other is dropped.
-    pub fn result(&mut self, id: &str, content: String) {
+    /// The result of the next open call, which must be `id`; any other is dropped. `brief` may stand for it later.
+    pub fn result(&mut self, id: &str, content: String, brief: Option<String>) {
         if self.open.first().is_some_and(|next| next == id) {
+            let taken = false;
+            self.briefs.extend(brief.map(|text| (self.messages.len(), Brief { text, taken })));
             self.messages.push(Message::Tool { call: self.open.remove(0), content });
         }
     }
@@ -67,25 +107,11 @@ impl Transcript {
         self.close("no result");
         self.messages.push(Message::User { content: content.to_owned() });
     }
-
-    /// Tokens of the turn that this answer ends: what the server counted, or, where it counted nothing, a
-    /// quarter of the bytes that went to and fro (English text has about four bytes to the token).
-    pub fn cost(&self, answer: &str, counted: u64) -> u64 {
-        if counted > 0 {
-            return counted;
-        }
-        let sent: usize = self.messages.iter().map(size).sum();
-        ((sent + answer.len()) / 4 + 1) as u64
-    }
 }
 
-fn size(message: &Message) -> usize {
+const fn size_of_result(message: &Message) -> usize {
     match message {
-        Message::System { content } | Message::User { content } | Message::Tool { content, .. } => {
-            content.len()
-        }
-        Message::Assistant { content, calls } => {
-            content.len() + calls.iter().map(|c| c.name.len() + c.arguments.len()).sum::<usize>()
-        }
+        Message::Tool { content, .. } => content.len(),
+        Message::System { .. } | Message::User { .. } | Message::Assistant { .. } => 0,
     }
 }

@@ -1,9 +1,11 @@
-//! The model and its tools, as the investigation sees them.
+//! The model, its tools and the accounts that it is asked on, as the investigation sees them.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+
+use crate::domain::spend::{Invocation, Usage};
 
 /// One message of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +60,7 @@ pub struct ToolSpec {
 }
 
 /// What the model is sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Chat {
     /// The conversation so far.
     pub messages: Vec<Message>,
@@ -71,7 +73,7 @@ pub struct Chat {
 }
 
 /// What the model answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     /// What it wrote.
     pub content: String,
@@ -79,16 +81,28 @@ pub struct Reply {
     pub calls: Vec<ToolCall>,
     /// Whether the answer was cut off or withheld, and is no answer.
     pub incomplete: Option<String>,
-    /// Prompt and completion tokens, as the server counts.
-    pub tokens: u64,
+    /// Tokens as the server counts; none where it counts none.
+    pub usage: Usage,
+    /// Which of several endpoints answered, from 0.
+    #[serde(default)]
+    pub endpoint: usize,
 }
 
 /// The model could not be asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ModelError {
-    /// Down, slow, over quota.
+    /// Down, slow, out of money.
     #[error("the model is not available: {0}")]
     Unavailable(String),
+    /// It asks to be left alone for a while.
+    #[error("the model is not available: {why}")]
+    Busy {
+        /// What it said.
+        why: String,
+        /// For how long.
+        leave: Duration,
+    },
     /// It answered with something that is no answer.
     #[error("the model's answer could not be read: {0}")]
     Unreadable(String),
@@ -114,7 +128,8 @@ pub struct ToolResult {
 }
 
 /// A tool could not be called.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ToolError {
     /// There is no such tool, or it is not allowed here.
     #[error("there is no tool `{0}`")]
@@ -132,4 +147,39 @@ pub trait Tools: Send + Sync {
 
     /// Calls one; `arguments` is a JSON object as text.
     async fn call(&self, name: &str, arguments: &str, within: Duration) -> Result<ToolResult, ToolError>;
+}
+
+/// Who keeps count of what models cost, durably.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// Writes down that this will be asked and what it may cost at most, unless a budget would be passed.
+    async fn draw(&self, most: &Invocation) -> Result<(), Undrawn>;
+
+    /// Writes down what it did cost. Where that fails, what it may cost at most stays.
+    async fn settle(&self, done: &Invocation);
+
+    /// What is left for this caller.
+    async fn left(&self, by: &str) -> Result<Left, Undrawn>;
+}
+
+/// What a budget leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// Turns.
+    pub turns: u64,
+    /// Tokens.
+    pub tokens: u64,
+    /// Time spent waiting for models.
+    pub waited: Duration,
+}
+
+/// A model may not be asked. The text is shown to people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Undrawn {
+    /// A budget is used up, or would be.
+    #[error("{0}")]
+    Over(String),
+    /// What it would cost cannot be written down.
+    #[error("what it costs cannot be written down: {0}")]
+    Unwritten(String),
 }

@@ -166,6 +166,13 @@ impl ScriptedModel {
         Ok(Self { address, shared, server })
     }
 
+    /// These turns come after those that there are. The clever one has none, and stays as it is.
+    pub fn then(&self, more: impl IntoIterator<Item = Turn>) {
+        if let Some(turns) = self.shared.turns.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            turns.extend(more);
+        }
+    }
+
     /// What to give to a client.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
@@ -220,6 +227,9 @@ async fn answer(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     };
     if matches!(turn, Turn::Choose { .. } | Turn::NoAction(_) | Turn::Escalate(_)) {
         shared.log().over.push(conversation);
+    }
+    if request.get("stream").and_then(Value::as_bool) == Some(true) {
+        return play::streamed(turn, number);
     }
     play::turn(turn, number)
 }

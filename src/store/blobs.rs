@@ -19,6 +19,14 @@ pub(super) struct Blobs {
     dir: PathBuf,
 }
 
+/// The bytes with this hash in a state directory whose daemon may be running: only read.
+pub fn blob(state_dir: &Path, hash: Hash) -> Result<Option<Vec<u8>>, StoreError> {
+    Blobs::at(state_dir.join(FOLDER)).get(hash)
+}
+
+/// The folder of blobs within a state directory.
+pub(super) const FOLDER: &str = "blobs";
+
 /// Tells the temporary files of one process apart.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 

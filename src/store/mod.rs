@@ -22,7 +22,7 @@ mod shelf;
 mod sled_projection;
 mod verify;
 
-pub use blobs::MAX_BLOB;
+pub use blobs::{MAX_BLOB, blob};
 pub use durable::Durable;
 pub use entries::MAX_STEP;
 pub use log_store::LogStore;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::blobs::Blobs;
+use super::blobs::{self, Blobs};
 use super::engine::{Engine, replay};
 use super::kv::{Changes, Overlay};
 use super::leases::Leases;
@@ -130,7 +130,7 @@ pub enum OpenError {
 /// Opens the store in `dir`, which is made if it is not there. Blocks for as long as it takes to bring
 /// the projection up.
 pub fn open(dir: &Path, options: &Options) -> Result<(LogStore, OpenReport), OpenError> {
-    let blobs = dir.join("blobs");
+    let blobs = dir.join(blobs::FOLDER);
     make_dir(dir)?;
     make_dir(&blobs)?;
     let lock = lock(dir)?;

@@ -27,9 +27,56 @@ pub struct Metrics {
     pub acts: Counter,
     /// Tools of third-party MCP servers that were found to be other than people accepted.
     pub disabled_tools: Counter,
+    /// What models were asked.
+    pub models: ModelMetrics,
     reloads: Family<Reload, Counter>,
     set: Family<Set, Gauge>,
     loaded: Gauge<f64, AtomicU64>,
+}
+
+/// What models were asked, and what they cost.
+#[derive(Debug, Clone, Default)]
+pub struct ModelMetrics {
+    calls: Family<Call, Counter>,
+    tokens: Family<Token, Counter>,
+}
+
+/// What came of asking a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// It answered.
+    Answered,
+    /// It did not.
+    Failed,
+}
+
+impl Asked {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Token {
+    kind: &'static str,
+}
+
+impl ModelMetrics {
+    /// A model was asked; these are the tokens both ways, and those of the sent ones that it had cached.
+    pub fn asked(&self, result: Asked, sent: u64, came_back: u64, cached: u64) {
+        self.calls.get_or_create(&Call { result: result.name() }).inc();
+        for (kind, count) in [("input", sent), ("output", came_back), ("cached", cached)] {
+            self.tokens.get_or_create(&Token { kind }).inc_by(count);
+        }
+    }
 }
 
 /// What came of policy files that changed.
@@ -88,6 +135,13 @@ impl Default for Metrics {
             "Policy files that changed, by what came of them",
             reloads.clone(),
         );
+        let models = ModelMetrics::default();
+        for result in [Asked::Answered, Asked::Failed] {
+            drop(models.calls.get_or_create(&Call { result: result.name() }));
+        }
+        registry.register("model_calls", "Askings of models, by what came of them", models.calls.clone());
+        let help = "Tokens of models: sent, come back, and those of the sent ones that the server had cached";
+        registry.register("model_tokens", help, models.tokens.clone());
         let set = Family::<Set, Gauge>::default();
         registry.register("policy_set_info", "The policy set in force", set.clone());
         let loaded = Gauge::<f64, AtomicU64>::default();
@@ -102,6 +156,7 @@ impl Default for Metrics {
             failures,
             acts,
             disabled_tools,
+            models,
             reloads,
             set,
             loaded,

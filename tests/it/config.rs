@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use belay::app::build::hard_limits;
 use belay::config::{
-    AlertmanagerConfig, ClusterConfig, Config, ConfigError, FileConfig, ForgeName, LimitsConfig, Log,
-    ModelConfig, PagerConfig, PrometheusConfig, RepositoryConfig, ServerConfig, SiteConfig, SlackConfig,
-    WebhookConfig, load, parse, policies, prompts, secret,
+    AlertmanagerConfig, Amount, BudgetConfig, ClusterConfig, Config, ConfigError, FileConfig, ForgeName,
+    LimitsConfig, Log, ModelBudgetConfig, ModelConfig, PagerConfig, PriceConfig, PrometheusConfig,
+    RepositoryConfig, ServerConfig, SiteConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts,
+    secret,
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
@@ -35,7 +36,8 @@ alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 prometheus: { url: 'http://prom:9090', bearerTokenFile: prom, measures: { p99: x_$pods } }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
-model: { url: 'http://llm/v1', name: m, apiKeyFile: key }
+model: { url: 'http://llm/v1', name: m, apiKeyFile: key, stream: true, egress: [shop], price: { prompt: 0.15, completion: 1, cached: 0.075 } }
+modelBudget: { perIncident: { tokens: 9, money: 0.5 }, perDay: { turns: 8, seconds: 7 } }
 mcpServers: { g: { url: 'https://g/mcp', tools: [x] } }
 mcpPins: pins
 mcpReads: { metrics: { tool: g__x } }
@@ -60,6 +62,26 @@ fn why(text: &str) -> String {
 
 fn path(name: &str) -> Option<PathBuf> {
     Some(name.into())
+}
+
+fn models_are_read(model: ModelConfig, models: &[ModelConfig], budget: &ModelBudgetConfig) {
+    let price = PriceConfig {
+        prompt: Amount(150_000_000),
+        completion: Amount(1_000_000_000),
+        cached: Some(Amount(75_000_000)),
+    };
+    let expected = ModelConfig {
+        url: "http://llm/v1".into(),
+        name: "m".into(),
+        api_key_file: path("key"),
+        stream: true,
+        egress: Some(vec!["shop".into()]),
+        price: Some(price),
+    };
+    assert_eq!((model, models), (expected, &[][..]));
+    let incident = BudgetConfig { tokens: 9, money: Some(Amount(500_000_000)), ..BudgetConfig::INCIDENT };
+    let day = BudgetConfig { turns: 8, seconds: 7, ..BudgetConfig::DAY };
+    assert_eq!(*budget, ModelBudgetConfig { per_incident: incident, per_day: day });
 }
 
 #[test]
@@ -87,6 +109,8 @@ fn each_key_is_read_into_its_place() {
         slack,
         pager,
         model,
+        models,
+        model_budget,
         limits,
     } = ok(ALL);
     // each of their keys is tried in `foreign::config`
@@ -127,8 +151,7 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(slack, Some(expected));
     let expected = PagerConfig { webhook: "https://pager.example".into(), bearer_token_file: path("page") };
     assert_eq!(pager, Some(expected));
-    let expected = ModelConfig { url: "http://llm/v1".into(), name: "m".into(), api_key_file: path("key") };
-    assert_eq!(model, Some(expected));
+    models_are_read(model.unwrap(), &models, &model_budget);
     let expected = LimitsConfig {
         namespaces: vec!["shop".into()],
         own_namespace: "ops".into(),
@@ -413,4 +436,30 @@ fn what_belay_stands_on_is_protected() {
         let why = hard_limits(&limits, &cluster, &[]).unwrap_err().to_string();
         assert!(why.contains("`limits.protected`"), "{why}");
     }
+}
+
+#[test]
+fn endpoints_and_budgets_that_cannot_be_meant_are_refused() {
+    let head = "policies: p\ncluster: { name: c }\n";
+    let one = "{ url: 'http://a/v1', name: one }";
+    let priced = "{ url: 'http://b/v1', name: two, price: { prompt: 1, completion: 2 } }";
+    for (text, said) in [
+        (format!("model: {one}\nmodels: [{priced}]"), "put them all into `models`"),
+        (
+            format!("models: [{priced}, {one}]\nmodelBudget: {{ perDay: {{ money: 5 }} }}"),
+            "`one` has no `price`",
+        ),
+        (format!("model: {one}\nmodelBudget: {{ perIncident: {{ money: 5 }} }}"), "`one` has no `price`"),
+        (format!("model: {one}\nmodelBudget: {{ perDay: {{ turns: 0 }} }}"), "leaves nothing for models"),
+        (format!("model: {one}\nmodelBudget: {{ perDay: {{ cents: 5 }} }}"), "cents"),
+        (format!("models: [{priced}]\nmodelBudget: {{ perDay: {{ money: -5 }} }}"), "from 0 to a million"),
+        (format!("models: [{priced}]\nmodelBudget: {{ perDay: {{ money: 1e9 }} }}"), "from 0 to a million"),
+        ("models: [{ url: 'http://b/v1', name: two, price: { prompt: 1 } }]".into(), "completion"),
+    ] {
+        let why = why(&format!("{head}{text}\n"));
+        assert!(why.contains(said), "{text}: {why}");
+    }
+    let config = ok(&format!("{head}models: [{priced}, {one}]\n"));
+    assert_eq!(config.endpoints().map(|e| e.name.as_str()).collect::<Vec<_>>(), ["two", "one"]);
+    ok(&format!("{head}models: [{priced}]\nmodelBudget: {{ perDay: {{ money: 5 }} }}\n"));
 }

@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 62] = [
+    const KEYS: [&str; 68] = [
         "listen",
         "stateDir",
         "policies",
@@ -117,6 +117,12 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "model.url",
         "model.name",
         "model.apiKeyFile",
+        "model.stream",
+        "model.egress",
+        "model.price",
+        "models",
+        "modelBudget.perIncident",
+        "modelBudget.perDay",
         "actions.url",
         "actions.tokenFile",
         "reads.url",

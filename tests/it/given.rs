@@ -141,6 +141,7 @@ pub fn choice() -> Choice {
         transcript: None,
         tokens: 0,
         flags: Default::default(),
+        minutes: None,
     }
 }
 

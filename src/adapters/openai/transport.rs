@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use async_openai::error::OpenAIError;
 use async_openai::middleware::HttpRequestFactory;
-use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
+use jiff::fmt::rfc2822;
+use reqwest::header::{AUTHORIZATION, DATE, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
@@ -24,6 +25,9 @@ const RETRIES: u32 = 2;
 const BACKOFF: Duration = Duration::from_millis(500);
 /// No caller waits longer than this, whatever it says: a day keeps the arithmetic safe.
 pub const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// The longest that a server's `Retry-After` is waited for within one turn. Beyond, it is told to whoever asks,
+/// who may have another endpoint.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Characters of a body that an error may show.
 const EXCERPT: usize = 200;
 
@@ -36,6 +40,9 @@ pub enum Fault {
     /// Its answer is no chat completion.
     #[error("{0}")]
     Unreadable(String),
+    /// It asks to be left alone.
+    #[error("{why}")]
+    Busy { why: String, leave: Duration },
 }
 
 impl Fault {
@@ -43,6 +50,7 @@ impl Fault {
         match self {
             Self::Unavailable(why) => ModelError::Unavailable(why),
             Self::Unreadable(why) => ModelError::Unreadable(why),
+            Self::Busy { why, leave } => ModelError::Busy { why, leave },
         }
     }
 }
@@ -73,6 +81,8 @@ pub struct Transport {
     pub http: reqwest::Client,
     pub deadline: Instant,
     pub key: Option<SecretString>,
+    /// The answer comes as events.
+    pub stream: bool,
 }
 
 impl tower::Service<HttpRequestFactory> for Transport {
@@ -99,12 +109,15 @@ impl Transport {
                 Err(miss) => miss,
             };
             let wait = match again {
-                Again::After(asked) if tries < RETRIES => asked.unwrap_or(BACKOFF * 2u32.pow(tries)),
-                Again::After(_) | Again::Never => return Err(fault),
+                Again::After(asked) if tries < RETRIES && asked.is_none_or(|asked| asked <= PATIENCE) => {
+                    asked.unwrap_or(BACKOFF * 2u32.pow(tries))
+                }
+                Again::After(asked) => return Err(left_alone(fault, asked)),
+                Again::Never => return Err(fault),
             };
             // a wait that outlasts the caller is no wait but an answer
             if wait >= self.deadline.saturating_duration_since(Instant::now()) {
-                return Err(fault);
+                return Err(left_alone(fault, Some(wait)));
             }
             tokio::time::sleep(wait).await;
             tries += 1;
@@ -122,7 +135,12 @@ impl Transport {
         let response = self.http.execute(request).await.map_err(|e| broken(&e))?;
         let status = response.status();
         let after = retry_after(&response);
-        let body = read(response).await?;
+        let streamed = self.stream && status.is_success();
+        let body = read(response, streamed).await?;
+        if streamed {
+            return events(body)
+                .ok_or_else(|| Miss::last(Fault::Unreadable(format!("{status}, and no stream of events"))));
+        }
         if status.is_success() {
             return match serde_json::from_slice::<wire::Answer>(&body) {
                 Ok(_) => Ok(body),
@@ -157,21 +175,54 @@ fn is_passing(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
-/// `Retry-After` in seconds; the form with a date is rare here and counts as none.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse::<f64>().ok()?;
-    Duration::try_from_secs_f64(seconds).ok().map(|wait| wait.min(LONGEST))
+/// What is said to whoever asks: how long the server asks to be left alone, if it does.
+fn left_alone(fault: Fault, leave: Option<Duration>) -> Fault {
+    match (fault, leave.filter(|leave| !leave.is_zero())) {
+        (Fault::Unavailable(why), Some(leave)) => Fault::Busy { why, leave },
+        (fault, _) => fault,
+    }
 }
 
-async fn read(mut response: Response) -> Result<Vec<u8>, Miss> {
+/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date, which is held against the server's own clock. A date
+/// without that says nothing.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = |name| response.headers().get(name)?.to_str().ok().map(str::trim);
+    let after = text(RETRY_AFTER)?;
+    let wait = if let Ok(seconds) = after.parse::<f64>() {
+        Duration::try_from_secs_f64(seconds).ok()?
+    } else {
+        let date = |text| rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+        let span = date(after)?.duration_since(date(text(DATE)?)?);
+        Duration::try_from(span).unwrap_or_default()
+    };
+    Some(wait.min(LONGEST))
+}
+
+/// Reads a body to its end. A stream that breaks off is handed on as far as it came: whoever puts it together
+/// sees that its end is missing.
+async fn read(mut response: Response, stream: bool) -> Result<Vec<u8>, Miss> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|e| broken(&e))? {
+    loop {
+        let chunk = match response.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => return Ok(body),
+            Err(e) if stream && !body.is_empty() && !e.is_timeout() => return Ok(body),
+            Err(e) => return Err(broken(&e)),
+        };
         if body.len() + chunk.len() > BODY {
             return Err(Miss::last(Fault::Unreadable(format!("the answer is longer than {BODY} bytes"))));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+}
+
+/// A body as events: it is a stream of them, or a whole answer of a server that does not stream.
+fn events(body: Vec<u8>) -> Option<Vec<u8>> {
+    if body.starts_with(b"data:") || body.windows(6).any(|w| w == b"\ndata:") {
+        return Some(body);
+    }
+    let whole: serde_json::Value = serde_json::from_slice(&body).ok()?;
+    whole.is_object().then(|| format!("data: {whole}\n\n").into_bytes())
 }
 
 /// A connection that failed. Too slow once is too slow twice; anything else may be tried again.

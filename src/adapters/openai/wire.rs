@@ -6,6 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::TokenField;
+use crate::domain::spend::Usage;
 use crate::ports::model::{Chat, Message, ModelError, Reply, ToolCall, ToolSpec};
 
 #[derive(Serialize)]
@@ -21,6 +22,14 @@ pub struct Request<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     max_completion_tokens: Option<u32>,
     stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
+}
+
+/// Without it, a stream ends without having said what it cost.
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
 }
 
 #[derive(Serialize)]
@@ -70,7 +79,7 @@ struct Function<'a> {
 }
 
 impl<'a> Request<'a> {
-    pub fn new(model: &'a str, field: TokenField, chat: &'a Chat) -> Self {
+    pub fn new(model: &'a str, field: TokenField, stream: bool, chat: &'a Chat) -> Self {
         let Chat { messages, tools, must_call, max_tokens } = chat;
         let tools: Vec<Tool<'a>> = tools.iter().filter_map(tool).collect();
         let (max_tokens, max_completion_tokens) = match field {
@@ -84,7 +93,8 @@ impl<'a> Request<'a> {
             tools,
             max_tokens,
             max_completion_tokens,
-            stream: false,
+            stream,
+            stream_options: stream.then_some(StreamOptions { include_usage: true }),
         }
     }
 }
@@ -146,7 +156,7 @@ struct Incoming {
 }
 
 #[derive(Debug, Deserialize)]
-struct IncomingCall {
+pub(super) struct IncomingCall {
     #[serde(default)]
     id: Value,
     #[serde(default, deserialize_with = "null_is_default")]
@@ -164,7 +174,7 @@ struct IncomingFunction {
 impl Answer {
     /// The first choice; `make_id` gives an id to a call that came without one.
     pub fn into_reply(self, make_id: &mut dyn FnMut() -> String) -> Result<Reply, ModelError> {
-        let tokens = tokens(&self.usage);
+        let usage = Totals::of(&self.usage).usage();
         let Some(Choice { message, finish_reason }) = self.choices.into_iter().next() else {
             return Err(match error_message(&self.error) {
                 // some gateways answer 200 and put the failure inside
@@ -177,25 +187,24 @@ impl Answer {
         let calls = message
             .tool_calls
             .into_iter()
-            .map(|call| ToolCall {
-                id: Some(text(call.id)).filter(|id| !id.is_empty()).unwrap_or_else(&mut *make_id),
-                name: text(call.function.name),
-                arguments: arguments(call.function.arguments),
+            .map(|call| {
+                let (id, name, arguments) = call.texts();
+                tool_call(id, name, arguments, &mut *make_id)
             })
             .collect();
-        Ok(Reply { content, calls, incomplete: incomplete(&finish_reason), tokens })
+        Ok(Reply { content, calls, incomplete: incomplete(&finish_reason), usage, endpoint: 0 })
     }
 }
 
 /// `Some` if the answer was cut off or withheld. Any reason that is not known counts as a full answer:
 /// servers have invented many names for that.
-fn incomplete(reason: &Value) -> Option<String> {
+pub(super) fn incomplete(reason: &Value) -> Option<String> {
     let reason = reason.as_str()?.to_ascii_lowercase();
     matches!(reason.as_str(), "length" | "max_tokens" | "content_filter" | "error").then_some(reason)
 }
 
 /// Text as servers give it: a string, nothing, or a list of parts.
-fn text(value: Value) -> String {
+pub(super) fn text(value: Value) -> String {
     match value {
         Value::String(text) => text,
         Value::Array(parts) => {
@@ -216,12 +225,57 @@ fn arguments(value: Value) -> String {
     }
 }
 
-fn tokens(usage: &Value) -> u64 {
-    let count = |name| usage.get(name).and_then(Value::as_u64).unwrap_or_default();
-    count("prompt_tokens").saturating_add(count("completion_tokens")).max(count("total_tokens"))
+impl IncomingCall {
+    /// Id, name and arguments, each empty where it is not there.
+    pub(super) fn texts(self) -> (String, String, String) {
+        (text(self.id), text(self.function.name), arguments(self.function.arguments))
+    }
 }
 
-fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(d: D) -> Result<T, D::Error> {
+/// A call; without an id it gets one.
+pub(super) fn tool_call(
+    id: String,
+    name: String,
+    arguments: String,
+    make_id: &mut dyn FnMut() -> String,
+) -> ToolCall {
+    let id = if id.is_empty() { make_id() } else { id };
+    ToolCall { id, name, arguments }
+}
+
+/// What a server says of the tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    prompt: u64,
+    completion: u64,
+    total: u64,
+    cached: u64,
+}
+
+impl Totals {
+    pub(super) fn of(usage: &Value) -> Self {
+        let count = |name: &str| usage.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let details = usage.get("prompt_tokens_details").and_then(|d| d.get("cached_tokens"));
+        Self {
+            prompt: count("prompt_tokens"),
+            completion: count("completion_tokens"),
+            total: count("total_tokens"),
+            // DeepSeek's name for it
+            cached: details.and_then(Value::as_u64).unwrap_or_else(|| count("prompt_cache_hit_tokens")),
+        }
+    }
+
+    /// Whatever is in the total and in neither part counts as the dearer part.
+    pub(super) fn usage(self) -> Usage {
+        let Self { prompt, completion, total, cached } = self;
+        let rest = total.saturating_sub(prompt.saturating_add(completion));
+        Usage { prompt, completion: completion.saturating_add(rest), cached, estimated: false }
+    }
+}
+
+pub(super) fn null_is_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    d: D,
+) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(d)?.unwrap_or_default())
 }
 
@@ -247,7 +301,7 @@ pub fn error_text(body: &[u8]) -> Option<ErrorText> {
     Some(ErrorText { message: error_message(&body)?, kind })
 }
 
-fn error_message(body: &Value) -> Option<String> {
+pub(super) fn error_message(body: &Value) -> Option<String> {
     let inner = body.get("error").filter(|e| !e.is_null()).unwrap_or(body);
     let said = ["message", "detail"].iter().find_map(|name| inner.get(name));
     match said.unwrap_or(inner) {

@@ -14,13 +14,14 @@ use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, GrantId, IncidentId, IntentId, QuestionId, StreamId};
 use crate::domain::past::IncidentNote;
 use crate::domain::plan::{Plan, Refusal};
+use crate::domain::spend::Invocation;
 use crate::domain::target::RootOwner;
 use crate::domain::track::{ActNote, Judgement, Reset};
 use crate::domain::warrant::Applied;
 
 pub use parts::{
-    Answer, Ask, Choice, Conclusion, Diagnosis, Intent, Investigator, MessageRef, Opening, Outcome, Question,
-    Verdict,
+    Answer, Ask, Choice, Conclusion, Diagnosis, Inquiry, Intent, Investigator, MessageRef, Minutes, Opening,
+    Outcome, Question, Said, Verdict,
 };
 
 /// The version that this program writes.
@@ -162,6 +163,12 @@ pub enum Record {
         /// What was seen.
         why: String,
     },
+    // ---- stream `models`: what asking them costs ----
+    /// A model is about to be asked, at most for so much; or it was asked, for so much.
+    Invoked(Box<Invocation>),
+    // ---- streams of conversations ----
+    /// Somebody asked a question about a cluster, and this came of it.
+    Inquired(Box<Inquiry>),
     // ---- streams of incidents ----
     /// An alert opened this incident.
     Opened(Box<Opening>),

@@ -10,11 +10,12 @@ use crate::domain::action::Candidate;
 use crate::domain::alert::Alert;
 use crate::domain::brief::Brief;
 use crate::domain::canonical::Hash;
-use crate::domain::decision::{ApprovalRule, Terms};
+use crate::domain::decision::{ApprovalRule, Person, Terms};
 use crate::domain::evidence::Evidence;
 use crate::domain::finding::Finding;
 use crate::domain::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, IntentId, QuestionId};
 use crate::domain::plan::Plan;
+use crate::domain::spend::{Money, Usage};
 use crate::domain::suspicion::Flag;
 use crate::domain::target::{RootOwner, Targeted};
 
@@ -75,6 +76,30 @@ pub struct Choice {
     /// What the text that was read does that data does not: it makes decisions stricter, and only that.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub flags: BTreeSet<Flag>,
+    /// What was asked and read on the way, where a model was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<Minutes>,
+}
+
+/// What an investigation asked, read and cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Minutes {
+    /// The blob with everything that passed: prompts, answers, tool calls with their arguments and results.
+    pub tape: Hash,
+    /// The endpoints that answered, in order.
+    pub endpoints: Vec<String>,
+    /// Turns taken.
+    pub turns: u32,
+    /// Tokens, by kind; of endpoints that failed, too.
+    pub usage: Usage,
+    /// Money, where the endpoints have prices.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
+    /// Time spent waiting for models.
+    pub waited: jiff::SignedDuration,
+    /// What was read besides the diagnosis; each result is kept whole as a blob.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
 }
 
 /// Who investigated.
@@ -242,4 +267,54 @@ pub enum Outcome {
     Rejected,
     /// Another incident goes on with it.
     Merged,
+}
+
+/// A question that somebody asked about a cluster, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inquiry {
+    /// Who.
+    pub by: Person,
+    /// About which cluster.
+    pub cluster: Cluster,
+    /// The namespaces that were to be read; nothing: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespaces: Option<BTreeSet<String>>,
+    /// The incident that it was about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<IncidentId>,
+    /// The question, redacted.
+    pub question: String,
+    /// What was said to it.
+    pub said: Said,
+    /// What was asked and read for it, and what it cost; nothing where no model was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minutes: Option<Minutes>,
+}
+
+/// What was said to a question. The text is a model's, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "said", rename_all = "snake_case")]
+pub enum Said {
+    /// An answer.
+    Answer {
+        /// The answer.
+        text: String,
+        /// What it rests on; never empty, and all of it exists.
+        evidence: Vec<EvidenceId>,
+    },
+    /// What would answer it cannot be read.
+    CannotTell {
+        /// What is missing.
+        reason: String,
+    },
+    /// A change was asked for.
+    OnlyReads {
+        /// Which.
+        reason: String,
+    },
+    /// Nothing: there was no model, or it came to no end.
+    Nothing {
+        /// Why, in belay's words.
+        why: String,
+    },
 }

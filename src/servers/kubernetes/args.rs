@@ -105,6 +105,18 @@ pub struct IncidentArgs {
     pub task: String,
 }
 
+/// What the prompt `ask` takes.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AskArgs {
+    /// The cluster it is about.
+    pub cluster: String,
+    /// The namespace to look in.
+    pub namespace: String,
+    /// The question.
+    pub question: String,
+}
+
 /// Half of the most, so that two tables fit where one is allowed.
 const fn rows() -> u32 {
     MOST_ROWS / 2

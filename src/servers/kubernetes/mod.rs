@@ -31,7 +31,7 @@ use serde::Serialize;
 
 use crate::domain::redact;
 use crate::ports::reads::Listing;
-use args::{EventArgs, HistoryArgs, IncidentArgs, ListArgs, LogArgs};
+use args::{AskArgs, EventArgs, HistoryArgs, IncidentArgs, ListArgs, LogArgs};
 use eyes::{Eyes, Trouble};
 pub use paced::Paced;
 use text::Readable;
@@ -150,10 +150,19 @@ impl KubernetesServer {
         &self,
         Parameters(args): Parameters<IncidentArgs>,
     ) -> Result<Vec<PromptMessage>, ErrorData> {
-        let text = prompt::incident(&self.eyes, &args)
-            .map_err(|trouble| ErrorData::invalid_params(trouble.to_string(), None))?;
-        Ok(vec![PromptMessage::new_text(Role::User, text)])
+        prompted(prompt::incident(&self.eyes, &args))
     }
+
+    /// Answer a question about the cluster with the tools of this server, within belay's constraints.
+    #[prompt(name = "ask")]
+    async fn ask(&self, Parameters(args): Parameters<AskArgs>) -> Result<Vec<PromptMessage>, ErrorData> {
+        prompted(prompt::ask(&self.eyes, &args))
+    }
+}
+
+fn prompted(text: Result<String, Trouble>) -> Result<Vec<PromptMessage>, ErrorData> {
+    let text = text.map_err(|trouble| ErrorData::invalid_params(trouble.to_string(), None))?;
+    Ok(vec![PromptMessage::new_text(Role::User, text)])
 }
 
 /// An answer as structure and as text; trouble as text that says what to do.

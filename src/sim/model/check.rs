@@ -13,8 +13,8 @@ pub fn conversation(request: &Value) -> String {
 /// Everything that is wrong with a request.
 pub fn request(request: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
-    if request.get("stream").and_then(Value::as_bool) != Some(false) {
-        wrong.push("`stream` is not false".to_owned());
+    if request.get("stream").and_then(Value::as_bool).is_none() {
+        wrong.push("`stream` is not said".to_owned());
     }
     if str_at(request, "model").is_empty() {
         wrong.push("`model` is missing".to_owned());

@@ -30,6 +30,63 @@ pub fn turn(turn: Turn, number: usize) -> Response {
     }
 }
 
+/// The answer that a turn gives to request `number`, in events: text and arguments in pieces of a few bytes, as
+/// real servers send them.
+pub fn streamed(turn: Turn, number: usize) -> Response {
+    let (say, calls) = match turn {
+        Turn::Say(text) => (text, Vec::new()),
+        Turn::Call { say, calls } => (say, calls),
+        Turn::Choose { candidate, evidence } => {
+            (String::new(), one("choose", &json!({"candidate": candidate, "evidence": evidence})))
+        }
+        Turn::NoAction(reason) => (String::new(), one("no_action", &json!({ "reason": reason }))),
+        Turn::Escalate(reason) => (String::new(), one("escalate", &json!({ "reason": reason }))),
+        // these answer as if they had not been asked to stream
+        turn @ (Turn::Odd(_) | Turn::Http { .. } | Turn::Slow(..)) => return self::turn(turn, number),
+    };
+    let mut events = vec![": keepalive".to_owned()];
+    let mut event = |delta: Value, finish: Option<&str>| {
+        let choice = json!({"index": 0, "delta": delta, "finish_reason": finish});
+        events.push(format!(
+            "data: {}",
+            json!({"id": "c", "object": "chat.completion.chunk", "choices": [choice]})
+        ));
+    };
+    event(json!({"role": "assistant", "content": ""}), None);
+    for piece in pieces(&say) {
+        event(json!({ "content": piece }), None);
+    }
+    for (n, (name, arguments)) in calls.iter().enumerate() {
+        let function = json!({"name": name, "arguments": ""});
+        let id = format!("r{number}c{n}");
+        event(
+            json!({"tool_calls": [{"index": n, "id": id, "type": "function", "function": function}]}),
+            None,
+        );
+        for piece in pieces(arguments) {
+            event(json!({"tool_calls": [{"index": n, "function": {"arguments": piece}}]}), None);
+        }
+    }
+    event(json!({}), Some(if calls.is_empty() { "stop" } else { "tool_calls" }));
+    let usage = json!({
+        "prompt_tokens": 900, "completion_tokens": 100, "total_tokens": 1000,
+        "prompt_tokens_details": {"cached_tokens": 640},
+    });
+    events.push(format!("data: {}", json!({"id": "c", "choices": [], "usage": usage})));
+    events.push("data: [DONE]\n\n".to_owned());
+    ([(header::CONTENT_TYPE, "text/event-stream")], events.join("\n\n")).into_response()
+}
+
+fn one(name: &str, arguments: &Value) -> Vec<(String, String)> {
+    vec![(name.to_owned(), arguments.to_string())]
+}
+
+/// A text in pieces of seven characters.
+fn pieces(text: &str) -> Vec<String> {
+    let letters: Vec<char> = text.chars().collect();
+    letters.chunks(7).map(|piece| piece.iter().collect()).collect()
+}
+
 /// This status and body.
 pub fn http(status: u16, body: String, retry_after: Option<u32>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -66,6 +66,8 @@ pub struct Wish {
     pub model: Option<Script>,
     /// A model that does not answer at all.
     pub dead_model: bool,
+    /// In place of the one line that names the model; `MODEL` stands for its URL.
+    pub models: Option<String>,
     /// Golden inputs besides the demo's own.
     pub examples: Vec<(String, String)>,
     /// Job templates.
@@ -92,6 +94,7 @@ impl Default for Wish {
             slack: false,
             model: None,
             dead_model: false,
+            models: None,
             examples: Vec::new(),
             jobs: Vec::new(),
             other_jobs: None,
@@ -240,6 +243,10 @@ impl House {
             None => (None, None),
         };
         let mut text = configuration(&dir, &api_url, &listing_url, slack.as_ref(), model_url.as_deref());
+        if let (Some(models), Some(url)) = (&wish.models, &model_url) {
+            text = text.lines().filter(|line| !line.starts_with("model:")).collect::<Vec<_>>().join("\n");
+            text = format!("{text}\n{}\n", models.replace("MODEL", url));
+        }
         text.push_str(&limits(&dir, "jobs", &wish.jobs));
         text.push_str(&wish.more);
         let forge = match &wish.forge {

@@ -5,6 +5,7 @@
 mod acts;
 mod again;
 mod apart;
+mod ask;
 mod brief;
 mod clicks;
 mod clusters;

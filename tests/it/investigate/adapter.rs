@@ -20,6 +20,7 @@ pub fn settings(base_url: String) -> Settings {
         per_try: Duration::from_secs(20),
         proxy: None,
         token_field: TokenField::default(),
+        stream: false,
     }
 }
 
@@ -65,7 +66,7 @@ async fn odd_answers_are_read() {
     assert_eq!(reply.calls.len(), 2);
     assert!(!reply.calls[0].id.is_empty() && reply.calls[0].id != reply.calls[1].id);
     let reply = odd(Odd::OddFinish).await;
-    assert_eq!((reply.content.as_str(), reply.incomplete, reply.tokens), ("x", None, 0));
+    assert_eq!((reply.content.as_str(), reply.incomplete, reply.usage.total()), ("x", None, 0));
     assert_eq!(odd(Odd::Bare).await.content, "x");
     assert_eq!(odd(Odd::Parts).await.content, "ab");
     assert_eq!(odd(Odd::Length).await.incomplete.as_deref(), Some("length"));
@@ -126,7 +127,10 @@ async fn an_hour_of_retry_after_is_not_waited_for() {
     let turn = Turn::Http { status: 429, body: r#"{"detail":"x"}"#.into(), retry_after: Some(3600) };
     let began = Instant::now();
     let Asked { answer, requests } = ask(turn).await;
-    assert!(matches!(answer, Err(ModelError::Unavailable(why)) if why.starts_with("429")));
+    let leave = Duration::from_secs(3600);
+    assert!(
+        matches!(answer, Err(ModelError::Busy { why, leave: l }) if why.starts_with("429") && l == leave)
+    );
     assert_eq!(requests, 1);
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
@@ -183,4 +187,102 @@ async fn settings_are_taken_as_they_are_meant() {
     assert_eq!(seen["max_completion_tokens"], 64);
     assert_eq!(seen["tool_choice"], "required");
     assert_eq!(seen["tools"].as_array().unwrap().len(), 2);
+}
+
+async fn streamed(turn: Turn) -> Asked {
+    let server = ScriptedModel::start(Script::Turns(vec![turn.clone(), turn.clone(), turn])).await.unwrap();
+    let model = OpenAi::new(Settings { stream: true, ..settings(server.base_url()) }).unwrap();
+    let answer = model.chat(&chat(), Duration::from_secs(20)).await;
+    assert_eq!(server.violations(), Vec::<String>::new());
+    assert_eq!(server.seen()[0]["stream_options"]["include_usage"], true);
+    Asked { answer, requests: server.seen().len() }
+}
+
+#[tokio::test]
+async fn a_streamed_answer_is_put_together() {
+    let calls = vec![
+        ("k8s__list_pods".to_owned(), r#"{"namespace":"shöp"}"#.to_owned()),
+        ("k8s__get_pod_logs".to_owned(), r#"{"namespace":"shop","pod":"api"}"#.to_owned()),
+    ];
+    let say = "Let me look at the pods.".to_owned();
+    let reply = streamed(Turn::Call { say: say.clone(), calls: calls.clone() }).await.answer.unwrap();
+    assert_eq!(reply.content, say);
+    let got: Vec<_> = reply.calls.iter().map(|c| (c.name.clone(), c.arguments.clone())).collect();
+    assert_eq!(got, calls);
+    assert_eq!((reply.calls[0].id.as_str(), reply.calls[1].id.as_str()), ("r1c0", "r1c1"));
+    assert_eq!((reply.incomplete, reply.usage.prompt, reply.usage.cached), (None, 900, 640));
+    assert_eq!(streamed(Turn::Say("here".into())).await.answer.unwrap().content, "here");
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_is_no_answer() {
+    for answer in [
+        // the connection ends before the body does
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 9000\r\n\r\ndata: {\"choices\":[{\"delta\":\
+         {\"content\":\"I choose \"}}]}\n\ndata: {\"choices\":[{\"del",
+        // the body ends, and nobody said that this was all
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\ndata: {\"choices\":[{\"delta\":{\"content\":\"I choose \"}}]}\n\n",
+    ] {
+        let model = OpenAi::new(Settings { stream: true, ..settings(raw(answer).await) }).unwrap();
+        let reply = model.chat(&chat(), Duration::from_secs(20)).await.unwrap();
+        assert_eq!(reply.incomplete.as_deref(), Some("the stream was cut off"), "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_stream_is_read_all_the_same() {
+    let reply = streamed(Turn::Odd(Odd::ObjectArguments)).await.answer.unwrap();
+    assert_eq!((reply.calls.len(), reply.calls[0].arguments.as_str()), (1, r#"{"reason":"odd"}"#));
+    assert_eq!(streamed(Turn::Odd(Odd::Parts)).await.answer.unwrap().content, "ab");
+    for odd in [Odd::Html, Odd::HalfJson, Odd::Huge] {
+        let Asked { answer, requests } = streamed(Turn::Odd(odd)).await;
+        assert!(matches!(answer, Err(ModelError::Unreadable(_))), "{odd:?}: {answer:?}");
+        assert_eq!(requests, 1);
+    }
+    let refused = streamed(http(429, r#"{"detail":"slow down"}"#)).await;
+    assert!(matches!(refused.answer, Err(ModelError::Unavailable(why)) if why.contains("slow down")));
+    assert_eq!(refused.requests, 3);
+}
+
+/// A server that answers every request with these bytes.
+async fn raw(answer: &'static str) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut buffer = vec![0; 65_536];
+            assert!(socket.read(&mut buffer).await.unwrap() > 0);
+            socket.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_date_to_come_back_at_is_held_against_the_servers_own_clock() {
+    for (answer, expected) in [
+        (
+            "HTTP/1.1 503 Down\r\nDate: Sat, 21 Nov 2026 02:00:00 GMT\r\nRetry-After: Sat, 21 Nov 2026 02:05:00 \
+             GMT\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            Some(300),
+        ),
+        (
+            "HTTP/1.1 503 Down\r\nRetry-After: 120\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            Some(120),
+        ),
+        ("HTTP/1.1 400 No\r\nRetry-After: 120\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", None),
+        (
+            "HTTP/1.1 503 Down\r\nRetry-After: 9999999999\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            Some(24 * 3600),
+        ),
+    ] {
+        let model = OpenAi::new(settings(raw(answer).await)).unwrap();
+        let leave = match model.chat(&chat(), Duration::from_secs(20)).await {
+            Err(ModelError::Busy { leave, .. }) => Some(leave.as_secs()),
+            Err(ModelError::Unavailable(_)) => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(leave, expected, "{answer}");
+    }
 }

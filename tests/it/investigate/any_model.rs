@@ -4,11 +4,13 @@
 use std::collections::BTreeSet;
 
 use belay::domain::record::Conclusion;
+use belay::domain::spend::Usage;
 use belay::investigate::Limits;
+use belay::investigate::endpoints::egress::{Egress, Place, Reach};
 use belay::investigate::fence::Fence;
 use belay::investigate::machine::{Event, Frame, Investigation, Step};
 use belay::investigate::outcome::End;
-use belay::ports::model::{Message, ModelError, Reply, ToolCall, ToolError, ToolResult};
+use belay::ports::model::{Chat, Message, ModelError, Reply, ToolCall, ToolError, ToolResult};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
@@ -23,6 +25,7 @@ enum Chance {
     Reply(Reply),
     Fail(bool),
     Late,
+    Cancelled,
     OutOfStep,
 }
 
@@ -76,7 +79,9 @@ impl Dice {
     }
 
     fn name(&mut self) -> String {
-        const NAMES: [&str; 14] = [
+        const NAMES: [&str; 16] = [
+            "evidence__read",
+            "evidence__search",
             "k8s__list_pods",
             "k8s__list_pods",
             "k8s__list_pods",
@@ -134,6 +139,8 @@ impl Dice {
         let arguments = match (self.roll(4), name.as_str()) {
             (0, _) => self.arguments(),
             (_, "choose") => self.choice(),
+            (_, "evidence__read") => format!(r#"{{"id":"t{}","from":{}}}"#, self.roll(3), self.roll(12)),
+            (_, "evidence__search") => format!(r#"{{"id":"t{}","text":"ata"}}"#, self.roll(3)),
             (_, "no_action" | "escalate") => r#"{"reason":"because"}"#.into(),
             _ => format!(r#"{{"namespace":"n{}"}}"#, self.roll(6)),
         };
@@ -147,9 +154,10 @@ impl Dice {
             more => more % 6,
         };
         let incomplete = (self.roll(12) == 0).then(|| "length".to_owned());
-        let tokens = if self.roll(24) == 0 { u64::MAX } else { self.roll(2_500) };
+        let usage = Usage::of(if self.roll(24) == 0 { u64::MAX } else { self.roll(2_500) });
+        let endpoint = usize::from(self.roll(4) == 0);
         let calls = (0..calls).map(|_| self.call()).collect();
-        Reply { content: self.content(), calls, incomplete, tokens }
+        Reply { content: self.content(), calls, incomplete, usage, endpoint }
     }
 
     fn chance(&mut self) -> Chance {
@@ -158,6 +166,7 @@ impl Dice {
             1 => Chance::Fail(false),
             2 => Chance::Late,
             3 => Chance::OutOfStep,
+            4 => Chance::Cancelled,
             _ => Chance::Reply(self.reply()),
         }
     }
@@ -194,7 +203,15 @@ struct Ran {
 
 fn start(certain: bool) -> (Investigation, Limits) {
     let limits = Limits::default();
-    let frame = Frame { system: "s".into(), incident: "i".into(), tools: specs(), fence: Fence::new(3) };
+    let shop = Egress::parse(&["n1".to_owned(), "n2".to_owned()]).unwrap();
+    let frame = Frame {
+        system: "s".into(),
+        incident: "i".into(),
+        tools: specs(),
+        fence: Fence::new(3),
+        place: Place::of("n1"),
+        reach: Reach::new("eu-1".into(), vec![Egress::everything(), shop]),
+    };
     let diagnosis = if certain { diagnosis() } else { unsure() };
     (Investigation::new(frame, &diagnosis, limits.clone(), at()), limits)
 }
@@ -202,6 +219,8 @@ fn start(certain: bool) -> (Investigation, Limits) {
 fn run(chances: &[Chance], certain: bool) -> Result<Ran, TestCaseError> {
     let (mut machine, limits) = start(certain);
     let (mut asked, mut carried, mut now) = (0, 0, at());
+    let (mut last, mut read) = (0, BTreeSet::from([Place::of("n1")]));
+    let mut before: Option<Chat> = None;
     let mut chances = chances.iter().cloned().cycle();
     let mut step = machine.next(Event::Start, now);
     for n in 0u64.. {
@@ -214,15 +233,27 @@ fn run(chances: &[Chance], certain: bool) -> Result<Ran, TestCaseError> {
                 prop_assert!(!calls.is_empty() && calls.len() <= limits.calls_per_turn);
                 prop_assert!(within <= limits.tool.unsigned_abs());
                 let known = |name: &str| specs().iter().any(|s| s.name == name);
+                // of what is not of its own namespaces nothing may leave for the second endpoint
+                read.extend(calls.iter().map(|c| belay::investigate::calls::place(&c.arguments)));
+                if last == 1 {
+                    let inside = |a: &str| a.contains("\"n1\"") || a.contains("\"n2\"");
+                    prop_assert!(calls.iter().all(|c| inside(&c.arguments)), "{calls:?}");
+                }
                 prop_assert!(calls.iter().all(|c| known(&c.tool)), "a call of an unknown tool");
                 machine.next(answers(&calls, n), now)
             }
-            Step::Ask { chat, within } => {
+            Step::Ask { chat, places, within } => {
                 asked += 1;
+                prop_assert!(places.is_superset(&read), "it forgets where it read");
+                prefix_stays(&mut before, &chat)?;
                 prop_assert!(within <= limits.turn.unsigned_abs());
                 well_formed(&chat.messages, false)?;
                 let event = match chances.next() {
-                    Some(Chance::Reply(reply)) => Event::Replied(Ok(reply)),
+                    Some(Chance::Reply(reply)) => {
+                        last = reply.endpoint;
+                        Event::Replied(Ok(reply))
+                    }
+                    Some(Chance::Cancelled) => Event::Cancelled,
                     Some(Chance::Fail(true)) => Event::Replied(Err(ModelError::Unavailable("x".into()))),
                     Some(Chance::Fail(false)) => Event::Replied(Err(ModelError::Unreadable("x".into()))),
                     Some(Chance::Late) | None => Event::Late,
@@ -233,6 +264,20 @@ fn run(chances: &[Chance], certain: bool) -> Result<Ran, TestCaseError> {
         };
     }
     Err(TestCaseError::fail("it does not end"))
+}
+
+/// What a prompt cache needs: the first two messages stay byte for byte, and so does everything before the first
+/// result that was taken out.
+fn prefix_stays(before: &mut Option<Chat>, chat: &Chat) -> Result<(), TestCaseError> {
+    if let Some(before) = before.replace(chat.clone()) {
+        prop_assert_eq!(&before.messages[..2], &chat.messages[..2]);
+        prop_assert!(before.messages.len() < chat.messages.len());
+        for (old, new) in before.messages.iter().zip(&chat.messages) {
+            let brief = matches!(new, Message::Tool { content, .. } if content.contains("stood here"));
+            prop_assert!(old == new || brief, "{old:?} became {new:?}");
+        }
+    }
+    Ok(())
 }
 
 /// What every server demands: each call has exactly one result, directly after, and ids are unique.
@@ -280,13 +325,14 @@ fn conclusion(end: &End) -> Option<&Conclusion> {
     match end {
         End::Concluded { conclusion, .. } => Some(conclusion),
         End::Degraded(_) => None,
+        End::Said(said) => panic!("an investigation has no such end: {said:?}"),
     }
 }
 
 /// `PROPTEST_CASES` asks for more, never for less.
-fn volume() -> ProptestConfig {
+fn volume(least: u32) -> ProptestConfig {
     let asked = ProptestConfig::default();
-    ProptestConfig { cases: asked.cases.max(6_000), failure_persistence: None, ..asked }
+    ProptestConfig { cases: asked.cases.max(least), failure_persistence: None, ..asked }
 }
 
 #[test]
@@ -307,7 +353,7 @@ fn random_models_reach_every_end() {
 }
 
 proptest! {
-    #![proptest_config(volume())]
+    #![proptest_config(volume(20_000))]
 
     #[test]
     fn it_ends_within_its_budgets_and_its_candidates(
@@ -340,6 +386,11 @@ proptest! {
         }
     }
 
+}
+
+proptest! {
+    #![proptest_config(volume(6_000))]
+
     #[test]
     fn what_it_says_changes_nothing(
         seeds in seeds(16),
@@ -352,7 +403,7 @@ proptest! {
         // a server that counts tokens: otherwise length alone would cost budget
         let counted = |chance: &Chance, words: Option<&String>| match chance {
             Chance::Reply(reply) => Chance::Reply(Reply {
-                tokens: reply.tokens.max(1),
+                usage: Usage::of(reply.usage.total().max(1)),
                 content: words.unwrap_or(&reply.content).clone(),
                 ..reply.clone()
             }),

@@ -9,10 +9,12 @@ use belay::domain::action::job::Templates;
 use belay::domain::cluster::{Event, LogTail, Snapshot};
 use belay::domain::record::Diagnosis;
 use belay::domain::target::Kind;
-use belay::investigate::{Limits, Mind, Prompts, investigate};
+use belay::investigate::{Endpoints, Limits, Mind, Prompts, investigate};
 use belay::notify::{Story, view};
 use belay::ports::clock::ManualClock;
 use belay::sim::model::{Script, ScriptedModel, Turn};
+
+use tokio_util::sync::CancellationToken;
 
 use super::adapter::settings;
 use super::fixtures::{FakeTools, Given, at};
@@ -89,13 +91,13 @@ async fn planted_secrets_do_not_reach_the_model_the_transcript_or_people() {
     let script = Script::Turns(vec![ask, Turn::call("choose", &end.to_string())]);
     let server = ScriptedModel::start(script).await.unwrap();
     let mind = Mind {
-        model: Arc::new(OpenAi::new(settings(server.base_url())).unwrap()),
+        endpoints: Arc::new(Endpoints::only(Arc::new(OpenAi::new(settings(server.base_url())).unwrap()))),
         tools: Arc::new(FakeTools { text: dirty(), ..FakeTools::default() }),
         clock: ManualClock::new(at()),
         prompts: Arc::new(Prompts::load([]).unwrap()),
         limits: Limits::default(),
     };
-    let done = investigate(&mind, &given.case(), 42).await;
+    let done = investigate(&mind, &given.case(), 42, &CancellationToken::new()).await;
     assert_eq!(server.violations(), Vec::<String>::new());
     let seen = server.seen();
     assert_eq!(seen.len(), 2);
@@ -105,6 +107,8 @@ async fn planted_secrets_do_not_reach_the_model_the_transcript_or_people() {
     let chat = seen[1].to_string();
     assert!(chat.contains("postgres://app:[redacted]@db:5432/shop"), "what is no secret stays: {chat}");
     assert_clean("the transcript", &String::from_utf8(done.transcript.clone()).unwrap());
+    assert_clean("the tape", &String::from_utf8(done.tape.clone()).unwrap());
+    assert_clean("the outputs", &done.outputs.join("\n"));
     assert_clean("the evidence", &serde_json::to_string(&done.evidence).unwrap());
     let choice = done.choice(&diagnosis);
     assert!(!choice.said.is_empty());

@@ -6,11 +6,12 @@ use std::time::Duration;
 use belay::adapters::openai::OpenAi;
 use belay::domain::record::{Choice, Conclusion, Diagnosis, Investigator};
 use belay::investigate::{
-    Degraded, Investigated, Limits, Mind, Note, Outcome, Prompts, investigate, playbook,
+    Degraded, Endpoints, Investigated, Limits, Mind, Note, Outcome, Prompts, investigate, playbook,
 };
 use belay::ports::clock::{ManualClock, SystemClock};
 use belay::sim::model::{Odd, Script, ScriptedModel, Turn};
 use jiff::SignedDuration;
+use tokio_util::sync::CancellationToken;
 
 use super::adapter::settings;
 use super::fixtures::{FakeTools, Given, at, diagnosis, unsure};
@@ -27,7 +28,7 @@ impl World {
         let server = ScriptedModel::start(script).await.unwrap();
         let tools = Arc::new(tools);
         let mind = Mind {
-            model: Arc::new(OpenAi::new(settings(server.base_url())).unwrap()),
+            endpoints: Arc::new(Endpoints::only(Arc::new(OpenAi::new(settings(server.base_url())).unwrap()))),
             tools: tools.clone(),
             clock: ManualClock::new(at()),
             prompts: Arc::new(Prompts::load([]).unwrap()),
@@ -37,7 +38,7 @@ impl World {
     }
 
     async fn run(&self) -> Investigated {
-        let done = investigate(&self.mind, &self.given.case(), 42).await;
+        let done = investigate(&self.mind, &self.given.case(), 42, &CancellationToken::new()).await;
         assert_eq!(self.server.violations(), Vec::<String>::new());
         done
     }

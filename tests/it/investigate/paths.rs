@@ -2,6 +2,8 @@
 
 use belay::domain::finding::{Cause, Certainty};
 use belay::domain::record::{Conclusion, Diagnosis, Investigator};
+use belay::domain::spend::Usage;
+use belay::investigate::endpoints::egress::{Place, Reach};
 use belay::investigate::fence::Fence;
 use belay::investigate::machine::{Event, Frame, Investigation, Step};
 use belay::investigate::outcome::{Degraded, End, Note};
@@ -27,6 +29,8 @@ impl Hand {
             incident: "incident".into(),
             tools: specs(),
             fence: Fence::new(1),
+            place: Place::of("shop"),
+            reach: Reach::unbounded(),
         };
         let mut machine = Investigation::new(frame, diagnosis, limits, at());
         let step = machine.next(Event::Start, at());
@@ -56,7 +60,13 @@ impl Hand {
     }
 
     fn reply(&mut self, content: &str, calls: &[ToolCall]) -> &mut Self {
-        let reply = Reply { content: content.into(), calls: calls.to_vec(), incomplete: None, tokens: 1000 };
+        let reply = Reply {
+            content: content.into(),
+            calls: calls.to_vec(),
+            incomplete: None,
+            usage: Usage::of(1000),
+            endpoint: 0,
+        };
         self.event(Event::Replied(Ok(reply)))
     }
 
@@ -112,7 +122,8 @@ fn chose(hand: &Hand, candidate: &str) {
 #[test]
 fn it_reads_and_chooses() {
     let mut hand = hand();
-    assert_eq!(hand.offered(), ["k8s__list_pods", "k8s__get_pod_logs", "choose", "no_action", "escalate"]);
+    let read = ["k8s__list_pods", "k8s__get_pod_logs", "evidence__read", "evidence__search"];
+    assert_eq!(hand.offered(), [&read[..], &["choose", "no_action", "escalate"]].concat());
     hand.reply("let me look", &[pods("shop")]);
     assert_eq!(hand.ran, [r#"k8s__list_pods {"namespace":"shop"}"#]);
     assert!(hand.last_results()[0].starts_with("Evidence t1:\n<<<data "), "{:?}", hand.last_results());
@@ -175,9 +186,16 @@ fn answers_that_are_none_are_corrected_once() {
         content: "I choose c1".into(),
         calls: vec![choose("c1", r#""e1""#)],
         incomplete: Some("length".into()),
-        tokens,
+        usage: Usage::of(tokens),
+        endpoint: 0,
     };
-    let say = |content: &str| Reply { content: content.into(), calls: vec![], incomplete: None, tokens: 1 };
+    let say = |content: &str| Reply {
+        content: content.into(),
+        calls: vec![],
+        incomplete: None,
+        usage: Usage::of(1),
+        endpoint: 0,
+    };
     let many = Reply { calls: vec![pods("a"); 33], ..say("") };
     for reply in [cut(1), say(""), say("choose(c1, [e1])"), say("{\"candidate\":\"c1\"}"), many] {
         let mut hand = hand();
@@ -216,11 +234,32 @@ fn of_two_endings_the_stricter_counts() {
 }
 
 #[test]
-fn unknown_tools_and_arguments_are_corrected_once() {
+fn three_calls_of_what_is_not_there_end_the_models_part() {
     for wrong in [
         call("k8s__delete_pod", r#"{"pod":"api"}"#),
         call("rm -rf /", "{}"),
         call("", ""),
+        call("evidence__write", "{}"),
+    ] {
+        let mut hand = hand();
+        hand.calls(&[wrong.clone(), pods("shop")]);
+        assert_eq!(hand.ran.len(), 1, "the sound one is carried out");
+        assert!(
+            hand.last_results()[0].contains("the tools are: evidence__read"),
+            "{:?}",
+            hand.last_results()
+        );
+        hand.calls(&[wrong.clone(), pods("else")]);
+        assert_eq!(hand.ran.len(), 2);
+        hand.calls(&[wrong, pods("more")]);
+        assert_eq!(hand.end(), &escalated(Note::Denied(3)));
+        assert_eq!(hand.ran.len(), 2);
+    }
+}
+
+#[test]
+fn unreadable_arguments_are_corrected_once() {
+    for wrong in [
         call("k8s__list_pods", "namespace=shop"),
         call("k8s__list_pods", r#"{"namespace":"a","namespace":"b"}"#),
         call("k8s__list_pods", &format!("{{\"namespace\":\"{}\"}}", "x".repeat(5000))),
@@ -280,7 +319,13 @@ fn tokens_run_out() {
     hand.calls(&[pods("a")]).calls(&[pods("b")]);
     assert_eq!(hand.end(), &End::Degraded(Degraded::Tokens { spent: 2000, limit: 2000 }));
     let mut hand = Hand::new(&unsure(), Limits { tokens: 2000, ..Limits::default() });
-    let reply = |tokens| Reply { content: String::new(), calls: vec![pods("a")], incomplete: None, tokens };
+    let reply = |tokens| Reply {
+        content: String::new(),
+        calls: vec![pods("a")],
+        incomplete: None,
+        usage: Usage::of(tokens),
+        endpoint: 0,
+    };
     hand.event(Event::Replied(Ok(reply(1600))));
     assert_eq!(hand.offered(), ["choose", "no_action", "escalate"], "the last quarter is for the end");
 }
@@ -288,7 +333,13 @@ fn tokens_run_out() {
 #[test]
 fn a_server_that_counts_nothing_is_counted() {
     let mut hand = hand();
-    let reply = Reply { content: "x".repeat(4000), calls: vec![pods("a")], incomplete: None, tokens: 0 };
+    let reply = Reply {
+        content: "x".repeat(4000),
+        calls: vec![pods("a")],
+        incomplete: None,
+        usage: Usage::default(),
+        endpoint: 0,
+    };
     hand.event(Event::Replied(Ok(reply)));
     assert!(hand.machine.gathered().tokens > 1000);
 }
@@ -346,7 +397,8 @@ fn results_that_fail_or_lack_are_no_evidence() {
         content: String::new(),
         calls: vec![pods("a"), pods("b"), pods("c")],
         incomplete: None,
-        tokens: 1,
+        usage: Usage::of(1),
+        endpoint: 0,
     };
     let Step::CallTools { calls, .. } = hand.machine.next(Event::Replied(Ok(reply)), at()) else { panic!() };
     let failed = ToolResult { text: "pod `x` not found; did you mean `y`?".into(), failed: true };
@@ -391,11 +443,23 @@ fn a_tool_of_the_hub_cannot_pose_as_an_ending() {
     tools.extend(specs());
     tools[0].name = "choose".into();
     tools[1].name = "a tool with blanks".into();
-    let frame = Frame { system: String::new(), incident: String::new(), tools, fence: Fence::new(1) };
+    tools[3].name = "evidence__read".into();
+    let frame = Frame {
+        system: String::new(),
+        incident: String::new(),
+        tools,
+        fence: Fence::new(1),
+        place: Place::of("shop"),
+        reach: Reach::unbounded(),
+    };
     let mut machine = Investigation::new(frame, &unsure(), Limits::default(), at());
     let Step::Ask { chat, .. } = machine.next(Event::Start, at()) else { panic!() };
     let names: Vec<&str> = chat.tools.iter().map(|t| t.name.as_str()).collect();
-    assert_eq!(names, ["k8s__list_pods", "k8s__get_pod_logs", "choose", "no_action", "escalate"]);
+    assert_eq!(
+        names,
+        ["k8s__list_pods", "evidence__read", "evidence__search", "choose", "no_action", "escalate"]
+    );
+    assert!(chat.tools[1].description.contains("of this conversation"), "belay's own");
 }
 
 #[test]

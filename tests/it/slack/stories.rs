@@ -269,6 +269,7 @@ fn playbook() -> Choice {
         transcript: None,
         tokens: 0,
         flags: Default::default(),
+        minutes: None,
     }
 }
 

@@ -39,6 +39,8 @@ fn kind(record: &Record) -> &'static str {
         Record::SignedOff { .. } => "signed_off",
         Record::Braked { .. } => "braked",
         Record::Remembered(_) => "remembered",
+        Record::Invoked(_) => "invoked",
+        Record::Inquired(_) => "inquired",
         Record::Opened(_) => "opened",
         Record::Observed { .. } => "observed",
         Record::Vanished { .. } => "vanished",
@@ -65,7 +67,7 @@ fn kind(record: &Record) -> &'static str {
     }
 }
 
-const KINDS: [&str; 39] = [
+const KINDS: [&str; 41] = [
     "received",
     "oversize",
     "started",
@@ -82,6 +84,8 @@ const KINDS: [&str; 39] = [
     "signed_off",
     "braked",
     "remembered",
+    "invoked",
+    "inquired",
     "opened",
     "observed",
     "vanished",
