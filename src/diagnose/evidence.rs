@@ -31,6 +31,24 @@ pub enum Key {
     Autoscalers,
     /// What was recorded of the ConfigMaps and Services around it.
     Recorded,
+    /// The nodes that its pods stand on, or that do not take them.
+    Nodes,
+    /// The quotas of its namespace.
+    Quotas,
+    /// Its budgets.
+    Budgets,
+    /// The volume claims of its pods.
+    Claims,
+    /// What its pods refer to.
+    Refers,
+    /// The network policies over its pods.
+    Policies,
+    /// The certificates that its pods hold.
+    Certificates,
+    /// Its Jobs.
+    Jobs,
+    /// What kubelet and scheduler say of its pods: text.
+    Said,
     /// Events: text.
     Events,
     /// A log: text.
@@ -53,7 +71,7 @@ impl Book {
         self.0.into_iter().map(|(_, evidence)| evidence).collect()
     }
 
-    fn add(&mut self, at: Timestamp, key: Key, source: Source, (title, summary): (String, &str)) {
+    pub(super) fn add(&mut self, at: Timestamp, key: Key, source: Source, (title, summary): (String, &str)) {
         let id = EvidenceId::new(format!("e{}", self.0.len() + 1));
         let summary = redact::safe(summary, SUMMARY);
         self.0
@@ -79,6 +97,7 @@ pub fn gather(snapshot: &Snapshot) -> Book {
     }
     measured(&mut book, snapshot);
     recorded(&mut book, snapshot);
+    super::around::gather(&mut book, snapshot);
     text(&mut book, snapshot);
     book
 }
@@ -160,6 +179,7 @@ fn rows_of(config: &Config) -> impl Iterator<Item = String> {
 }
 
 fn text(book: &mut Book, snapshot: &Snapshot) {
+    super::around::said(book, snapshot, &shown(snapshot));
     if let Ok(events) = &snapshot.events
         && !events.is_empty()
     {

@@ -2,6 +2,7 @@
 //! cluster (logs, event messages, annotations) is shown as evidence and steers nothing.
 
 mod analysers;
+mod around;
 mod candidates;
 mod evidence;
 mod facts;
@@ -29,6 +30,7 @@ pub fn diagnose(snapshot: &Snapshot, labels: &Labels, jobs: &Templates) -> Diagn
     if findings.is_empty() {
         findings.extend(analysers::nothing_wrong(snapshot, labels, &book));
     }
+    findings.extend(analysers::AROUND.iter().filter_map(|analyse| analyse(snapshot, &book)));
     findings.sort_by_key(|f| (Reverse(f.certainty), Reverse(severity(&f.cause))));
     let offers = candidates::offers(snapshot, labels, &findings, jobs);
     if findings.is_empty() {
@@ -41,13 +43,30 @@ pub fn diagnose(snapshot: &Snapshot, labels: &Labels, jobs: &Templates) -> Diagn
 /// Which of two equally certain causes people should read first: the one that explains the other.
 const fn severity(cause: &Cause) -> u8 {
     match cause {
-        Cause::ScaledToZero { .. } => 7,
-        Cause::ConfigChanged { .. } => 6,
-        Cause::FailedRollout { .. } => 5,
-        Cause::ImagePull { .. } => 4,
-        Cause::OomKilled { .. } => 3,
-        Cause::CrashLoop { .. } => 2,
-        Cause::Saturation { .. } => 1,
+        Cause::NodeNotReady { .. } => 24,
+        Cause::QuotaExhausted { .. } => 23,
+        Cause::VolumePending { .. } => 22,
+        Cause::PullSecretMissing { .. } => 21,
+        Cause::ScaledToZero { .. } => 20,
+        Cause::ConfigChanged { .. } => 19,
+        Cause::FailedRollout { .. } => 18,
+        Cause::MissingConfig { .. } => 17,
+        Cause::Unschedulable { .. } => 16,
+        Cause::NodePressure { .. } => 15,
+        Cause::ImagePull { .. } => 14,
+        Cause::MemoryLimitTooLow { .. } => 13,
+        Cause::MemoryLeak { .. } => 12,
+        Cause::OomKilled { .. } => 11,
+        Cause::CrashLoop { .. } => 10,
+        Cause::JobFailed { .. } => 9,
+        Cause::JobStuck { .. } => 8,
+        Cause::FailingProbe { .. } => 7,
+        Cause::AutoscalerAtCeiling { .. } => 6,
+        Cause::Saturation { .. } => 5,
+        Cause::SecretRotated { .. } => 4,
+        Cause::CertificateExpiring { .. } => 3,
+        Cause::BudgetDeadlock { .. } => 2,
+        Cause::NetworkPolicyBlocks { .. } => 1,
         Cause::DeclaredJob | Cause::NothingWrong => 0,
     }
 }
@@ -69,6 +88,7 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
         logs,
         neighbours,
         recorded,
+        around,
     } = snapshot;
     let parts = [
         ("the pod", pod.as_ref().err()),
@@ -89,5 +109,6 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
         .unwatched
         .iter()
         .map(|why| format!("what changed before is not known: {}", crate::domain::redact::line(why, 300)));
-    parts.into_iter().filter_map(sentence).chain(unwatched).collect()
+    let parts = parts.into_iter().filter_map(sentence).chain(unwatched);
+    parts.chain(around::missing(around).into_iter().filter_map(sentence)).collect()
 }

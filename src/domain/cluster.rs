@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::alert::Labels;
 use super::canonical::Hash;
 use super::recorded::Memory;
+use super::surroundings::{Needs, Surroundings};
 use super::target::{Kind, Object, RootOwner};
 
 /// One container of a pod.
@@ -27,6 +28,42 @@ pub struct Container {
     pub memory_limit: Option<String>,
     /// `resources.limits.cpu` in millicores.
     pub cpu_limit_millis: Option<u32>,
+    /// The probes that it has.
+    #[serde(default, skip_serializing_if = "Probes::is_none")]
+    pub probes: Probes,
+}
+
+/// The probes of a container.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Probes {
+    /// Whether it may get traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readiness: Option<Probe>,
+    /// Whether it is to be started anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<Probe>,
+    /// Whether it has started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup: Option<Probe>,
+}
+
+impl Probes {
+    /// It has none.
+    pub const fn is_none(&self) -> bool {
+        self.readiness.is_none() && self.liveness.is_none() && self.startup.is_none()
+    }
+}
+
+/// When a probe is asked, in seconds; a failure counts only after so many in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// From the start of the container to the first time.
+    pub delay: u32,
+    /// Between two times.
+    pub period: u32,
+    /// Failures in a row that count as one.
+    pub failures: u32,
 }
 
 /// What a container is doing.
@@ -58,6 +95,9 @@ pub struct Ended {
     pub exit_code: i32,
     /// When.
     pub at: Option<Timestamp>,
+    /// When that instance had started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
 }
 
 /// A pod.
@@ -88,6 +128,15 @@ pub struct Pod {
     pub has_claims: bool,
     /// Its containers.
     pub containers: Vec<Container>,
+    /// `status.reason`: `Evicted`, `NodeLost`, ….
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Its `PodScheduled` condition where it is not true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unscheduled: Option<Condition>,
+    /// What it asks of the cluster; left out of pods that are ready and have a template to say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Box<Needs>>,
 }
 
 /// A workload: Deployment, StatefulSet, DaemonSet, ReplicaSet, Job.
@@ -127,6 +176,9 @@ pub struct Workload {
     /// The ConfigMaps that its template names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<ConfigRef>,
+    /// What its template asks of the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Box<Needs>>,
 }
 
 /// A ConfigMap that a pod template names.
@@ -139,7 +191,7 @@ pub struct ConfigRef {
 }
 
 /// How pods read a ConfigMap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// As environment variables: set when a container starts.
@@ -216,16 +268,22 @@ pub struct Event {
 }
 
 /// A disruption budget that selects pods of the owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
     /// Its name.
     pub name: String,
     /// `status.disruptionsAllowed`.
     pub allowed: u32,
+    /// Pods that it wants to be well.
+    #[serde(default)]
+    pub desired: u32,
+    /// Those that are.
+    #[serde(default)]
+    pub healthy: u32,
 }
 
 /// An autoscaler over the owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Autoscaler {
     /// Its name.
     pub name: String,
@@ -233,6 +291,24 @@ pub struct Autoscaler {
     pub min: u32,
     /// Its bounds.
     pub max: u32,
+    /// Its uid.
+    #[serde(default)]
+    pub uid: String,
+    /// Its labels.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
+    /// Its annotations.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub annotations: Labels,
+    /// Replicas that it found.
+    #[serde(default)]
+    pub current: u32,
+    /// Replicas that it wants within its bounds.
+    #[serde(default)]
+    pub desired: u32,
+    /// `ScalingLimited`, `ScalingActive`, `AbleToScale`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
 }
 
 /// Measured use of one pod.
@@ -281,6 +357,9 @@ pub struct Snapshot {
     /// What was recorded before this moment.
     #[serde(default, skip_serializing_if = "Memory::is_empty")]
     pub recorded: Memory,
+    /// What surrounds the owner.
+    #[serde(default, skip_serializing_if = "Surroundings::unasked")]
+    pub around: Surroundings,
 }
 
 /// The end of one container's log.

@@ -18,6 +18,7 @@ pub mod quantity;
 pub mod record;
 pub mod recorded;
 pub mod redact;
+pub mod surroundings;
 pub mod target;
 pub mod template;
 pub mod track;

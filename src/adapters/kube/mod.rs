@@ -13,6 +13,7 @@ mod objects;
 mod readers;
 mod reads;
 mod rights;
+mod surroundings;
 mod token;
 mod views;
 mod watch;

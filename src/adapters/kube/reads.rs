@@ -15,13 +15,14 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Selector, Selecto
 use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 
-use super::listing::{Fetch, newest_first};
+use super::listing::{CAP, Fetch, newest_first};
 use super::{client, locate, logs, views};
 use crate::domain::cluster::{
     Autoscaler, Budget, Event, Fleet, LogTail, Part, Pod, Revision, Snapshot, Usage, Workload,
 };
 use crate::domain::ids::Cluster;
 use crate::domain::recorded::Memory;
+use crate::domain::surroundings::JobRun;
 use crate::domain::target::{Kind, Named, Object};
 use crate::ports::clock::SharedClock;
 use crate::ports::reads::{Located, ReadError, Reads};
@@ -47,13 +48,13 @@ enum Children {
     /// Pods are controlled by the root itself.
     None,
     Revisions(Vec<Revision>),
-    Jobs(Vec<String>),
+    Jobs(Vec<JobRun>),
 }
 
 impl KubeReads {
     /// Reads `cluster` through `client`.
     pub fn new(client: Client, cluster: Cluster, clock: SharedClock) -> Self {
-        Self { fetch: Fetch { client, cluster, clock }, part: PART }
+        Self { fetch: Fetch { client, cluster, clock, cap: CAP }, part: PART }
     }
 
     /// As this, with another deadline for each part.
@@ -77,7 +78,7 @@ impl KubeReads {
         })
     }
 
-    async fn part<T>(&self, what: &str, read: impl Future<Output = Result<T, ReadError>>) -> Part<T> {
+    pub(super) async fn part<T>(&self, what: &str, read: impl Future<Output = Result<T, ReadError>>) -> Part<T> {
         self.in_time(what, read).await.map_err(|e| e.to_string())
     }
 
@@ -126,14 +127,17 @@ impl Reads for KubeReads {
             self.part("its pods", self.raw_pods(owner, selector.as_ref())),
         );
         let pods = self.pods(owner, &root, children.as_ref(), raw_pods);
-        let logs = match &pods {
-            Ok(pods) => {
-                let named = pod.as_ref().ok().and_then(Option::as_ref);
-                self.part("logs", logs::worst(&self.fetch, named, pods)).await
+        let named = pod.as_ref().ok().and_then(Option::as_ref);
+        let logs = async {
+            match &pods {
+                Ok(pods) => self.part("logs", logs::worst(&self.fetch, named, pods)).await,
+                Err(why) => Err(why.clone()),
             }
-            Err(why) => Err(why.clone()),
         };
-        let revisions = children.map(revisions);
+        let workload = root.as_ref().ok().and_then(|r| r.as_ref()).map(|(workload, _)| workload);
+        let every = each(named, pods.as_deref().unwrap_or_default());
+        let (jobs, revisions) = apart(owner.named.kind, children);
+        let (logs, around) = futures::join!(logs, self.around(owner, (workload, &every), jobs));
         let snapshot = Snapshot {
             at: self.fetch.clock.now(),
             target: located.target.clone(),
@@ -150,6 +154,7 @@ impl Reads for KubeReads {
             neighbours,
             // reads show the present
             recorded: Memory::default(),
+            around,
         };
         something(snapshot)
     }
@@ -160,7 +165,7 @@ impl Reads for KubeReads {
 }
 
 impl KubeReads {
-    async fn raw<K>(&self, namespace: &str, what: &str) -> Result<Vec<K>, ReadError>
+    pub(super) async fn raw<K>(&self, namespace: &str, what: &str) -> Result<Vec<K>, ReadError>
     where
         K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -261,7 +266,12 @@ impl KubeReads {
                 let mine = jobs
                     .iter()
                     .filter(|j| views::controller_ref(&j.metadata).is_some_and(|c| c.uid == owner.uid));
-                Ok(Children::Jobs(mine.filter_map(|j| j.metadata.uid.clone()).collect()))
+                Ok(Children::Jobs(newest_runs(mine.map(|j| views::job_run(&self.fetch.cluster, j)).collect())))
+            }
+            Kind::Job => {
+                let job = self.one::<batch::Job>(&owner.named).await?;
+                let job = job.filter(|job| job.metadata.uid.as_ref() == Some(&owner.uid));
+                Ok(Children::Jobs(job.iter().map(|j| views::job_run(&self.fetch.cluster, j)).collect()))
             }
             _ => Ok(Children::None),
         }
@@ -292,7 +302,7 @@ impl KubeReads {
         let controllers: BTreeSet<&str> = match children.map_err(Clone::clone)? {
             Children::None => BTreeSet::from([owner.uid.as_str()]),
             Children::Revisions(sets) => sets.iter().map(|r| r.object.uid.as_str()).collect(),
-            Children::Jobs(uids) => uids.iter().map(String::as_str).collect(),
+            Children::Jobs(runs) => runs.iter().map(|run| run.object.uid.as_str()).collect(),
         };
         let mine = |pod: &core::Pod| {
             pod.metadata.uid.as_ref() == Some(&owner.uid)
@@ -341,11 +351,26 @@ impl KubeReads {
     }
 }
 
-fn revisions(children: Children) -> Vec<Revision> {
+/// Jobs and revisions: an owner has the one or the other.
+fn apart(kind: Kind, children: Part<Children>) -> (Part<Vec<JobRun>>, Part<Vec<Revision>>) {
     match children {
-        Children::Revisions(sets) => sets,
-        Children::None | Children::Jobs(_) => vec![],
+        Ok(Children::Revisions(sets)) => (Ok(vec![]), Ok(sets)),
+        Ok(Children::Jobs(runs)) => (Ok(runs), Ok(vec![])),
+        Ok(Children::None) => (Ok(vec![]), Ok(vec![])),
+        Err(why) if kind == Kind::Deployment => (Ok(vec![]), Err(why)),
+        Err(why) => (Err(why), Ok(vec![])),
     }
+}
+
+/// The named pod and the others, each once.
+pub(super) fn each<'a>(named: Option<&'a Pod>, pods: &'a [Pod]) -> Vec<&'a Pod> {
+    let others = pods.iter().filter(|p| named.is_none_or(|n| n.object.uid != p.object.uid));
+    named.into_iter().chain(others).collect()
+}
+
+pub(super) fn newest_runs(mut runs: Vec<JobRun>) -> Vec<JobRun> {
+    runs.sort_by(|a, b| b.started.cmp(&a.started).then_with(|| a.object.named.name.cmp(&b.object.named.name)));
+    runs
 }
 
 /// An empty selector selects everything: then whoever reads filters by controller alone.

@@ -15,6 +15,7 @@ use belay::domain::alert::Labels;
 use belay::domain::cluster::*;
 use belay::domain::record::Diagnosis;
 use belay::domain::recorded::Memory;
+use belay::domain::surroundings::Surroundings;
 use belay::domain::target::{Kind, RootOwner};
 use jiff::Timestamp;
 
@@ -73,11 +74,12 @@ fn container(restarts: u32) -> Container {
         last_end: None,
         memory_limit: Some("256Mi".into()),
         cpu_limit_millis: Some(500),
+        probes: Probes::default(),
     }
 }
 
 fn ended(reason: &str, exit_code: i32, at: i64) -> Ended {
-    Ended { reason: reason.into(), exit_code, at: Some(after(at)) }
+    Ended { reason: reason.into(), exit_code, at: Some(after(at)), started: None }
 }
 
 fn pod(name: &str) -> Pod {
@@ -94,6 +96,9 @@ fn pod(name: &str) -> Pod {
         controller: Some(object(Kind::ReplicaSet, "web-5d9f")),
         has_claims: false,
         containers: vec![container(0)],
+        reason: String::new(),
+        unscheduled: None,
+        needs: None,
     }
 }
 
@@ -123,6 +128,7 @@ fn workload(desired: u32, ready: u32) -> Workload {
         writers: vec![Writer { manager: "helm".into(), at: Some(after(-86_400)) }],
         pod_labels: Labels::new(),
         reads: vec![],
+        needs: None,
     }
 }
 
@@ -155,6 +161,7 @@ fn healthy() -> Snapshot {
         logs: Ok(vec![]),
         neighbours: Ok(vec!["web".into(), "checkout".into()]),
         recorded: Memory::default(),
+        around: Surroundings::empty(),
     }
 }
 

@@ -33,6 +33,7 @@ fn without(snapshot: &Snapshot, bits: usize) -> Snapshot {
         logs: if gone(8) { Err(why()) } else { s.logs },
         neighbours: if gone(9) { Err(why()) } else { s.neighbours },
         recorded: s.recorded,
+        around: s.around,
     }
 }
 
