@@ -5,6 +5,7 @@ mod acts;
 pub mod admin;
 mod apart;
 pub mod build;
+pub mod checkup;
 mod desk;
 mod effects;
 mod facts;

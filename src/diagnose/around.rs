@@ -11,7 +11,8 @@ const ROWS: usize = 10;
 
 /// What was read around the owner.
 pub fn gather(book: &mut Book, snapshot: &Snapshot) {
-    let Surroundings { nodes, quotas, claims, configs, secrets, policies, certificates, jobs } = &snapshot.around;
+    let Surroundings { nodes, quotas, claims, configs, secrets, policies, certificates, jobs } =
+        &snapshot.around;
     let mut add = |key: Key, title: &str, rows: Vec<String>| {
         if !rows.is_empty() {
             let shown: Vec<String> = rows.into_iter().take(ROWS).collect();
@@ -20,15 +21,25 @@ pub fn gather(book: &mut Book, snapshot: &Snapshot) {
     };
     add(Key::Nodes, "nodes", nodes.iter().flatten().map(of_node).collect());
     let budgets = snapshot.budgets.iter().flatten().filter(|budget| budget.allowed == 0);
-    let row = |b: &crate::domain::cluster::Budget| format!("{}: allows {}, {} of {} well", b.name, b.allowed, b.healthy, b.desired);
+    let row = |b: &crate::domain::cluster::Budget| {
+        format!("{}: allows {}, {} of {} well", b.name, b.allowed, b.healthy, b.desired)
+    };
     add(Key::Budgets, "disruption budgets that allow nothing", budgets.map(row).collect());
     let of_quota = |q: &crate::domain::surroundings::Quota| {
-        let parts = q.hard.iter().map(|(of, hard)| format!("{of} {} of {hard}", q.used.get(of).map_or("0", String::as_str)));
+        let parts = q
+            .hard
+            .iter()
+            .map(|(of, hard)| format!("{of} {} of {hard}", q.used.get(of).map_or("0", String::as_str)));
         format!("{}: {}", q.name, parts.collect::<Vec<_>>().join(", "))
     };
     add(Key::Quotas, "quotas", quotas.iter().flatten().map(of_quota).collect());
     let of_claim = |c: &crate::domain::surroundings::Claim| {
-        format!("{}: {}{}", c.name, phase(c.phase), c.class.as_ref().map_or(String::new(), |class| format!(", class {class}")))
+        format!(
+            "{}: {}{}",
+            c.name,
+            phase(c.phase),
+            c.class.as_ref().map_or(String::new(), |class| format!(", class {class}"))
+        )
     };
     add(Key::Claims, "volume claims", claims.iter().flatten().map(of_claim).collect());
     let configs = configs.iter().flatten().map(|one| of_referred("ConfigMap", one));
@@ -41,7 +52,11 @@ pub fn gather(book: &mut Book, snapshot: &Snapshot) {
     };
     add(Key::Policies, "network policies over its pods", policies.iter().flatten().map(of_policy).collect());
     let of_certificate = |c: &crate::domain::surroundings::Certificate| {
-        format!("{}: until {}", c.name, c.not_after.map_or_else(|| "nobody knows when".to_owned(), |at| at.to_string()))
+        format!(
+            "{}: until {}",
+            c.name,
+            c.not_after.map_or_else(|| "nobody knows when".to_owned(), |at| at.to_string())
+        )
     };
     add(Key::Certificates, "certificates", certificates.iter().flatten().map(of_certificate).collect());
     add(Key::Jobs, "jobs", jobs.iter().flatten().map(of_job).collect());

@@ -86,7 +86,9 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
             Cause::MemoryLimitTooLow { container, limit, .. } => {
                 raise(snapshot, container, limit).into_iter().collect()
             }
-            Cause::SecretRotated { .. } if new_template_fails || finding.certainty < Certainty::Likely => vec![],
+            Cause::SecretRotated { .. } if new_template_fails || finding.certainty < Certainty::Likely => {
+                vec![]
+            }
             Cause::SecretRotated { .. } => renew(snapshot).into_iter().collect(),
             Cause::AutoscalerAtCeiling { .. } => widen(snapshot).into_iter().collect(),
             Cause::NodeNotReady { .. } | Cause::NodePressure { .. } => {

@@ -14,6 +14,7 @@ mod readers;
 mod reads;
 mod rights;
 mod surroundings;
+mod survey;
 mod token;
 mod views;
 mod watch;

@@ -63,6 +63,10 @@ impl KubeReads {
         Self { part, ..self }
     }
 
+    pub(super) fn with_cap(&self, cap: usize) -> Self {
+        Self { fetch: Fetch { cap, ..self.fetch.clone() }, part: self.part }
+    }
+
     pub(super) const fn fetch(&self) -> &Fetch {
         &self.fetch
     }
@@ -78,7 +82,11 @@ impl KubeReads {
         })
     }
 
-    pub(super) async fn part<T>(&self, what: &str, read: impl Future<Output = Result<T, ReadError>>) -> Part<T> {
+    pub(super) async fn part<T>(
+        &self,
+        what: &str,
+        read: impl Future<Output = Result<T, ReadError>>,
+    ) -> Part<T> {
         self.in_time(what, read).await.map_err(|e| e.to_string())
     }
 
@@ -143,7 +151,7 @@ impl Reads for KubeReads {
             target: located.target.clone(),
             owner: located.owner.clone(),
             workload: root.map(|r| r.map(|(workload, _)| dated(workload, revisions.as_deref().ok()))),
-            events: events.map(|all| about(owner, pods.as_deref().ok(), revisions.as_deref().ok(), &all)),
+            events: events.map(|all| about_owner(owner, pods.as_deref().ok(), revisions.as_deref().ok(), &all)),
             budgets: both(budgets, pods.as_ref()).map(|(all, pods)| selecting(&all, pods)),
             usage: both(usage, pods.as_ref()).map(|(all, pods)| of_pods(all, pods)),
             pod,
@@ -266,7 +274,9 @@ impl KubeReads {
                 let mine = jobs
                     .iter()
                     .filter(|j| views::controller_ref(&j.metadata).is_some_and(|c| c.uid == owner.uid));
-                Ok(Children::Jobs(newest_runs(mine.map(|j| views::job_run(&self.fetch.cluster, j)).collect())))
+                Ok(Children::Jobs(newest_runs(
+                    mine.map(|j| views::job_run(&self.fetch.cluster, j)).collect(),
+                )))
             }
             Kind::Job => {
                 let job = self.one::<batch::Job>(&owner.named).await?;
@@ -369,7 +379,9 @@ pub(super) fn each<'a>(named: Option<&'a Pod>, pods: &'a [Pod]) -> Vec<&'a Pod> 
 }
 
 pub(super) fn newest_runs(mut runs: Vec<JobRun>) -> Vec<JobRun> {
-    runs.sort_by(|a, b| b.started.cmp(&a.started).then_with(|| a.object.named.name.cmp(&b.object.named.name)));
+    runs.sort_by(|a, b| {
+        b.started.cmp(&a.started).then_with(|| a.object.named.name.cmp(&b.object.named.name))
+    });
     runs
 }
 
@@ -380,12 +392,12 @@ fn usable(selector: LabelSelector) -> Option<Selector> {
 
 /// The template changed when the youngest ReplicaSet was made. (Going back to an older one makes none:
 /// then this is too early, and the condition of the Deployment says that it progresses.)
-fn dated(workload: Workload, revisions: Option<&[Revision]>) -> Workload {
+pub(super) fn dated(workload: Workload, revisions: Option<&[Revision]>) -> Workload {
     let template_changed = revisions.and_then(|all| all.iter().filter_map(|r| r.created).max());
     Workload { template_changed, ..workload }
 }
 
-fn about(
+fn about_owner(
     owner: &Object,
     pods: Option<&[Pod]>,
     revisions: Option<&[Revision]>,
@@ -397,13 +409,18 @@ fn about(
         pods.chain(sets).chain([owner]).map(|o| (o.named.kind, o.named.name.as_str())).collect();
     let mut events: Vec<Event> = all.iter().map(views::event).collect();
     events.retain(|e| wanted.contains(&(e.kind, e.name.as_str())));
+    about(events)
+}
+
+/// The newest of these.
+pub(super) fn about(mut events: Vec<Event>) -> Vec<Event> {
     newest_first(&mut events);
     events.truncate(EVENTS);
     events
 }
 
 /// A budget without a selector selects nothing; an empty selector selects all.
-fn selecting(all: &[policy::PodDisruptionBudget], pods: &[Pod]) -> Vec<Budget> {
+pub(super) fn selecting(all: &[policy::PodDisruptionBudget], pods: &[Pod]) -> Vec<Budget> {
     let over_it = |budget: &&policy::PodDisruptionBudget| {
         let selector = budget.spec.as_ref().and_then(|s| s.selector.clone());
         match selector.map(Selector::try_from) {

@@ -10,7 +10,8 @@ use kube::{Api, Resource};
 use super::views;
 use crate::domain::cluster::{Part, Pod, Workload};
 use crate::domain::surroundings::{
-    Certificate, Claim, ClaimPhase, Holder, JobRun, Meta, Needs, NetPolicy, Node, Quota, Referred, Surroundings,
+    Certificate, Claim, ClaimPhase, Holder, JobRun, Meta, Needs, NetPolicy, Node, Quota, Referred,
+    Surroundings,
 };
 use crate::domain::target::{Kind, Object};
 use crate::ports::reads::ReadError;
@@ -89,7 +90,10 @@ impl super::KubeReads {
             self.part("quotas", self.raw::<core::ResourceQuota>(namespace, "resource quotas")),
             self.part("policies", self.raw::<networking::NetworkPolicy>(namespace, "network policies")),
             self.part("claims", self.claims(namespace, &wanted.claims)),
-            self.part("ConfigMaps", self.metadata::<core::ConfigMap>(namespace, "ConfigMaps", &wanted.configs)),
+            self.part(
+                "ConfigMaps",
+                self.metadata::<core::ConfigMap>(namespace, "ConfigMaps", &wanted.configs)
+            ),
             self.part("Secrets", self.metadata::<core::Secret>(namespace, "Secrets", &wanted.secrets)),
             self.part("certificates", self.certificates(namespace, &wanted.secrets)),
         );
@@ -243,7 +247,10 @@ pub(super) fn with_classes(claims: &mut [Claim], known: &[storage::StorageClass]
 }
 
 /// What is known of each of these names.
-pub(super) fn referred(known: impl Iterator<Item = (String, Meta)>, names: &BTreeSet<String>) -> Vec<Referred> {
+pub(super) fn referred(
+    known: impl Iterator<Item = (String, Meta)>,
+    names: &BTreeSet<String>,
+) -> Vec<Referred> {
     let mut found: Vec<Referred> = known
         .filter(|(name, _)| names.contains(name))
         .map(|(name, meta)| Referred { name, found: Some(meta) })

@@ -9,9 +9,10 @@ use crate::domain::target::{Kind, Named, Object};
 /// The first of the owner's autoscalers that is held back by its upper bound, as its own condition says.
 pub fn held(snapshot: &Snapshot) -> Option<(&Autoscaler, Object)> {
     let scaler = snapshot.autoscalers.as_ref().ok()?.iter().find(|scaler| {
-        let limited = scaler.conditions.iter().any(|c| {
-            c.name == "ScalingLimited" && c.status == "True" && c.reason == "TooManyReplicas"
-        });
+        let limited = scaler
+            .conditions
+            .iter()
+            .any(|c| c.name == "ScalingLimited" && c.status == "True" && c.reason == "TooManyReplicas");
         limited && scaler.max > 0 && scaler.current >= scaler.max
     })?;
     let Named { cluster, namespace, .. } = &snapshot.owner.0.named;

@@ -13,10 +13,11 @@ const SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The finding, about the owner: the certificate is of a kind that belay does not speak of.
 pub fn analyse(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
     let all = snapshot.around.certificates.as_ref().ok()?;
-    let mut ending: Vec<_> =
-        all.iter().filter_map(|c| c.not_after.map(|end| (end, c))).filter(|(end, _)| {
-            end.duration_since(snapshot.at) <= SOON
-        }).collect();
+    let mut ending: Vec<_> = all
+        .iter()
+        .filter_map(|c| c.not_after.map(|end| (end, c)))
+        .filter(|(end, _)| end.duration_since(snapshot.at) <= SOON)
+        .collect();
     ending.sort_by_key(|(end, _)| *end);
     let (end, certificate) = ending.first()?;
     let over = *end <= snapshot.at;
@@ -28,7 +29,10 @@ pub fn analyse(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
     };
     let failing = if certificate.ready == Some(false) { "; it is not ready" } else { "" };
     Some(Finding {
-        summary: format!("certificate `{}` in Secret `{}` {when}{failing}", certificate.name, certificate.secret),
+        summary: format!(
+            "certificate `{}` in Secret `{}` {when}{failing}",
+            certificate.name, certificate.secret
+        ),
         cause: Cause::CertificateExpiring { certificate: certificate.name.clone(), not_after: *end },
         subject: snapshot.owner.0.clone(),
         certainty: if over { Certainty::Certain } else { Certainty::Likely },

@@ -65,7 +65,9 @@ fn meaning(exit_code: i32, container: &Container) -> &'static str {
         126 => " (its command is there and cannot be run)",
         127 => " (its command is not there)",
         134 => " (it aborted itself)",
-        137 if container.probes.liveness.is_some() => " (killed, not for memory: its liveness probe may be why)",
+        137 if container.probes.liveness.is_some() => {
+            " (killed, not for memory: its liveness probe may be why)"
+        }
         137 => " (killed, not for memory)",
         139 => " (a fault in memory)",
         143 if container.probes.liveness.is_some() => " (it was told to end: its liveness probe may be why)",

@@ -54,9 +54,10 @@ fn of(revision: &Revision, pod: &Pod) -> bool {
 }
 
 fn is_stuck(snapshot: &Snapshot, pod: &Pod) -> bool {
-    let container = [image_pull::sure, super::oom::sure, super::crash_loop::sure, super::probe::sure, refused]
-        .iter()
-        .any(|test| worst(snapshot, pod, *test).is_some());
+    let container =
+        [image_pull::sure, super::oom::sure, super::crash_loop::sure, super::probe::sure, refused]
+            .iter()
+            .any(|test| worst(snapshot, pod, *test).is_some());
     container || (super::unschedulable::waits(pod) && super::unschedulable::asks_too_much(snapshot, pod))
 }
 
@@ -75,8 +76,8 @@ fn refused(_: &Snapshot, container: &Container) -> Option<Certainty> {
 pub fn may_be_innocent(snapshot: &Snapshot) -> bool {
     let Ok(Some(workload)) = &snapshot.workload else { return false };
     let not_created = super::quota::refused(workload);
-    let unplaced = super::pods(snapshot).into_iter().any(|pod| {
-        super::unschedulable::waits(pod) && !super::unschedulable::asks_too_much(snapshot, pod)
-    });
+    let unplaced = super::pods(snapshot)
+        .into_iter()
+        .any(|pod| super::unschedulable::waits(pod) && !super::unschedulable::asks_too_much(snapshot, pod));
     not_created || unplaced
 }

@@ -44,7 +44,8 @@ pub fn stuck(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
     let runs_now = |run: &&JobRun| run.completed.is_none() && run.failed.is_none() && !run.suspended;
     let run = runs.iter().filter(runs_now).min_by_key(|run| run.started)?;
     let lasted = snapshot.at.duration_since(run.started?);
-    let past: Vec<SignedDuration> = runs.iter().filter_map(|run| span(run.started?, run.completed?)).collect();
+    let past: Vec<SignedDuration> =
+        runs.iter().filter_map(|run| span(run.started?, run.completed?)).collect();
     let longest = past.iter().max().copied().filter(|_| past.len() >= HISTORY);
     let (limit, certainty) = match longest {
         Some(longest) => (AT_LEAST.max(longest.checked_mul(i32::try_from(TIMES).ok()?)?), Certainty::Likely),
@@ -54,7 +55,8 @@ pub fn stuck(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
         return None;
     }
     let name = run.object.named.name.clone();
-    let usual = longest.map_or_else(String::new, |l| format!("; the longest before took {} minutes", l.as_mins()));
+    let usual =
+        longest.map_or_else(String::new, |l| format!("; the longest before took {} minutes", l.as_mins()));
     Some(Finding {
         summary: format!("job `{name}` runs for {} minutes{usual}", lasted.as_mins()),
         cause: Cause::JobStuck { job: name, minutes: lasted.as_mins() },

@@ -30,13 +30,7 @@ pub fn analyse(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
         cause: Cause::MissingConfig { container, missing },
         subject: pod.object.clone(),
         certainty,
-        evidence: book.cite(&[
-            Key::Pod(name.clone()),
-            Key::Refers,
-            Key::Said,
-            Key::Pods,
-            Key::Workload,
-        ]),
+        evidence: book.cite(&[Key::Pod(name.clone()), Key::Refers, Key::Said, Key::Pods, Key::Workload]),
         rules_out: vec![
             "its program is not at fault: it has not begun to run".to_owned(),
             "a restart of the pod would find as little".to_owned(),
@@ -45,16 +39,15 @@ pub fn analyse(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
     })
 }
 
-fn of<'a>(
-    snapshot: &Snapshot,
-    pod: &'a Pod,
-) -> Option<(Certainty, &'a Pod, Option<String>, Vec<Reference>)> {
+fn of<'a>(snapshot: &Snapshot, pod: &'a Pod) -> Option<(Certainty, &'a Pod, Option<String>, Vec<Reference>)> {
     let waits = |reasons: &[&str]| {
         pod.containers.iter().find_map(|c| match &c.state {
             ContainerState::Waiting { reason, message } if reasons.contains(&reason.as_str()) => {
                 Some((c.name.clone(), message.clone()))
             }
-            ContainerState::Waiting { .. } | ContainerState::Running { .. } | ContainerState::Ended(_) => None,
+            ContainerState::Waiting { .. } | ContainerState::Running { .. } | ContainerState::Ended(_) => {
+                None
+            }
         })
     };
     let refers = pod.needs.as_deref().map(|needs| needs.refers.as_slice()).unwrap_or_default();

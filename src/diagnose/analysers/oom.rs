@@ -54,7 +54,11 @@ pub fn analyse(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
             }
         },
         subject: pod.object.clone(),
-        certainty: if matches!(course, Course::Unknown) { certainty } else { certainty.min(Certainty::Likely) },
+        certainty: if matches!(course, Course::Unknown) {
+            certainty
+        } else {
+            certainty.min(Certainty::Likely)
+        },
         evidence: book.cite(&about(pod)),
         rules_out,
         suggests: vec![suggests],
@@ -82,7 +86,11 @@ fn course(pod: &Pod, container: &Container) -> Course {
     }
     let first = super::earlier(ended, container.restarts);
     let soon = pod.created.is_some_and(|created| first.duration_since(created) <= SOON);
-    if container.restarts >= super::crash_loop::LOOP && lived <= SOON && soon && container.memory_limit.is_some() {
+    if container.restarts >= super::crash_loop::LOOP
+        && lived <= SOON
+        && soon
+        && container.memory_limit.is_some()
+    {
         return Course::AtOnce;
     }
     Course::Unknown

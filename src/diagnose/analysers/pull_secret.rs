@@ -16,7 +16,10 @@ pub fn analyse(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
     let what = if secrets.is_empty() {
         "the registry refuses the credential, or wants one".to_owned()
     } else {
-        format!("there is no Secret {}", secrets.iter().map(|s| format!("`{s}`")).collect::<Vec<_>>().join(", "))
+        format!(
+            "there is no Secret {}",
+            secrets.iter().map(|s| format!("`{s}`")).collect::<Vec<_>>().join(", ")
+        )
     };
     let certainty = if secrets.is_empty() { Certainty::Likely } else { Certainty::Certain };
     Some(Finding {

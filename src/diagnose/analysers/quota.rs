@@ -17,14 +17,18 @@ pub fn analyse(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
         return None;
     }
     let quotas = snapshot.around.quotas.as_ref().ok()?;
-    let full = |quota: &Quota| Some((quota.clone(), quota.hard.keys().find(|r| exceeded(workload, quota, r))?.clone()));
-    let (quota, resource) = quotas.iter().filter(|q| !q.scoped).chain(quotas.iter().filter(|q| q.scoped)).find_map(full)?;
+    let full = |quota: &Quota| {
+        Some((quota.clone(), quota.hard.keys().find(|r| exceeded(workload, quota, r))?.clone()))
+    };
+    let (quota, resource) =
+        quotas.iter().filter(|q| !q.scoped).chain(quotas.iter().filter(|q| q.scoped)).find_map(full)?;
     let certainty = match (quota.scoped, refused) {
         (true, _) => Certainty::Possible,
         (false, true) => Certainty::Certain,
         (false, false) => Certainty::Likely,
     };
-    let amount = |all: &std::collections::BTreeMap<String, String>| all.get(&resource).cloned().unwrap_or_default();
+    let amount =
+        |all: &std::collections::BTreeMap<String, String>| all.get(&resource).cloned().unwrap_or_default();
     let (used, hard) = (amount(&quota.used), amount(&quota.hard));
     let name = &workload.object.named.name;
     Some(Finding {
@@ -36,14 +40,19 @@ pub fn analyse(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
         subject: workload.object.clone(),
         certainty,
         evidence: book.cite(&[Key::Quotas, Key::Workload, Key::Pods]),
-        rules_out: vec!["the pods that are missing were never created: their program is not at fault".to_owned()],
+        rules_out: vec![
+            "the pods that are missing were never created: their program is not at fault".to_owned(),
+        ],
         suggests: vec![],
     })
 }
 
 /// The controller says that pods could not be created. It does not say by whom they were refused.
 pub fn refused(workload: &Workload) -> bool {
-    workload.conditions.iter().any(|c| c.name == "ReplicaFailure" && c.status == "True" && c.reason == "FailedCreate")
+    workload
+        .conditions
+        .iter()
+        .any(|c| c.name == "ReplicaFailure" && c.status == "True" && c.reason == "FailedCreate")
 }
 
 /// Whether one more pod of the workload would go beyond the quota.

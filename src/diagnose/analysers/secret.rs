@@ -50,11 +50,17 @@ pub fn analyse(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
         certainty,
         evidence: book.cite(&[Key::Refers, Key::Workload, Key::Pods]),
         rules_out: vec!["its pods do not take it up by themselves: they read it when they start".to_owned()],
-        suggests: if comes_back && certainty > Certainty::Possible { vec![ActionKind::RestartWorkload] } else { vec![] },
+        suggests: if comes_back && certainty > Certainty::Possible {
+            vec![ActionKind::RestartWorkload]
+        } else {
+            vec![]
+        },
     })
 }
 
 /// A container of it runs since before.
 fn started_before(pod: &Pod, at: Timestamp) -> bool {
-    pod.containers.iter().any(|c| matches!(c.state, ContainerState::Running { since: Some(since) } if since < at))
+    pod.containers
+        .iter()
+        .any(|c| matches!(c.state, ContainerState::Running { since: Some(since) } if since < at))
 }

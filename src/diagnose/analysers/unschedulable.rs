@@ -95,7 +95,9 @@ fn refusal(needs: &Needs, node: &Node) -> NodeRefuses {
 fn selected(needs: &Needs, node: &Node) -> bool {
     let labels = needs.node_selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
     let terms = &needs.affinity;
-    labels && (terms.is_empty() || terms.iter().any(|term| !term.is_empty() && term.iter().all(|r| meets(r, node))))
+    labels
+        && (terms.is_empty()
+            || terms.iter().any(|term| !term.is_empty() && term.iter().all(|r| meets(r, node))))
 }
 
 fn meets(requirement: &Requirement, node: &Node) -> bool {

@@ -45,7 +45,9 @@ fn sure(pod: &Pod, claim: &Claim) -> Option<Certainty> {
     match claim.phase {
         ClaimPhase::Bound => None,
         ClaimPhase::Missing | ClaimPhase::Lost => Some(Certainty::Certain),
-        ClaimPhase::Pending if claim.class.is_none() || claim.class_exists == Some(false) => Some(Certainty::Certain),
+        ClaimPhase::Pending if claim.class.is_none() || claim.class_exists == Some(false) => {
+            Some(Certainty::Certain)
+        }
         ClaimPhase::Pending if claim.waits_for_pod == Some(false) => Some(Certainty::Certain),
         ClaimPhase::Pending => Some(Certainty::Possible),
     }

@@ -168,6 +168,7 @@ async fn read(request: http::Request<Incoming>) -> Result<Request, Lost> {
         query,
         content_type: header(header::CONTENT_TYPE),
         user_agent: header(header::USER_AGENT),
+        accept: header(header::ACCEPT),
         token,
         body: body.to_vec(),
         method: parts.method,

@@ -10,8 +10,8 @@ mod verify;
 
 use belay::domain::alert::Labels;
 use belay::domain::cluster::{
-    Condition, Container, ContainerState, Ended, Event, LogTail, Pod, Probes, Revision, Snapshot, Usage, Workload,
-    Writer,
+    Condition, Container, ContainerState, Ended, Event, LogTail, Pod, Probes, Revision, Snapshot, Usage,
+    Workload, Writer,
 };
 use belay::domain::recorded::Memory;
 use belay::domain::surroundings::Surroundings;

@@ -73,7 +73,8 @@ fn any_snapshot() -> impl Strategy<Value = Snapshot> {
                 Ok(vec![revision("web-new", 2, new, up.min(new)), revision("web-old", 1, old, old)]);
             snapshot.usage = Ok((0..pods.len()).map(|n| usage(n, cpu)).collect());
             if scaled {
-                snapshot.autoscalers = Ok(vec![Autoscaler { name: "web".into(), min: 1, max: 9, ..Autoscaler::default() }]);
+                snapshot.autoscalers =
+                    Ok(vec![Autoscaler { name: "web".into(), min: 1, max: 9, ..Autoscaler::default() }]);
             }
             if named {
                 snapshot.target = pods[0].object.clone();

@@ -13,9 +13,8 @@ use crate::domain::surroundings::{Amounts, Holder, Needs, Reference, Requirement
 /// What this spec asks for.
 pub fn needs(spec: &core::PodSpec) -> Needs {
     let affinity = spec.affinity.as_ref();
-    let required = affinity.and_then(|a| {
-        a.node_affinity.as_ref()?.required_during_scheduling_ignored_during_execution.as_ref()
-    });
+    let required = affinity
+        .and_then(|a| a.node_affinity.as_ref()?.required_during_scheduling_ignored_during_execution.as_ref());
     let claims = spec.volumes.iter().flatten();
     Needs {
         requests: sum(spec, requests),
@@ -45,7 +44,8 @@ fn requests(container: &core::Container) -> Option<Quantities> {
 
 /// Thousandths of each resource.
 pub fn amounts(quantities: &Quantities) -> Amounts {
-    let read = |(name, quantity): (&String, &Quantity)| Some((name.clone(), quantity::thousandths(&quantity.0)?));
+    let read =
+        |(name, quantity): (&String, &Quantity)| Some((name.clone(), quantity::thousandths(&quantity.0)?));
     quantities.iter().filter_map(read).collect()
 }
 
@@ -115,7 +115,9 @@ fn environment(container: &core::Container) -> Vec<Reference> {
     };
     let mut found = Vec::new();
     for from in container.env_from.iter().flatten() {
-        found.extend(from.config_map_ref.as_ref().map(|r| refer(Holder::ConfigMap, &r.name, None, r.optional)));
+        found.extend(
+            from.config_map_ref.as_ref().map(|r| refer(Holder::ConfigMap, &r.name, None, r.optional)),
+        );
         found.extend(from.secret_ref.as_ref().map(|r| refer(Holder::Secret, &r.name, None, r.optional)));
     }
     for source in container.env.iter().flatten().filter_map(|one| one.value_from.as_ref()) {
@@ -130,7 +132,13 @@ fn environment(container: &core::Container) -> Vec<Reference> {
 /// The objects of a volume, with the keys that it picks.
 fn files(volume: &core::Volume, how: How) -> Vec<Reference> {
     type Picked<'a> = Option<&'a Vec<core::KeyToPath>>;
-    fn each(holder: Holder, name: &str, keys: Picked<'_>, optional: Option<bool>, how: How) -> Vec<Reference> {
+    fn each(
+        holder: Holder,
+        name: &str,
+        keys: Picked<'_>,
+        optional: Option<bool>,
+        how: How,
+    ) -> Vec<Reference> {
         let one = |key: Option<&String>| Reference {
             holder,
             name: name.to_owned(),

@@ -53,7 +53,9 @@ fn unscheduled(status: &core::PodStatus) -> Option<Condition> {
 
 fn probes(spec: &core::Container) -> Probes {
     // the API's own defaults: 10 seconds, 3 failures
-    let or = |n: Option<i32>, default: u32| n.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0).unwrap_or(default);
+    let or = |n: Option<i32>, default: u32| {
+        n.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0).unwrap_or(default)
+    };
     let read = |probe: &core::Probe| Probe {
         delay: count(probe.initial_delay_seconds),
         period: or(probe.period_seconds, 10),

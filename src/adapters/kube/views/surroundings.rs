@@ -100,7 +100,8 @@ pub fn net_policy(p: &networking::NetworkPolicy) -> NetPolicy {
     let egress = spec.egress.unwrap_or_default();
     // without types a policy is about what comes in, and about what goes out if it has rules for that
     let restricts_in = types.is_empty() || types.iter().any(|t| t == "Ingress");
-    let restricts_out = if types.is_empty() { !egress.is_empty() } else { types.iter().any(|t| t == "Egress") };
+    let restricts_out =
+        if types.is_empty() { !egress.is_empty() } else { types.iter().any(|t| t == "Egress") };
     let rules = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     NetPolicy {
         name: p.metadata.name.clone().unwrap_or_default(),

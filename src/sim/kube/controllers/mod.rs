@@ -6,6 +6,7 @@ mod daemonset;
 mod deployment;
 pub(crate) mod jobs;
 mod node;
+pub(crate) mod quota;
 mod replicaset;
 mod revisions;
 mod rollout;
@@ -51,6 +52,9 @@ pub(crate) fn reconcile(state: &mut State) {
         rollout::report(state, &object);
     }
     jobs::reconcile(state);
+    for object in all(state, Kind::ResourceQuota) {
+        quota::reconcile(state, &object);
+    }
     for object in all(state, Kind::PodDisruptionBudget) {
         budget::reconcile(state, &object);
     }
