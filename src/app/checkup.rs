@@ -20,7 +20,7 @@ use crate::domain::ids::{Cluster, Fingerprint};
 use crate::domain::redact;
 use crate::domain::target::{Object, Targeted};
 use crate::intake;
-use crate::ports::clock::{Clock as _, SharedClock, SystemClock};
+use crate::ports::clock::{SharedClock, SystemClock};
 use crate::ports::reads::{ReadError, Reads as _};
 use crate::ports::survey::{Survey as _, Surveyed};
 
@@ -52,7 +52,9 @@ pub enum NotLooked {
 
 fn hint(error: &ReadError) -> &'static str {
     match error {
-        ReadError::Refused { .. } => "name a namespace that you may read with `-n`, or use another `--context`",
+        ReadError::Refused { .. } => {
+            "name a namespace that you may read with `-n`, or use another `--context`"
+        }
         ReadError::NotFound { .. } => "check the name, the namespace and the context",
         ReadError::Failed { .. } => "check that the API server answers (`kubectl get --raw /readyz`)",
     }
@@ -203,7 +205,11 @@ impl Gathered {
             let named = match intake::target(cluster, alert) {
                 Targeted::Named { object, .. } => object,
                 Targeted::Unclear { why } => {
-                    unclear.push(format!("`{}`: {}", redact::line(alert.name(), 100), redact::line(&why, 200)));
+                    unclear.push(format!(
+                        "`{}`: {}",
+                        redact::line(alert.name(), 100),
+                        redact::line(&why, 200)
+                    ));
                     continue;
                 }
             };
@@ -251,7 +257,9 @@ impl Gathered {
 /// What tells two findings of one cause about one object apart, where anything does.
 fn detail(finding: &Finding) -> String {
     match &finding.cause {
-        Cause::NodeNotReady { .. } | Cause::NodePressure { .. } | Cause::BudgetDeadlock { .. } => String::new(),
+        Cause::NodeNotReady { .. } | Cause::NodePressure { .. } | Cause::BudgetDeadlock { .. } => {
+            String::new()
+        }
         _ => finding.summary.clone(),
     }
 }
@@ -265,9 +273,7 @@ fn found(finding: &Finding, evidence: &[Evidence]) -> Found {
         workloads: Vec::new(),
         summary: finding.summary.clone(),
         details: finding.cause.clone(),
-        evidence: cited
-            .map(|one| Shown { title: one.title.clone(), summary: one.summary.clone() })
-            .collect(),
+        evidence: cited.map(|one| Shown { title: one.title.clone(), summary: one.summary.clone() }).collect(),
         ruled_out: finding.rules_out.clone(),
         actions: finding.suggests.iter().map(|kind| kind.name()).collect(),
     }

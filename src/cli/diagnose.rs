@@ -22,9 +22,11 @@ const NAMED: usize = 5;
 
 /// Where to look, and how to tell.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit code: 0 nothing was found, 1 something was found, 2 nothing could be looked at.\n\
+#[command(
+    after_help = "Exit code: 0 nothing was found, 1 something was found, 2 nothing could be looked at.\n\
     It reads and never writes; of Secrets it asks for names and times, never for values.\n\
-    The JSON is described in docs/diagnose.md.")]
+    The JSON is described in docs/diagnose.md."
+)]
 pub(super) struct Args {
     /// In this namespace; in all that may be read unless given
     #[arg(long, short, value_name = "NAMESPACE", conflicts_with = "alert")]
@@ -179,7 +181,8 @@ fn one(found: &Found, width: usize) -> String {
     for out in &found.ruled_out {
         row("not", out);
     }
-    let actions = if found.actions.is_empty() { "a person's part".to_owned() } else { found.actions.join(", ") };
+    let actions =
+        if found.actions.is_empty() { "a person's part".to_owned() } else { found.actions.join(", ") };
     row("actions", &actions);
     text
 }

@@ -151,7 +151,8 @@ impl Reads for KubeReads {
             target: located.target.clone(),
             owner: located.owner.clone(),
             workload: root.map(|r| r.map(|(workload, _)| dated(workload, revisions.as_deref().ok()))),
-            events: events.map(|all| about_owner(owner, pods.as_deref().ok(), revisions.as_deref().ok(), &all)),
+            events: events
+                .map(|all| about_owner(owner, pods.as_deref().ok(), revisions.as_deref().ok(), &all)),
             budgets: both(budgets, pods.as_ref()).map(|(all, pods)| selecting(&all, pods)),
             usage: both(usage, pods.as_ref()).map(|(all, pods)| of_pods(all, pods)),
             pod,

@@ -105,6 +105,11 @@ impl World {
         self.with(|state| change(&mut state.faults))
     }
 
+    /// How many requests arrived so far.
+    pub fn requests(&self) -> u64 {
+        self.with(|state| state.requests)
+    }
+
     /// Every mutating request so far.
     pub fn writes(&self) -> Vec<WriteSeen> {
         self.with(|state| state.log.seen.clone())

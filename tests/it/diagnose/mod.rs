@@ -6,6 +6,7 @@ mod analysers;
 mod changed;
 mod properties;
 mod recorded;
+mod state;
 mod verify;
 
 use belay::domain::alert::Labels;

@@ -8,9 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::DynamicObject;
 
 use super::super::reads::{about, dated, each, newest_runs, selecting};
-use super::super::surroundings::{
-    Wanted, claims_named, kept_in, policies_over, referred, with_classes,
-};
+use super::super::surroundings::{Wanted, claims_named, kept_in, policies_over, referred, with_classes};
 use super::super::views;
 use super::lists::Lists;
 use crate::domain::cluster::{Autoscaler, Event, LogTail, Part, Pod, Revision, Snapshot, Usage, Workload};
@@ -54,7 +52,11 @@ fn part<T>(read: Result<T, ReadError>) -> Part<T> {
     read.map_err(|why| why.to_string())
 }
 
-fn spaced<K, T>(read: Result<Vec<K>, ReadError>, place: impl Fn(&K) -> String, view: impl Fn(K) -> T) -> Spaced<T> {
+fn spaced<K, T>(
+    read: Result<Vec<K>, ReadError>,
+    place: impl Fn(&K) -> String,
+    view: impl Fn(K) -> T,
+) -> Spaced<T> {
     part(read).map(|all| {
         let mut map: HashMap<String, Vec<T>> = HashMap::new();
         for one in all {
@@ -88,7 +90,9 @@ impl Index {
             autoscalers: part(lists.autoscalers).map(|all| {
                 let mut map: HashMap<_, Vec<Autoscaler>> = HashMap::new();
                 for one in &all {
-                    let Some(target) = one.spec.as_ref().map(|s| s.scale_target_ref.clone()) else { continue };
+                    let Some(target) = one.spec.as_ref().map(|s| s.scale_target_ref.clone()) else {
+                        continue;
+                    };
                     let key = (space(&one.metadata), target.kind, target.name);
                     map.entry(key).or_default().push(views::autoscaler(one));
                 }
@@ -218,7 +222,10 @@ fn roots(cluster: &Cluster, lists: &mut Lists) -> Vec<Root> {
     for owner in families.strangers() {
         let workload = match owner.named.kind {
             Kind::Pod => Ok(None),
-            kind => Err(format!("reading {kind} `{}` failed: it was not among what could be listed", owner.named.name)),
+            kind => Err(format!(
+                "reading {kind} `{}` failed: it was not among what could be listed",
+                owner.named.name
+            )),
         };
         roots.push(families.root(owner, workload));
     }
@@ -279,7 +286,11 @@ impl Families {
 
     fn root(&mut self, owner: Object, workload: Part<Option<Workload>>) -> Root {
         self.known.insert(owner.uid.clone());
-        let mut pods = self.pods.as_mut().map_err(|why| why.clone()).map(|all| all.remove(&owner.uid).unwrap_or_default());
+        let mut pods = self
+            .pods
+            .as_mut()
+            .map_err(|why| why.clone())
+            .map(|all| all.remove(&owner.uid).unwrap_or_default());
         if let Ok(pods) = &mut pods {
             pods.sort_by(|a, b| a.object.named.name.cmp(&b.object.named.name));
         }

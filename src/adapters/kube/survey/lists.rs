@@ -176,8 +176,10 @@ struct Of<'a> {
 
 impl Of<'_> {
     fn what(&self, what: &str) -> String {
-        self.namespace
-            .map_or_else(|| format!("{what} of all namespaces"), |name| format!("{what} of namespace `{name}`"))
+        self.namespace.map_or_else(
+            || format!("{what} of all namespaces"),
+            |name| format!("{what} of namespace `{name}`"),
+        )
     }
 
     fn api<K>(&self) -> Api<K>

@@ -97,19 +97,25 @@ impl KubeReads {
         let unwell = roots.iter().filter(|root| badness(root) > (false, 0)).count();
         let logs = self.logs(&roots).await;
         if unwell > LOGS {
-            seen.not_read.push(format!("the logs of {} workloads: those of the {LOGS} worst were read", unwell - LOGS));
+            seen.not_read.push(format!(
+                "the logs of {} workloads: those of the {LOGS} worst were read",
+                unwell - LOGS
+            ));
         }
         seen.owners += roots.len();
         seen.pods += index.pods;
         seen.nodes = seen.nodes.max(index.nodes());
-        let namespaces: BTreeSet<&str> = roots.iter().map(|root| root.owner.named.namespace.as_str()).collect();
+        let namespaces: BTreeSet<&str> =
+            roots.iter().map(|root| root.owner.named.namespace.as_str()).collect();
         seen.namespaces += namespaces.len().max(1);
         let at = self.fetch().clock.now();
         let mut logs = logs.into_iter();
         for root in roots {
             let read = match logs.next() {
                 Some(read) => read,
-                None if badness(&root) > (false, 0) => Err("only those of the worst workloads were read".to_owned()),
+                None if badness(&root) > (false, 0) => {
+                    Err("only those of the worst workloads were read".to_owned())
+                }
                 // nobody asked a pod that is well
                 None => Ok(vec![]),
             };
