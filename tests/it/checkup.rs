@@ -108,7 +108,7 @@ fn shape(value: &Value, path: &str, into: &mut std::collections::BTreeSet<String
         }
         Value::Array(all) => all.iter().for_each(|one| shape(one, &format!("{path}[]"), into)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            drop(into.insert(path.to_owned()))
+            into.insert(path.to_owned());
         }
     }
 }

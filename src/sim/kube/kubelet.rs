@@ -228,18 +228,21 @@ fn back_off_pull(state: &mut State, id: &str) {
     say(state, id, true, "Failed", "Error: ImagePullBackOff");
 }
 
-/// How soon the kubelet tries again to make a container.
-const REFUSED: SignedDuration = SignedDuration::from_secs(10);
-
 /// Starts an instance of the container, unless something that it is made with is missing.
 fn start(state: &mut State, id: &str) {
     let now = state.now();
     if let Some(why) = state.lives.get(id).and_then(|life| references::missing(state, life)) {
         let Some(life) = state.lives.get_mut(id) else { return };
         life.step = Step::Refused;
-        life.due = now.checked_add(REFUSED).ok();
-        life.refused = Some(why.clone());
-        say(state, id, true, "Failed", &format!("Error: {why}"));
+        // it is tried again as soon as something changes
+        life.due = None;
+        let known = state.lives.get(id).is_some_and(|life| life.refused.as_ref() == Some(&why));
+        if let Some(life) = state.lives.get_mut(id) {
+            life.refused = Some(why.clone());
+        }
+        if !known {
+            say(state, id, true, "Failed", &format!("Error: {why}"));
+        }
         return;
     }
     let read = state.lives.get(id).and_then(|life| state.read(life));

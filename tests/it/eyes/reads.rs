@@ -7,7 +7,6 @@ use belay::adapters::kube::{Access, KubeReads, connect};
 use belay::diagnose::diagnose;
 use belay::domain::action::Action;
 use belay::domain::action::job::Templates;
-use belay::domain::cluster::*;
 use belay::domain::ids::Cluster;
 use belay::domain::target::{Kind as K, Named};
 use belay::ports::clock::SystemClock;
