@@ -160,7 +160,10 @@ fn cordon(snapshot: &Snapshot, node: &Object) -> Option<Action> {
 /// A Deployment whose template may be failing, for all that was read.
 fn rollout_unread(snapshot: &Snapshot) -> bool {
     let unread = snapshot.revisions.is_err() || snapshot.workload.is_err() || snapshot.pods.is_err();
-    snapshot.owner.0.named.kind == Kind::Deployment && unread
+    // a template that no node can take is known by the nodes alone
+    let pods = snapshot.pod.iter().flatten().chain(snapshot.pods.iter().flatten());
+    let unplaced = snapshot.around.nodes.is_err() && pods.into_iter().any(analysers::unplaced);
+    snapshot.owner.0.named.kind == Kind::Deployment && (unread || unplaced)
 }
 
 fn candidate(number: usize, action: Action, snapshot: &Snapshot, finding: &Finding) -> Candidate {

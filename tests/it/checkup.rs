@@ -89,7 +89,7 @@ async fn what_is_wrong_is_told_in_sixty_columns() {
         "its command is not there",
         "certain: MissingConfig in Pod shop/search-",
         "Secret `keys`",
-        "certain: QuotaExhausted in Deployment shop/search",
+        "certain: QuotaExhausted in Deployment shop/web",
         "actions    a person's part",
         "3 findings: namespace shop, 3 workloads, 4 pods",
     ] {
@@ -169,7 +169,7 @@ async fn an_alert_is_looked_at_by_the_same_rules_as_the_daemons() {
     let one = scene.file("one.json", &json!({ "labels": labels }).to_string());
     let (code, out, err) = scene.run(&["--alert", &one]).await;
     assert_eq!(code, 1, "{out}{err}");
-    assert!(out.contains("CrashLoop") && !out.contains("QuotaExhausted"), "{out}");
+    assert!(out.contains("CrashLoop") && !out.contains("MissingConfig"), "{out}");
     let alert = json!({ "status": "firing", "labels": labels, "annotations": {}, "startsAt": "2026-11-21T02:29:00Z",
                         "endsAt": "0001-01-01T00:00:00Z", "fingerprint": "00000000000000a1" });
     let body = scene.file("body.json", &json!({ "version": "4", "alerts": [alert] }).to_string());
@@ -248,7 +248,7 @@ async fn what_cannot_be_reached_is_code_two_and_says_what_to_do() {
     assert_eq!(scene.run(&["-n", "Not/A/Name"]).await.0, 2);
     let config = scene.file(
         "belay.yaml",
-        &format!("listen: 127.0.0.1:0\ncluster: {{ name: sim, url: '{}' }}\n", scene.served.url),
+        &format!("listen: 127.0.0.1:0\npolicies: .\ncluster: {{ name: sim, url: '{}' }}\n", scene.served.url),
     );
     let (code, out, err) = scene.run(&["--config", &config, "-n", "shop"]).await;
     assert_eq!(code, 0, "{out}{err}");

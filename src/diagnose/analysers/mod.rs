@@ -38,6 +38,7 @@ pub use image_pull::trouble as pull_trouble;
 pub use nothing::nothing_wrong;
 pub use saturation::measured as saturation;
 pub use scaled::to_zero as scaled_to_zero;
+pub use unschedulable::waits as unplaced;
 
 /// An analyser.
 pub type Analyse = fn(&Snapshot, &Book) -> Option<Finding>;
