@@ -91,7 +91,7 @@ async fn what_is_wrong_is_told_in_sixty_columns() {
         "Secret `keys`",
         "certain: QuotaExhausted in Deployment shop/web",
         "actions    a person's part",
-        "3 findings: namespace shop, 3 workloads, 4 pods",
+        "4 findings: namespace shop, 3 workloads, 4 pods",
     ] {
         let flat = out.split_whitespace().collect::<Vec<_>>().join(" ");
         let says = says.split_whitespace().collect::<Vec<_>>().join(" ");

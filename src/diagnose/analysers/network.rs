@@ -22,8 +22,8 @@ pub fn analyse(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
         Blocked::Ingress => policy.ingress.is_some(),
         Blocked::Egress | Blocked::Dns => policy.egress.is_some(),
     };
-    let names: Vec<String> = policies.iter().filter(restricts).map(|policy| policy.name.clone()).collect();
-    let first = names.first()?.clone();
+    let blocking: Vec<String> = policies.iter().filter(restricts).map(|policy| policy.name.clone()).collect();
+    let first = blocking.first()?.clone();
     let what = match way {
         Blocked::Ingress => "nothing in",
         Blocked::Egress => "nothing out",
@@ -34,8 +34,8 @@ pub fn analyse(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
         Named { cluster: cluster.clone(), kind: Kind::Other, namespace: namespace.clone(), name: first };
     let of = &pod.object.named.name;
     Some(Finding {
-        summary: format!("the network policies over pod `{of}` let {what}: {}", names.join(", ")),
-        cause: Cause::NetworkPolicyBlocks { policies: names, way },
+        summary: format!("the network policies over pod `{of}` let {what}: {}", blocking.join(", ")),
+        cause: Cause::NetworkPolicyBlocks { policies: blocking, way },
         subject: Object { named, uid: String::new() },
         certainty: Certainty::Possible,
         evidence: book.cite(&[Key::Policies, Key::Pod(of.clone()), Key::Pods]),
