@@ -67,8 +67,7 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
             | Cause::CrashLoop { .. } => restarts(snapshot, &finding.cause),
             Cause::Saturation { percent, .. } => scale(snapshot, *percent).into_iter().collect(),
             // the template before would want the same room, or be pulled from the same registry
-            Cause::FailedRollout { .. } if innocent => vec![],
-            Cause::ImagePull { .. } if innocent => vec![],
+            Cause::FailedRollout { .. } | Cause::ImagePull { .. } if innocent => vec![],
             // the template before reads the same
             Cause::FailedRollout { .. } if refused => pause(snapshot).into_iter().collect(),
             Cause::FailedRollout { .. } => back(snapshot).into_iter().chain(pause(snapshot)).collect(),
@@ -80,7 +79,6 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
                 let workload = finding.subject.clone();
                 vec![Action::ScaleWorkload { workload, replicas: *before }]
             }
-            Cause::ConfigChanged { .. } | Cause::DeclaredJob | Cause::NothingWrong => vec![],
             // what the state of the cluster shows
             Cause::MemoryLimitTooLow { .. } if new_template_fails => vec![],
             Cause::MemoryLimitTooLow { container, limit, .. } => {
@@ -104,7 +102,10 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
             | Cause::JobFailed { .. }
             | Cause::JobStuck { .. }
             | Cause::NetworkPolicyBlocks { .. }
-            | Cause::CertificateExpiring { .. } => vec![],
+            | Cause::CertificateExpiring { .. }
+            | Cause::ConfigChanged { .. }
+            | Cause::DeclaredJob
+            | Cause::NothingWrong => vec![],
         };
         for action in actions {
             if all.iter().all(|c| c.action != action) {

@@ -66,12 +66,11 @@ fn exceeded(workload: &Workload, quota: &Quota, resource: &str) -> bool {
     let more = match resource.split_once('.') {
         Some(("limits", of)) => needs.and_then(|n| n.limits.get(of).copied()),
         Some(("requests", of)) => needs.and_then(|n| n.requests.get(of).copied()),
-        Some(_) => None,
         None if matches!(resource, "pods" | "count/pods") => Some(ONE),
         None if matches!(resource, "cpu" | "memory" | "ephemeral-storage") => {
             needs.and_then(|n| n.requests.get(resource).copied())
         }
-        None => None,
+        Some(_) | None => None,
     };
     more.is_some_and(|more| more > 0 && used.saturating_add(more) > hard)
 }

@@ -184,7 +184,9 @@ impl Index {
             quotas: at_place(&self.quotas, place).map(<[Quota]>::to_vec),
             claims: at_place(&self.claims, place).map(|all| {
                 let mut claims = claims_named(all.iter().cloned(), &wanted.claims);
-                classes.into_iter().for_each(|classes| with_classes(&mut claims, classes));
+                if let Some(classes) = classes {
+                    with_classes(&mut claims, classes);
+                }
                 claims
             }),
             configs: at_place(&self.configs, place).map(|all| referred(all.iter().cloned(), &wanted.configs)),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1 as core;
-use kube::{Api, ResourceExt as _};
+use kube::Api;
 
 use super::{KubeReads, logs};
 use crate::domain::cluster::{ContainerState, LogTail, Part, Pod, Snapshot};
@@ -41,9 +41,9 @@ impl Survey for KubeReads {
         }
         let reads = self.with_cap(CAP).with_deadline(LIST);
         let mut seen = Surveyed::default();
-        let lists = Lists::read(&reads, namespace).await;
+        let lists = Box::pin(Lists::read(&reads, namespace)).await;
         if namespace.is_none() && matches!(lists.nothing(), Some(ReadError::Refused { .. })) {
-            return reads.one_by_one(each).await;
+            return Box::pin(reads.one_by_one(each)).await;
         }
         if let Some(why) = lists.nothing() {
             return Err(why);
@@ -59,7 +59,7 @@ impl KubeReads {
         let mut seen = Surveyed::default();
         let api: Api<core::Namespace> = Api::all(self.fetch().client.clone());
         let all = self.in_time("namespaces", self.fetch().all(&api, "the namespaces of the cluster", None));
-        let mut names: Vec<String> = all.await?.iter().map(|namespace| namespace.name_any()).collect();
+        let mut names: Vec<String> = all.await?.iter().map(kube::ResourceExt::name_any).collect();
         if names.len() > NAMESPACES {
             seen.not_read.push(format!(
                 "{} of {} namespaces were not looked at: name one with `-n`",
@@ -70,7 +70,7 @@ impl KubeReads {
         }
         let mut refused = None;
         for name in names {
-            let lists = Lists::read(self, Some(&name)).await;
+            let lists = Box::pin(Lists::read(self, Some(&name))).await;
             match lists.nothing() {
                 Some(why) => {
                     seen.not_read.push(format!("namespace `{name}`: {why}"));
