@@ -104,9 +104,15 @@ async fn what_is_wrong_is_told_in_sixty_columns() {
 fn shape(value: &Value, path: &str, into: &mut std::collections::BTreeSet<String>) {
     match value {
         Value::Object(fields) => {
-            fields.iter().for_each(|(key, field)| shape(field, &format!("{path}.{key}"), into))
+            for (key, field) in fields {
+                shape(field, &format!("{path}.{key}"), into);
+            }
         }
-        Value::Array(all) => all.iter().for_each(|one| shape(one, &format!("{path}[]"), into)),
+        Value::Array(all) => {
+            for one in all {
+                shape(one, &format!("{path}[]"), into);
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
             into.insert(path.to_owned());
         }
@@ -299,11 +305,11 @@ fn the_manual_lists_exactly_the_causes_that_there_are() {
     let word =
         |line: &str| line.split_once("=> CauseWord::").map(|(_, word)| word.trim_end_matches(',').to_owned());
     let mut known: Vec<String> = code.lines().filter_map(word).collect();
-    known.iter_mut().for_each(|word| {
+    for word in &mut known {
         if word == "OomKilled" {
             "OOMKilled".clone_into(word);
         }
-    });
+    }
     known.retain(|word| word != "NothingWrong" && word != "DeclaredJob");
     known.sort();
     let mut rows: Vec<String> = rows.into_iter().map(str::to_owned).collect();
