@@ -7,6 +7,7 @@ pub mod admin;
 mod apart;
 mod brief;
 pub mod build;
+pub mod checkup;
 mod desk;
 mod effects;
 pub mod eval;

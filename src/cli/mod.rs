@@ -4,6 +4,7 @@ mod ask;
 mod audit;
 mod completions;
 mod demo;
+mod diagnose;
 mod eval;
 mod incidents;
 mod mcp;
@@ -37,6 +38,8 @@ struct Cli {
 enum Command {
     /// Watch a simulated cluster break and belay mend it; no cluster, no keys, no network
     Demo(demo::Args),
+    /// Say what is wrong in a cluster: the analysers alone, which only read
+    Diagnose(diagnose::Args),
     /// Run the daemon
     Serve(serve::Args),
     /// See incidents and answer them
@@ -98,6 +101,7 @@ fn is_closed_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(args) => demo::run(&args),
+        Command::Diagnose(args) => Ok(diagnose::run(&args)),
         Command::Serve(args) => serve::run(&args),
         Command::Incidents(args) => incidents::run(args),
         Command::Ask(args) => ask::run(args),

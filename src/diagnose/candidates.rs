@@ -3,11 +3,12 @@
 
 use super::analysers;
 use crate::domain::action::job::Templates;
-use crate::domain::action::{Action, Candidate, Restore, TemplateHash};
+use crate::domain::action::resources::MOST_PERCENT;
+use crate::domain::action::{Action, Candidate, HpaBounds, Resource, ResourceStep, Restore, TemplateHash};
 use crate::domain::alert::Labels;
 use crate::domain::cause::CauseWord;
 use crate::domain::cluster::{Pod, Revision, Snapshot};
-use crate::domain::finding::{Cause, Certainty, Finding};
+use crate::domain::finding::{Cause, Certainty, Finding, PullTrouble};
 use crate::domain::ids::CandidateId;
 use crate::domain::recorded::WorkloadHistory;
 use crate::domain::target::{Kind, Object};
@@ -46,11 +47,14 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
     let refused = findings
         .iter()
         .any(|f| matches!(f.cause, Cause::ConfigChanged { .. }) && f.certainty == Certainty::Certain);
+    let innocent = analysers::may_be_innocent(snapshot) || unpullable(snapshot);
     let mut all: Vec<Candidate> = vec![];
     for finding in findings {
         let actions = match &finding.cause {
             // a restart starts the same failing template, or what may be one
             Cause::OomKilled { .. }
+            | Cause::MemoryLeak { .. }
+            | Cause::FailingProbe { .. }
             | Cause::CrashLoop { .. }
             | Cause::Measured { word: CauseWord::MemoryLeak, .. }
                 if new_template_fails =>
@@ -58,10 +62,15 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
                 vec![]
             }
             Cause::CrashLoop { .. } if refused => vec![],
+            Cause::CrashLoop { exit_code, .. } if analysers::never_starts(*exit_code) => vec![],
             Cause::OomKilled { .. }
+            | Cause::MemoryLeak { .. }
+            | Cause::FailingProbe { .. }
             | Cause::CrashLoop { .. }
             | Cause::Measured { word: CauseWord::MemoryLeak, .. } => restarts(snapshot, &finding.cause),
             Cause::Saturation { percent, .. } => scale(snapshot, *percent).into_iter().collect(),
+            // the template before would want the same room, or be pulled from the same registry
+            Cause::FailedRollout { .. } | Cause::ImagePull { .. } if innocent => vec![],
             // the template before reads the same
             Cause::FailedRollout { .. } if refused => pause(snapshot).into_iter().collect(),
             Cause::FailedRollout { .. } => back(snapshot).into_iter().chain(pause(snapshot)).collect(),
@@ -75,12 +84,36 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
                 let workload = finding.subject.clone();
                 vec![Action::ScaleWorkload { workload, replicas: *before }]
             }
-            // among them what only text says: a remedy for that would be one that a stranger can ask for
-            Cause::ConfigChanged { .. }
+            // what the state of the cluster shows
+            Cause::MemoryLimitTooLow { .. } if new_template_fails => vec![],
+            Cause::MemoryLimitTooLow { container, limit, .. } => {
+                raise(snapshot, container, limit).into_iter().collect()
+            }
+            Cause::SecretRotated { .. } if new_template_fails || finding.certainty < Certainty::Likely => {
+                vec![]
+            }
+            Cause::SecretRotated { .. } => renew(snapshot).into_iter().collect(),
+            Cause::AutoscalerAtCeiling { .. } => widen(snapshot).into_iter().collect(),
+            Cause::NodeNotReady { .. } | Cause::NodePressure { .. } => {
+                cordon(snapshot, &finding.subject).into_iter().collect()
+            }
+            // a person's part: what is missing, too small or in the way is nobody's to remove by reflex
+            Cause::PullSecretMissing { .. }
+            | Cause::MissingConfig { .. }
+            | Cause::QuotaExhausted { .. }
+            | Cause::Unschedulable { .. }
+            | Cause::BudgetDeadlock { .. }
+            | Cause::VolumePending { .. }
+            | Cause::JobFailed { .. }
+            | Cause::JobStuck { .. }
+            | Cause::NetworkPolicyBlocks { .. }
+            | Cause::CertificateExpiring { .. }
+            | Cause::ConfigChanged { .. }
             | Cause::DeclaredJob
             | Cause::NothingWrong
-            | Cause::Measured { .. }
-            | Cause::Logged { .. } => vec![],
+            | Cause::Measured { .. } => vec![],
+            // what only text says: a remedy for that would be one that a stranger can ask for
+            Cause::Logged { .. } => vec![],
         };
         for action in actions {
             if all.iter().all(|c| c.action != action) {
@@ -91,10 +124,55 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
     all
 }
 
+/// The registry gives no image to these pods, whatever its tag, as the kubelet says.
+fn unpullable(snapshot: &Snapshot) -> bool {
+    let pods = snapshot.pod.iter().flatten().chain(snapshot.pods.iter().flatten());
+    let mut troubles = pods.flat_map(|pod| &pod.containers).map(analysers::pull_trouble);
+    troubles.any(|trouble| matches!(trouble, PullTrouble::Denied | PullTrouble::Unreachable))
+}
+
+/// Half as much memory again for a container that is killed at its limit from the start.
+fn raise(snapshot: &Snapshot, container: &str, limit: &str) -> Option<Action> {
+    let workload = snapshot.workload.as_ref().ok()?.as_ref()?.object.clone();
+    if !matches!(workload.named.kind, Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet) {
+        return None;
+    }
+    let from = Resource::Memory.read(limit)?;
+    let to = from.checked_mul(100 + MOST_PERCENT)?.checked_div(100)?;
+    let step = ResourceStep::new(Resource::Memory, from, to)?;
+    Some(Action::SetResources { workload, container: container.to_owned(), step })
+}
+
+/// New pods, which read what is there now. None where pods are not well enough to be replaced one after the other.
+fn renew(snapshot: &Snapshot) -> Option<Action> {
+    let workload = snapshot.workload.as_ref().ok()?.as_ref()?;
+    let kind = workload.object.named.kind;
+    matches!(kind, Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet)
+        .then(|| Action::RestartWorkload { workload: workload.object.clone() })
+}
+
+/// A higher ceiling, by as much as replicas would be added.
+fn widen(snapshot: &Snapshot) -> Option<Action> {
+    let (scaler, autoscaler) = analysers::autoscaler_held(snapshot)?;
+    let max = scaler.max.checked_add(more(scaler.max, 0))?;
+    let bounds = HpaBounds::new(scaler.min, max)?;
+    (!autoscaler.uid.is_empty()).then_some(Action::SetHpaBounds { autoscaler, bounds })
+}
+
+/// No further pods onto the node that the alert is about.
+fn cordon(snapshot: &Snapshot, node: &Object) -> Option<Action> {
+    let known = snapshot.around.nodes.iter().flatten().find(|known| known.object == *node)?;
+    let named = snapshot.target == *node && node.named.kind == Kind::Node;
+    (named && !known.cordoned).then(|| Action::CordonNode { node: node.clone() })
+}
+
 /// A Deployment whose template may be failing, for all that was read.
 fn rollout_unread(snapshot: &Snapshot) -> bool {
     let unread = snapshot.revisions.is_err() || snapshot.workload.is_err() || snapshot.pods.is_err();
-    snapshot.owner.0.named.kind == Kind::Deployment && unread
+    // a template that no node can take is known by the nodes alone
+    let pods = snapshot.pod.iter().flatten().chain(snapshot.pods.iter().flatten());
+    let unplaced = snapshot.around.nodes.is_err() && pods.into_iter().any(analysers::unplaced);
+    snapshot.owner.0.named.kind == Kind::Deployment && (unread || unplaced)
 }
 
 fn candidate(number: usize, action: Action, snapshot: &Snapshot, finding: &Finding) -> Candidate {

@@ -36,6 +36,24 @@ pub enum Key {
     Recorded,
     /// What Prometheus measured.
     Gauges,
+    /// The nodes that its pods stand on, or that do not take them.
+    Nodes,
+    /// The quotas of its namespace.
+    Quotas,
+    /// Its budgets.
+    Budgets,
+    /// The volume claims of its pods.
+    Claims,
+    /// What its pods refer to.
+    Refers,
+    /// The network policies over its pods.
+    Policies,
+    /// The certificates that its pods hold.
+    Certificates,
+    /// Its Jobs.
+    Jobs,
+    /// What kubelet and scheduler say of its pods: text.
+    Said,
     /// Events: text.
     Events,
     /// A log: text.
@@ -64,7 +82,7 @@ impl Book {
         EvidenceId::new(format!("e{}", self.0.len()))
     }
 
-    fn add(&mut self, at: Timestamp, key: Key, source: Source, (title, summary): (String, &str)) {
+    pub(super) fn add(&mut self, at: Timestamp, key: Key, source: Source, (title, summary): (String, &str)) {
         let id = EvidenceId::new(format!("e{}", self.0.len() + 1));
         let summary = redact::safe(summary, SUMMARY);
         self.0.push((
@@ -101,6 +119,7 @@ pub fn gather(snapshot: &Snapshot) -> Book {
     measured(&mut book, snapshot);
     gauged(&mut book, snapshot);
     recorded(&mut book, snapshot);
+    super::around::gather(&mut book, snapshot);
     text(&mut book, snapshot);
     book
 }
@@ -202,6 +221,7 @@ fn rows_of(config: &Config) -> impl Iterator<Item = String> {
 }
 
 fn text(book: &mut Book, snapshot: &Snapshot) {
+    super::around::said(book, snapshot, &shown(snapshot));
     if let Ok(events) = &snapshot.events
         && !events.is_empty()
     {

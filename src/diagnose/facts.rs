@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::domain::action::rollback_workload::{self, MIGRATION};
 use crate::domain::action::{Action, managers};
 use crate::domain::alert::Labels;
-use crate::domain::cluster::{Pod, Snapshot, Workload, Writer};
+use crate::domain::cluster::{Autoscaler, Pod, Snapshot, Workload, Writer};
 use crate::domain::decision::{Fact, OwnerFacts, TargetFacts};
 use crate::domain::target::{Kind, Object};
 
@@ -67,6 +67,15 @@ fn described(snapshot: &Snapshot, object: &Object) -> (Fact<Labels>, Fact<Labels
     if let Some(config) = snapshot.recorded.configs.iter().find(|config| config.object == *object) {
         return (Fact::Known(config.labels.clone()), Fact::Known(config.annotations.clone()));
     }
+    let known = |labels: &Labels, annotations: &Labels| {
+        (Fact::Known(labels.clone()), Fact::Known(annotations.clone()))
+    };
+    if let Some(node) = snapshot.around.nodes.iter().flatten().find(|node| node.object == *object) {
+        return known(&node.labels, &node.annotations);
+    }
+    if let Some(scaler) = scaler(snapshot, object) {
+        return known(&scaler.labels, &scaler.annotations);
+    }
     match workload(snapshot) {
         Fact::Known(w) if w.object.uid == object.uid => {
             (Fact::Known(w.labels.clone()), Fact::Known(w.annotations.clone()))
@@ -81,13 +90,24 @@ fn all_pods(snapshot: &Snapshot) -> impl Iterator<Item = &Pod> {
     snapshot.pod.iter().flatten().chain(snapshot.pods.iter().flatten())
 }
 
-/// By uid: the alert's own object, its owner, a pod of that owner, or what the owner's template names or gets
-/// traffic from.
+/// By uid: the alert's own object, its owner, a pod of that owner, what the owner's template names or gets traffic
+/// from, or an autoscaler over it.
 fn grounded(snapshot: &Snapshot, object: &Object) -> bool {
     *object == snapshot.target
         || *object == snapshot.owner.0
         || snapshot.pods.iter().flatten().any(|p| p.object == *object)
         || snapshot.recorded.configs.iter().any(|config| config.object == *object)
+        || scaler(snapshot, object).is_some()
+}
+
+/// The autoscaler over the owner that this is.
+fn scaler<'a>(snapshot: &'a Snapshot, object: &Object) -> Option<&'a Autoscaler> {
+    if object.named.kind != Kind::HorizontalPodAutoscaler
+        || object.named.namespace != snapshot.owner.0.named.namespace
+    {
+        return None;
+    }
+    snapshot.autoscalers.iter().flatten().find(|scaler| !scaler.uid.is_empty() && scaler.uid == object.uid)
 }
 
 /// The object that the alert was resolved to, or one that a label of its kind names as well.

@@ -3,6 +3,7 @@
 //! makes the outcome stricter: it has no candidate and moves none.
 
 mod analysers;
+mod around;
 pub mod brief;
 mod candidates;
 mod evidence;
@@ -37,6 +38,7 @@ pub fn diagnose(snapshot: &Snapshot, labels: &Labels, jobs: &Templates) -> Diagn
     if findings.is_empty() {
         findings.extend(analysers::nothing_wrong(snapshot, labels, &book));
     }
+    findings.extend(analysers::AROUND.iter().filter_map(|analyse| analyse(snapshot, &book)));
     findings.sort_by_key(|f| (Reverse(f.certainty), Reverse(severity(&f.cause))));
     let offers = candidates::offers(snapshot, labels, &findings, jobs);
     if findings.is_empty() {
@@ -59,13 +61,30 @@ pub fn alarms(snapshot: &Snapshot) -> BTreeSet<CauseWord> {
 /// Which of two equally certain causes people should read first: the one that explains the other.
 const fn severity(cause: &Cause) -> u8 {
     match cause {
-        Cause::ScaledToZero { .. } => 7,
-        Cause::ConfigChanged { .. } => 6,
-        Cause::FailedRollout { .. } => 5,
-        Cause::ImagePull { .. } => 4,
-        Cause::OomKilled { .. } => 3,
-        Cause::CrashLoop { .. } => 2,
-        Cause::Saturation { .. } | Cause::Measured { .. } => 1,
+        Cause::NodeNotReady { .. } => 24,
+        Cause::QuotaExhausted { .. } => 23,
+        Cause::VolumePending { .. } => 22,
+        Cause::PullSecretMissing { .. } => 21,
+        Cause::ScaledToZero { .. } => 20,
+        Cause::ConfigChanged { .. } => 19,
+        Cause::FailedRollout { .. } => 18,
+        Cause::MissingConfig { .. } => 17,
+        Cause::Unschedulable { .. } => 16,
+        Cause::NodePressure { .. } => 15,
+        Cause::ImagePull { .. } => 14,
+        Cause::MemoryLimitTooLow { .. } => 13,
+        Cause::MemoryLeak { .. } => 12,
+        Cause::OomKilled { .. } => 11,
+        Cause::CrashLoop { .. } => 10,
+        Cause::JobFailed { .. } => 9,
+        Cause::JobStuck { .. } => 8,
+        Cause::FailingProbe { .. } => 7,
+        Cause::AutoscalerAtCeiling { .. } => 6,
+        Cause::Saturation { .. } | Cause::Measured { .. } => 5,
+        Cause::SecretRotated { .. } => 4,
+        Cause::CertificateExpiring { .. } => 3,
+        Cause::BudgetDeadlock { .. } => 2,
+        Cause::NetworkPolicyBlocks { .. } => 1,
         Cause::DeclaredJob | Cause::NothingWrong | Cause::Logged { .. } => 0,
     }
 }
@@ -88,6 +107,7 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
         neighbours,
         recorded,
         gauges,
+        around,
     } = snapshot;
     let parts = [
         ("the pod", pod.as_ref().err()),
@@ -112,5 +132,6 @@ fn missing(snapshot: &Snapshot) -> Vec<String> {
         .unread
         .iter()
         .map(|why| format!("a measurement could not be read: {}", crate::domain::redact::line(why, 300)));
-    parts.into_iter().filter_map(sentence).chain(unwatched).chain(unmeasured).collect()
+    let parts = parts.into_iter().filter_map(sentence).chain(unwatched).chain(unmeasured);
+    parts.chain(around::missing(around).into_iter().filter_map(sentence)).collect()
 }

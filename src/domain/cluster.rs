@@ -7,6 +7,7 @@ use super::alert::Labels;
 use super::canonical::Hash;
 use super::gauge::Gauges;
 use super::recorded::Memory;
+use super::surroundings::{Needs, Surroundings};
 use super::target::{Kind, Object, RootOwner};
 
 /// One container of a pod.
@@ -28,6 +29,42 @@ pub struct Container {
     pub memory_limit: Option<String>,
     /// `resources.limits.cpu` in millicores.
     pub cpu_limit_millis: Option<u32>,
+    /// The probes that it has.
+    #[serde(default, skip_serializing_if = "Probes::is_none")]
+    pub probes: Probes,
+}
+
+/// The probes of a container.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Probes {
+    /// Whether it may get traffic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readiness: Option<Probe>,
+    /// Whether it is to be started anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub liveness: Option<Probe>,
+    /// Whether it has started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub startup: Option<Probe>,
+}
+
+impl Probes {
+    /// It has none.
+    pub const fn is_none(&self) -> bool {
+        self.readiness.is_none() && self.liveness.is_none() && self.startup.is_none()
+    }
+}
+
+/// When a probe is asked, in seconds; a failure counts only after so many in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// From the start of the container to the first time.
+    pub delay: u32,
+    /// Between two times.
+    pub period: u32,
+    /// Failures in a row that count as one.
+    pub failures: u32,
 }
 
 /// What a container is doing.
@@ -59,6 +96,9 @@ pub struct Ended {
     pub exit_code: i32,
     /// When.
     pub at: Option<Timestamp>,
+    /// When that instance had started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<Timestamp>,
 }
 
 /// A pod.
@@ -89,6 +129,15 @@ pub struct Pod {
     pub has_claims: bool,
     /// Its containers.
     pub containers: Vec<Container>,
+    /// `status.reason`: `Evicted`, `NodeLost`, ….
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Its `PodScheduled` condition where it is not true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unscheduled: Option<Condition>,
+    /// What it asks of the cluster; left out of pods that are ready and have a template to say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Box<Needs>>,
 }
 
 /// A workload: Deployment, StatefulSet, DaemonSet, ReplicaSet, Job.
@@ -128,6 +177,9 @@ pub struct Workload {
     /// The ConfigMaps that its template names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reads: Vec<ConfigRef>,
+    /// What its template asks of the cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Box<Needs>>,
 }
 
 /// A ConfigMap that a pod template names.
@@ -140,7 +192,7 @@ pub struct ConfigRef {
 }
 
 /// How pods read a ConfigMap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum How {
     /// As environment variables: set when a container starts.
@@ -217,16 +269,22 @@ pub struct Event {
 }
 
 /// A disruption budget that selects pods of the owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
     /// Its name.
     pub name: String,
     /// `status.disruptionsAllowed`.
     pub allowed: u32,
+    /// Pods that it wants to be well.
+    #[serde(default)]
+    pub desired: u32,
+    /// Those that are.
+    #[serde(default)]
+    pub healthy: u32,
 }
 
 /// An autoscaler over the owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Autoscaler {
     /// Its name.
     pub name: String,
@@ -234,6 +292,24 @@ pub struct Autoscaler {
     pub min: u32,
     /// Its bounds.
     pub max: u32,
+    /// Its uid.
+    #[serde(default)]
+    pub uid: String,
+    /// Its labels.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
+    /// Its annotations.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub annotations: Labels,
+    /// Replicas that it found.
+    #[serde(default)]
+    pub current: u32,
+    /// Replicas that it wants within its bounds.
+    #[serde(default)]
+    pub desired: u32,
+    /// `ScalingLimited`, `ScalingActive`, `AbleToScale`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<Condition>,
 }
 
 /// Measured use of one pod.
@@ -285,6 +361,9 @@ pub struct Snapshot {
     /// What was measured.
     #[serde(default, skip_serializing_if = "Gauges::is_empty")]
     pub gauges: Gauges,
+    /// What surrounds the owner.
+    #[serde(default, skip_serializing_if = "Surroundings::unasked")]
+    pub around: Surroundings,
 }
 
 /// The end of one container's log.

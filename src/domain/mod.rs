@@ -24,6 +24,7 @@ pub mod record;
 pub mod recorded;
 pub mod redact;
 pub mod spend;
+pub mod surroundings;
 pub mod suspicion;
 pub mod target;
 pub mod template;

@@ -28,6 +28,11 @@ pub fn bytes(text: &str) -> Option<u64> {
     u64::try_from(scaled(text, 0)?).ok()
 }
 
+/// Thousandths of whatever it counts; `None` if it is no quantity.
+pub fn thousandths(text: &str) -> Option<u64> {
+    u64::try_from(scaled(text, 3)?).ok()
+}
+
 /// The quantity times 10^`scale`, rounded up.
 fn scaled(text: &str, scale: i32) -> Option<u128> {
     let (number, ten, two) =

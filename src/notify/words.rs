@@ -85,6 +85,28 @@ pub fn why(cause: &Cause) -> String {
         Cause::NothingWrong => "nothing is wrong any more".to_owned(),
         Cause::Measured { word, .. } => word.name().to_owned(),
         Cause::Logged { word, sign, .. } => format!("{}, its log says: {sign}", word.name()),
+        Cause::MemoryLeak { .. } => "memory leak".to_owned(),
+        Cause::MemoryLimitTooLow { limit, .. } => format!("memory limit {} too low", brief(limit, SHORT)),
+        Cause::PullSecretMissing { .. } => "its image needs another credential".to_owned(),
+        Cause::FailingProbe { .. } => "it does not answer its probe".to_owned(),
+        Cause::MissingConfig { missing, .. } => missing.first().map_or_else(
+            || "a ConfigMap, Secret or key is missing".to_owned(),
+            |one| format!("{} `{}` is missing", one.holder.name(), brief(&one.name, SHORT)),
+        ),
+        Cause::SecretRotated { secret, .. } => format!("Secret `{}` changed", brief(secret, SHORT)),
+        Cause::QuotaExhausted { quota, .. } => format!("quota `{}` is used up", brief(quota, SHORT)),
+        Cause::Unschedulable { .. } => "no node takes its pods".to_owned(),
+        Cause::NodeNotReady { node, .. } => format!("node `{}` is not ready", brief(node, SHORT)),
+        Cause::NodePressure { node, .. } => format!("node `{}` is under pressure", brief(node, SHORT)),
+        Cause::AutoscalerAtCeiling { max, .. } => format!("its autoscaler is at its ceiling of {max}"),
+        Cause::BudgetDeadlock { budget, .. } => format!("budget `{}` allows nothing", brief(budget, SHORT)),
+        Cause::VolumePending { claim, .. } => format!("claim `{}` is not bound", brief(claim, SHORT)),
+        Cause::JobFailed { job, .. } => format!("job `{}` failed", brief(job, SHORT)),
+        Cause::JobStuck { job, .. } => format!("job `{}` does not end", brief(job, SHORT)),
+        Cause::NetworkPolicyBlocks { .. } => "network policies may block it".to_owned(),
+        Cause::CertificateExpiring { certificate, .. } => {
+            format!("certificate `{}` expires", brief(certificate, SHORT))
+        }
     }
 }
 

@@ -10,3 +10,4 @@ pub mod model;
 pub mod reads;
 pub mod recorder;
 pub mod store;
+pub mod survey;

@@ -241,6 +241,20 @@ fn the_reader_may_read_what_the_code_reads_and_nothing_else() {
     wanted.insert(right("", "pods/log", "get"));
     wanted.insert(right("", "events", "list"));
     wanted.insert(right("metrics.k8s.io", "pods", "list"));
+    // what surrounds a workload; of ConfigMaps and Secrets the metadata, by a role of its own
+    let around = text("src/adapters/kube/surroundings.rs");
+    for (code, group, plural) in [
+        ("core::ResourceQuota>", "", "resourcequotas"),
+        ("networking::NetworkPolicy>", "networking.k8s.io", "networkpolicies"),
+        ("storage::StorageClass>", "storage.k8s.io", "storageclasses"),
+        ("certificate_resource()", "cert-manager.io", "certificates"),
+    ] {
+        assert!(around.contains(code), "{code}");
+        wanted.insert(right(group, plural, "list"));
+    }
+    let metadata = rights("deploy/rbac/metadata.yaml", "Role");
+    assert_eq!(metadata, [right("", "configmaps", "list"), right("", "secrets", "list")].into());
+    assert!(!around.contains("raw::<core::Secret>") && !around.contains("raw::<core::ConfigMap>"));
     assert_eq!(rights("deploy/rbac/reader.yaml", "ClusterRole"), wanted);
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod actions_alone;
+mod checkup;
 mod cli;
 mod commands;
 mod config;

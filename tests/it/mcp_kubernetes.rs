@@ -80,6 +80,7 @@ fn pod(name: &str, containers: &[&str]) -> Pod {
         last_end: None,
         memory_limit: None,
         cpu_limit_millis: None,
+        probes: belay::domain::cluster::Probes::default(),
     };
     Pod {
         object: Object {
@@ -97,6 +98,9 @@ fn pod(name: &str, containers: &[&str]) -> Pod {
         controller: None,
         has_claims: false,
         containers: containers.iter().map(container).collect(),
+        reason: String::new(),
+        unscheduled: None,
+        needs: None,
     }
 }
 
@@ -205,7 +209,8 @@ async fn those_in_trouble_come_first_and_nothing_private_is_told() {
     sick.containers[0].state =
         ContainerState::Waiting { reason: "CrashLoopBackOff".into(), message: "password=hunter2".into() };
     let at = "2026-11-21T02:00:00Z".parse().ok();
-    sick.containers[0].last_end = Some(Ended { reason: "OOMKilled".into(), exit_code: 137, at });
+    sick.containers[0].last_end =
+        Some(Ended { reason: "OOMKilled".into(), exit_code: 137, at, started: None });
     let fake = Fake { pods: vec![pod("ant", &["app"]), sick], left_out: Some(0), ..Fake::default() };
     let bench = Bench::new(fake, &[]).await;
     let result = bench.call("list_pods", json!({ "namespace": "shop" })).await;

@@ -77,6 +77,9 @@ mod tests {
             controller: None,
             has_claims: false,
             containers: Vec::new(),
+            reason: String::new(),
+            unscheduled: None,
+            needs: None,
         };
         (pod, now)
     }

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use futures::TryFutureExt as _;
 use k8s_openapi::api::{apps::v1 as apps, core::v1 as core};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::ListParams;
 use kube::core::Selector;
 use kube::{Api, Client};
@@ -18,7 +19,7 @@ use crate::ports::reads::{Listed, Listing, LogQuery, ReadError};
 const PAGE: u32 = 500;
 /// Kubernetes supports up to 3,000 pods in a namespace (its published scalability thresholds); more objects
 /// of one kind are not read.
-const CAP: usize = 3000;
+pub(super) const CAP: usize = 3000;
 
 /// One cluster, and the means to read it.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub(super) struct Fetch {
     pub(super) client: Client,
     pub(super) cluster: Cluster,
     pub(super) clock: SharedClock,
+    /// The most objects of one list.
+    pub(super) cap: usize,
 }
 
 impl Fetch {
@@ -50,9 +53,29 @@ impl Fetch {
             let Some(next) = page.metadata.continue_.filter(|token| !token.is_empty()) else {
                 return Ok(Listed { items, left_out: Some(0) });
             };
-            if items.len() >= CAP {
+            if items.len() >= self.cap {
                 let left_out = page.metadata.remaining_item_count.and_then(|n| u64::try_from(n).ok());
                 return Ok(Listed { items, left_out });
+            }
+            params = params.continue_token(&next);
+        }
+    }
+
+    /// The metadata of all objects behind `api`: the API server leaves the rest out.
+    pub(super) async fn metadata<K>(&self, api: &Api<K>, what: &str) -> Result<Vec<ObjectMeta>, ReadError>
+    where
+        K: Clone + std::fmt::Debug + DeserializeOwned + kube::Resource<DynamicType = ()>,
+    {
+        let mut items: Vec<ObjectMeta> = vec![];
+        let mut params = ListParams::default().limit(PAGE);
+        loop {
+            let page = client::read(&self.clock, what, || api.list_metadata(&params)).await?;
+            items.extend(page.items.into_iter().map(|one| one.metadata));
+            let Some(next) = page.metadata.continue_.filter(|token| !token.is_empty()) else {
+                return Ok(items);
+            };
+            if items.len() >= self.cap {
+                return Err(too_many(what, self.cap));
             }
             params = params.continue_token(&next);
         }
@@ -72,9 +95,13 @@ impl Fetch {
         if listed.left_out == Some(0) {
             return Ok(listed.items);
         }
-        let why = format!("there are more than {CAP}, too many to look at all of them");
-        Err(ReadError::Failed { what: what.to_owned(), why })
+        Err(too_many(what, self.cap))
     }
+}
+
+fn too_many(what: &str, cap: usize) -> ReadError {
+    let why = format!("there are more than {cap}, too many to look at all of them");
+    ReadError::Failed { what: what.to_owned(), why }
 }
 
 fn convert<K, T>(listed: &Listed<K>, view: impl FnMut(&K) -> T) -> Listed<T> {

@@ -13,6 +13,8 @@ mod objects;
 mod readers;
 mod reads;
 mod rights;
+mod surroundings;
+mod survey;
 mod token;
 mod views;
 mod watch;

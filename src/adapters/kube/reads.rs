@@ -15,7 +15,7 @@ use kube::core::{ApiResource, DynamicObject, GroupVersionKind, Selector, Selecto
 use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 
-use super::listing::{Fetch, newest_first};
+use super::listing::{CAP, Fetch, newest_first};
 use super::{client, locate, logs, views};
 use crate::domain::cluster::{
     Autoscaler, Budget, Event, Fleet, LogTail, Part, Pod, Revision, Snapshot, Usage, Workload,
@@ -23,6 +23,7 @@ use crate::domain::cluster::{
 use crate::domain::gauge::Gauges;
 use crate::domain::ids::Cluster;
 use crate::domain::recorded::Memory;
+use crate::domain::surroundings::JobRun;
 use crate::domain::target::{Kind, Named, Object};
 use crate::ports::clock::SharedClock;
 use crate::ports::reads::{Located, ReadError, Reads};
@@ -48,19 +49,23 @@ enum Children {
     /// Pods are controlled by the root itself.
     None,
     Revisions(Vec<Revision>),
-    Jobs(Vec<String>),
+    Jobs(Vec<JobRun>),
 }
 
 impl KubeReads {
     /// Reads `cluster` through `client`.
     pub fn new(client: Client, cluster: Cluster, clock: SharedClock) -> Self {
-        Self { fetch: Fetch { client, cluster, clock }, part: PART }
+        Self { fetch: Fetch { client, cluster, clock, cap: CAP }, part: PART }
     }
 
     /// As this, with another deadline for each part.
     #[must_use]
     pub fn with_deadline(self, part: Duration) -> Self {
         Self { part, ..self }
+    }
+
+    pub(super) fn with_cap(&self, cap: usize) -> Self {
+        Self { fetch: Fetch { cap, ..self.fetch.clone() }, part: self.part }
     }
 
     pub(super) const fn fetch(&self) -> &Fetch {
@@ -78,7 +83,11 @@ impl KubeReads {
         })
     }
 
-    async fn part<T>(&self, what: &str, read: impl Future<Output = Result<T, ReadError>>) -> Part<T> {
+    pub(super) async fn part<T>(
+        &self,
+        what: &str,
+        read: impl Future<Output = Result<T, ReadError>>,
+    ) -> Part<T> {
         self.in_time(what, read).await.map_err(|e| e.to_string())
     }
 
@@ -127,20 +136,24 @@ impl Reads for KubeReads {
             self.part("its pods", self.raw_pods(owner, selector.as_ref())),
         );
         let pods = self.pods(owner, &root, children.as_ref(), raw_pods);
-        let logs = match &pods {
-            Ok(pods) => {
-                let named = pod.as_ref().ok().and_then(Option::as_ref);
-                self.part("logs", logs::worst(&self.fetch, named, pods)).await
+        let named = pod.as_ref().ok().and_then(Option::as_ref);
+        let logs = async {
+            match &pods {
+                Ok(pods) => self.part("logs", logs::worst(&self.fetch, named, pods)).await,
+                Err(why) => Err(why.clone()),
             }
-            Err(why) => Err(why.clone()),
         };
-        let revisions = children.map(revisions);
+        let workload = root.as_ref().ok().and_then(|r| r.as_ref()).map(|(workload, _)| workload);
+        let every = each(named, pods.as_deref().unwrap_or_default());
+        let (jobs, revisions) = apart(owner.named.kind, children);
+        let (logs, around) = futures::join!(logs, self.around(owner, (workload, &every), jobs));
         let snapshot = Snapshot {
             at: self.fetch.clock.now(),
             target: located.target.clone(),
             owner: located.owner.clone(),
             workload: root.map(|r| r.map(|(workload, _)| dated(workload, revisions.as_deref().ok()))),
-            events: events.map(|all| about(owner, pods.as_deref().ok(), revisions.as_deref().ok(), &all)),
+            events: events
+                .map(|all| about_owner(owner, pods.as_deref().ok(), revisions.as_deref().ok(), &all)),
             budgets: both(budgets, pods.as_ref()).map(|(all, pods)| selecting(&all, pods)),
             usage: both(usage, pods.as_ref()).map(|(all, pods)| of_pods(all, pods)),
             pod,
@@ -152,6 +165,7 @@ impl Reads for KubeReads {
             // reads show the present
             recorded: Memory::default(),
             gauges: Gauges::default(),
+            around,
         };
         something(snapshot)
     }
@@ -162,7 +176,7 @@ impl Reads for KubeReads {
 }
 
 impl KubeReads {
-    async fn raw<K>(&self, namespace: &str, what: &str) -> Result<Vec<K>, ReadError>
+    pub(super) async fn raw<K>(&self, namespace: &str, what: &str) -> Result<Vec<K>, ReadError>
     where
         K: kube::Resource<Scope = k8s_openapi::NamespaceResourceScope, DynamicType = ()>
             + Clone
@@ -263,7 +277,14 @@ impl KubeReads {
                 let mine = jobs
                     .iter()
                     .filter(|j| views::controller_ref(&j.metadata).is_some_and(|c| c.uid == owner.uid));
-                Ok(Children::Jobs(mine.filter_map(|j| j.metadata.uid.clone()).collect()))
+                Ok(Children::Jobs(newest_runs(
+                    mine.map(|j| views::job_run(&self.fetch.cluster, j)).collect(),
+                )))
+            }
+            Kind::Job => {
+                let job = self.one::<batch::Job>(&owner.named).await?;
+                let job = job.filter(|job| job.metadata.uid.as_ref() == Some(&owner.uid));
+                Ok(Children::Jobs(job.iter().map(|j| views::job_run(&self.fetch.cluster, j)).collect()))
             }
             _ => Ok(Children::None),
         }
@@ -294,7 +315,7 @@ impl KubeReads {
         let controllers: BTreeSet<&str> = match children.map_err(Clone::clone)? {
             Children::None => BTreeSet::from([owner.uid.as_str()]),
             Children::Revisions(sets) => sets.iter().map(|r| r.object.uid.as_str()).collect(),
-            Children::Jobs(uids) => uids.iter().map(String::as_str).collect(),
+            Children::Jobs(runs) => runs.iter().map(|run| run.object.uid.as_str()).collect(),
         };
         let mine = |pod: &core::Pod| {
             pod.metadata.uid.as_ref() == Some(&owner.uid)
@@ -343,11 +364,28 @@ impl KubeReads {
     }
 }
 
-fn revisions(children: Children) -> Vec<Revision> {
+/// Jobs and revisions: an owner has the one or the other.
+fn apart(kind: Kind, children: Part<Children>) -> (Part<Vec<JobRun>>, Part<Vec<Revision>>) {
     match children {
-        Children::Revisions(sets) => sets,
-        Children::None | Children::Jobs(_) => vec![],
+        Ok(Children::Revisions(sets)) => (Ok(vec![]), Ok(sets)),
+        Ok(Children::Jobs(runs)) => (Ok(runs), Ok(vec![])),
+        Ok(Children::None) => (Ok(vec![]), Ok(vec![])),
+        Err(why) if kind == Kind::Deployment => (Ok(vec![]), Err(why)),
+        Err(why) => (Err(why), Ok(vec![])),
     }
+}
+
+/// The named pod and the others, each once.
+pub(super) fn each<'a>(named: Option<&'a Pod>, pods: &'a [Pod]) -> Vec<&'a Pod> {
+    let others = pods.iter().filter(|p| named.is_none_or(|n| n.object.uid != p.object.uid));
+    named.into_iter().chain(others).collect()
+}
+
+pub(super) fn newest_runs(mut runs: Vec<JobRun>) -> Vec<JobRun> {
+    runs.sort_by(|a, b| {
+        b.started.cmp(&a.started).then_with(|| a.object.named.name.cmp(&b.object.named.name))
+    });
+    runs
 }
 
 /// An empty selector selects everything: then whoever reads filters by controller alone.
@@ -357,12 +395,12 @@ fn usable(selector: LabelSelector) -> Option<Selector> {
 
 /// The template changed when the youngest ReplicaSet was made. (Going back to an older one makes none:
 /// then this is too early, and the condition of the Deployment says that it progresses.)
-fn dated(workload: Workload, revisions: Option<&[Revision]>) -> Workload {
+pub(super) fn dated(workload: Workload, revisions: Option<&[Revision]>) -> Workload {
     let template_changed = revisions.and_then(|all| all.iter().filter_map(|r| r.created).max());
     Workload { template_changed, ..workload }
 }
 
-fn about(
+fn about_owner(
     owner: &Object,
     pods: Option<&[Pod]>,
     revisions: Option<&[Revision]>,
@@ -374,13 +412,18 @@ fn about(
         pods.chain(sets).chain([owner]).map(|o| (o.named.kind, o.named.name.as_str())).collect();
     let mut events: Vec<Event> = all.iter().map(views::event).collect();
     events.retain(|e| wanted.contains(&(e.kind, e.name.as_str())));
+    about(events)
+}
+
+/// The newest of these.
+pub(super) fn about(mut events: Vec<Event>) -> Vec<Event> {
     newest_first(&mut events);
     events.truncate(EVENTS);
     events
 }
 
 /// A budget without a selector selects nothing; an empty selector selects all.
-fn selecting(all: &[policy::PodDisruptionBudget], pods: &[Pod]) -> Vec<Budget> {
+pub(super) fn selecting(all: &[policy::PodDisruptionBudget], pods: &[Pod]) -> Vec<Budget> {
     let over_it = |budget: &&policy::PodDisruptionBudget| {
         let selector = budget.spec.as_ref().and_then(|s| s.selector.clone());
         match selector.map(Selector::try_from) {

@@ -4,7 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{crash_loop, last_end, oom, others, pods};
+use super::{crash_loop, earlier, last_end, oom, others, pods};
 use crate::diagnose::evidence::{Book, Key};
 use crate::domain::action::ActionKind;
 use crate::domain::cluster::{Container, ContainerState, Pod, Snapshot};
@@ -18,8 +18,6 @@ const WINDOW: SignedDuration = SignedDuration::from_mins(60);
 const SLACK: SignedDuration = SignedDuration::from_secs(5);
 /// A pod that is not ready for less than this may just be starting.
 const STARTING: SignedDuration = SignedDuration::from_secs(60);
-/// The kubelet's back-off between two starts, from the second on, and its ceiling, in seconds.
-const BACK_OFF: (i64, i64) = (10, 300);
 
 /// The finding, about the ConfigMap or Service.
 pub fn analyse(snapshot: &Snapshot, book: &Book) -> Option<Finding> {
@@ -132,7 +130,7 @@ struct Failure {
 
 fn failure(snapshot: &Snapshot, pod: &Pod) -> Option<Failure> {
     let refused = |container: &Container| match &container.state {
-        ContainerState::Waiting { reason, .. } => reason == "CreateContainerConfigError",
+        ContainerState::Waiting { reason, .. } => reason == super::missing_config::REASON,
         ContainerState::Running { .. } | ContainerState::Ended(_) => false,
     };
     let loops = |c: &Container| crash_loop::sure(snapshot, c).is_some();
@@ -145,16 +143,6 @@ fn failure(snapshot: &Snapshot, pod: &Pod) -> Option<Failure> {
     // a pod does not fail before it is there
     let began = pod.created.map_or(began, |created| began.max(created));
     Some(Failure { began, by_itself: ends.is_some() })
-}
-
-/// When a container that ended then for the last time ended for the first time, had all its restarts been
-/// of one loop: at the latest, as its back-off alone takes that long.
-fn earlier(last: Timestamp, restarts: u32) -> Timestamp {
-    let waits = (0..restarts.saturating_sub(1).min(1_000)).map(|n| {
-        let doubled = BACK_OFF.0.checked_shl(n.min(16)).unwrap_or(i64::MAX);
-        doubled.min(BACK_OFF.1)
-    });
-    last.saturating_sub(SignedDuration::from_secs(waits.sum())).unwrap_or(Timestamp::MIN)
 }
 
 fn before(change: &Change, began: Timestamp) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{image_pull, worst};
 use crate::diagnose::evidence::{Book, Key};
-use crate::domain::cluster::{Pod, Revision, Snapshot, Workload};
+use crate::domain::cluster::{Container, ContainerState, Pod, Revision, Snapshot, Workload};
 use crate::domain::finding::{Cause, Certainty, Finding};
 
 /// Certain once the Deployment's own deadline passed; likely where a pod of the new revision is stuck.
@@ -54,7 +54,30 @@ fn of(revision: &Revision, pod: &Pod) -> bool {
 }
 
 fn is_stuck(snapshot: &Snapshot, pod: &Pod) -> bool {
-    [image_pull::sure, super::oom::sure, super::crash_loop::sure]
-        .iter()
-        .any(|test| worst(snapshot, pod, *test).is_some())
+    let container =
+        [image_pull::sure, super::oom::sure, super::crash_loop::sure, super::probe::sure, refused]
+            .iter()
+            .any(|test| worst(snapshot, pod, *test).is_some());
+    container || (super::unschedulable::waits(pod) && super::unschedulable::asks_too_much(snapshot, pod))
+}
+
+/// The kubelet cannot make the container from its template.
+fn refused(_: &Snapshot, container: &Container) -> Option<Certainty> {
+    match &container.state {
+        ContainerState::Waiting { reason, .. } => {
+            (reason == super::missing_config::REASON).then_some(Certainty::Certain)
+        }
+        ContainerState::Running { .. } | ContainerState::Ended(_) => None,
+    }
+}
+
+/// Whether the new template may be innocent: pods of it lack what no template gives them back, be it a quota or room
+/// on the nodes, or it cannot be told.
+pub fn may_be_innocent(snapshot: &Snapshot) -> bool {
+    let Ok(Some(workload)) = &snapshot.workload else { return false };
+    let not_created = super::quota::refused(workload);
+    let unplaced = super::pods(snapshot)
+        .into_iter()
+        .any(|pod| super::unschedulable::waits(pod) && !super::unschedulable::asks_too_much(snapshot, pod));
+    not_created || unplaced
 }

@@ -1,43 +1,77 @@
 //! One analyser per file: each a pure function from the snapshot to at most one finding, of the pods that
 //! share its cause.
 
+mod autoscaler;
+mod budget;
+mod certificate;
 mod config_changed;
 mod crash_loop;
 mod declared;
 mod failed_rollout;
 mod image_pull;
+mod job;
 mod logs;
 mod measured;
+mod missing_config;
+mod network;
+mod node;
 mod nothing;
 mod oom;
+mod probe;
+mod pull_secret;
+mod quota;
 mod saturation;
 mod scaled;
+mod secret;
+mod unschedulable;
+mod volume;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::evidence::{Book, Key};
 use crate::domain::cluster::{Container, ContainerState, Ended, Pod, Snapshot};
 use crate::domain::finding::{Cause, Certainty, Finding};
 
+pub use autoscaler::held as autoscaler_held;
+pub use crash_loop::never_starts;
 pub use declared::declared;
+pub use failed_rollout::may_be_innocent;
+pub use image_pull::trouble as pull_trouble;
 pub use logs::{alarms, told};
 pub use measured::measured;
 pub use nothing::nothing_wrong;
 pub use saturation::measured as saturation;
 pub use scaled::to_zero as scaled_to_zero;
+pub use unschedulable::waits as unplaced;
 
 /// An analyser.
 pub type Analyse = fn(&Snapshot, &Book) -> Option<Finding>;
 
 /// All that look for something wrong.
-pub const ALL: [Analyse; 6] = [
+pub const ALL: [Analyse; 16] = [
     oom::analyse,
     crash_loop::analyse,
     image_pull::analyse,
     failed_rollout::analyse,
     saturation::analyse,
     config_changed::analyse,
+    // what the state of the cluster shows
+    unschedulable::analyse,
+    quota::analyse,
+    missing_config::analyse,
+    probe::analyse,
+    volume::analyse,
+    node::not_ready,
+    node::pressure,
+    pull_secret::analyse,
+    job::failed,
+    job::stuck,
 ];
+
+/// All that look for what threatens pods that are well: that something else is wrong does not say whether what the
+/// alert speaks of still is.
+pub const AROUND: [Analyse; 5] =
+    [autoscaler::analyse, budget::analyse, certificate::analyse, secret::analyse, network::analyse];
 
 /// How long ago a container may have ended and still explain an alert: `for: 15m` of the usual rules, five
 /// minutes of back-off, the same again for grouping and reading late, doubled.
@@ -46,7 +80,8 @@ const RECENT: SignedDuration = SignedDuration::from_mins(60);
 /// The pods that the cause of a finding holds for, the named one first, then the worst.
 pub fn affected<'a>(snapshot: &'a Snapshot, cause: &Cause) -> Vec<&'a Pod> {
     match cause {
-        Cause::OomKilled { .. } => pods_with(snapshot, oom::sure),
+        Cause::OomKilled { .. } | Cause::MemoryLeak { .. } => pods_with(snapshot, oom::sure),
+        Cause::FailingProbe { .. } => probe::hanging(snapshot),
         Cause::CrashLoop { .. } => pods_with(snapshot, crash_loop::sure),
         Cause::Measured { .. } => measured::leaking(snapshot, cause),
         Cause::ImagePull { .. }
@@ -56,7 +91,22 @@ pub fn affected<'a>(snapshot: &'a Snapshot, cause: &Cause) -> Vec<&'a Pod> {
         | Cause::ConfigChanged { .. }
         | Cause::ScaledToZero { .. }
         | Cause::NothingWrong
-        | Cause::Logged { .. } => vec![],
+        | Cause::Logged { .. }
+        | Cause::MemoryLimitTooLow { .. }
+        | Cause::PullSecretMissing { .. }
+        | Cause::MissingConfig { .. }
+        | Cause::SecretRotated { .. }
+        | Cause::QuotaExhausted { .. }
+        | Cause::Unschedulable { .. }
+        | Cause::NodeNotReady { .. }
+        | Cause::NodePressure { .. }
+        | Cause::AutoscalerAtCeiling { .. }
+        | Cause::BudgetDeadlock { .. }
+        | Cause::VolumePending { .. }
+        | Cause::JobFailed { .. }
+        | Cause::JobStuck { .. }
+        | Cause::NetworkPolicyBlocks { .. }
+        | Cause::CertificateExpiring { .. } => vec![],
     }
 }
 
@@ -137,4 +187,17 @@ fn others(affected: usize) -> String {
         2 => " (and one other pod)".into(),
         n => format!(" (and {} other pods)", n - 1),
     }
+}
+
+/// The kubelet's back-off between two starts, from the second on, and its ceiling, in seconds.
+const BACK_OFF: (i64, i64) = (10, 300);
+
+/// When a container that ended then for the last time ended for the first time, had all its restarts been
+/// of one loop: at the latest, as its back-off alone takes that long.
+fn earlier(last: Timestamp, restarts: u32) -> Timestamp {
+    let waits = (0..restarts.saturating_sub(1).min(1_000)).map(|n| {
+        let doubled = BACK_OFF.0.checked_shl(n.min(16)).unwrap_or(i64::MAX);
+        doubled.min(BACK_OFF.1)
+    });
+    last.saturating_sub(SignedDuration::from_secs(waits.sum())).unwrap_or(Timestamp::MIN)
 }

@@ -86,7 +86,7 @@ pub(crate) fn intent(state: &State, target: Option<&Target>, request: &Request) 
 fn handle(state: &mut State, request: &Request, target: &Target, verb: Verb) -> Reply {
     tokens::admit(&state.tokens, request.token.as_deref(), target, verb, request.dry_run())?;
     match (target.sub, verb) {
-        (None | Some(Sub::Status), Verb::Get) => reads::get(state, target),
+        (None | Some(Sub::Status), Verb::Get) => reads::get(state, request, target),
         (None, Verb::List) => reads::list(state, request, target),
         (None, Verb::Watch) => reads::watch(state, request, target),
         (None, Verb::Create) => writes::create(state, request, target),

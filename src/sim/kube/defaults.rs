@@ -55,6 +55,7 @@ pub(crate) fn settle(kind: Kind, object: &mut Value) {
             }
         }
         Kind::Node => drop_false(object, &["spec", "unschedulable"]),
+        Kind::Secret => missing(object, &["type"], json!("Opaque")),
         Kind::Namespace
         | Kind::Pod
         | Kind::Event
@@ -62,6 +63,11 @@ pub(crate) fn settle(kind: Kind, object: &mut Value) {
         | Kind::ReplicaSet
         | Kind::ControllerRevision
         | Kind::PodDisruptionBudget
+        | Kind::ResourceQuota
+        | Kind::PersistentVolumeClaim
+        | Kind::NetworkPolicy
+        | Kind::StorageClass
+        | Kind::Certificate
         | Kind::PodMetrics => {}
     }
 }

@@ -33,6 +33,18 @@ pub enum Kind {
     HorizontalPodAutoscaler,
     /// `policy/v1` PodDisruptionBudget.
     PodDisruptionBudget,
+    /// `v1` ResourceQuota.
+    ResourceQuota,
+    /// `v1` PersistentVolumeClaim (never has a controller here: it is as it is declared).
+    PersistentVolumeClaim,
+    /// `v1` Secret.
+    Secret,
+    /// `networking.k8s.io/v1` NetworkPolicy.
+    NetworkPolicy,
+    /// `storage.k8s.io/v1` StorageClass.
+    StorageClass,
+    /// `cert-manager.io/v1` Certificate: there is such an API only where there is such an object.
+    Certificate,
     /// `metrics.k8s.io/v1beta1` PodMetrics: computed at each read, never stored.
     PodMetrics,
 }
@@ -64,7 +76,7 @@ const fn row(
 
 impl Kind {
     /// Every kind, in the order in which discovery lists them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::Namespace,
         Self::Node,
         Self::Pod,
@@ -80,6 +92,12 @@ impl Kind {
         Self::CronJob,
         Self::HorizontalPodAutoscaler,
         Self::PodDisruptionBudget,
+        Self::ResourceQuota,
+        Self::PersistentVolumeClaim,
+        Self::Secret,
+        Self::NetworkPolicy,
+        Self::StorageClass,
+        Self::Certificate,
         Self::PodMetrics,
     ];
 
@@ -105,6 +123,14 @@ impl Kind {
             Self::PodDisruptionBudget => {
                 row("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", true)
             }
+            Self::ResourceQuota => row("", "v1", "resourcequotas", "ResourceQuota", true),
+            Self::PersistentVolumeClaim => {
+                row("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", true)
+            }
+            Self::Secret => row("", "v1", "secrets", "Secret", true),
+            Self::NetworkPolicy => row("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", true),
+            Self::StorageClass => row("storage.k8s.io", "v1", "storageclasses", "StorageClass", false),
+            Self::Certificate => row("cert-manager.io", "v1", "certificates", "Certificate", true),
             Self::PodMetrics => row("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", true),
         }
     }
@@ -145,7 +171,9 @@ impl Kind {
             | Self::DaemonSet
             | Self::Job
             | Self::CronJob
-            | Self::PodDisruptionBudget => true,
+            | Self::PodDisruptionBudget
+            | Self::NetworkPolicy
+            | Self::Certificate => true,
             Self::Namespace
             | Self::Node
             | Self::Event
@@ -153,6 +181,10 @@ impl Kind {
             | Self::ConfigMap
             | Self::ControllerRevision
             | Self::HorizontalPodAutoscaler
+            | Self::ResourceQuota
+            | Self::PersistentVolumeClaim
+            | Self::Secret
+            | Self::StorageClass
             | Self::PodMetrics => false,
         }
     }

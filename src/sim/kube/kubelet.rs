@@ -10,6 +10,8 @@ use super::kinds::Kind;
 use super::life::{Ended, Instance, Life, Step};
 use super::objects::{hex, name, namespace, uid};
 use super::pod;
+use super::references;
+use super::scheduler;
 use super::state::State;
 use super::voice::{report_kill, say, tell};
 
@@ -36,8 +38,14 @@ pub(crate) fn begin(state: &mut State, stored: &Value, workload: Option<String>)
         workload,
         cpu_limit: millicores(text(&container, "/resources/limits/cpu")).unwrap_or(1000),
         memory_limit: bytes(text(&container, "/resources/limits/memory")).unwrap_or(1 << 30),
+        requests: (
+            millicores(text(&container, "/resources/requests/cpu")).unwrap_or(0),
+            bytes(text(&container, "/resources/requests/memory")).unwrap_or(0),
+        ),
         own: None,
         read: None,
+        refused: None,
+        denied: false,
         step: Step::Unscheduled,
         due: None,
         stopping: false,
@@ -69,21 +77,25 @@ pub(crate) fn schedule(state: &mut State, id: &str) {
     }
     let due = state.now().checked_add(BEAT).ok();
     let (space, pod) = (life.namespace.clone(), life.name.clone());
-    let Some(node) = place(state, life) else {
-        let total = state.objects.list(Kind::Node, "").count();
-        let message = format!("0/{total} nodes are available: {total} node(s) were unschedulable.");
-        if life.unplaced.as_ref() == Some(&message) {
+    let node = match scheduler::place(state, life) {
+        Ok(node) => node,
+        Err(message) if life.unplaced.as_ref() == Some(&message) => return,
+        Err(message) => {
+            if let Some(life) = state.lives.get_mut(id) {
+                life.unplaced = Some(message.clone());
+            }
+            tell(
+                state,
+                id,
+                Note {
+                    source: Source::Scheduler,
+                    warning: true,
+                    reason: "FailedScheduling",
+                    message: &message,
+                },
+            );
             return;
         }
-        if let Some(life) = state.lives.get_mut(id) {
-            life.unplaced = Some(message.clone());
-        }
-        tell(
-            state,
-            id,
-            Note { source: Source::Scheduler, warning: true, reason: "FailedScheduling", message: &message },
-        );
-        return;
     };
     if let Some(life) = state.lives.get_mut(id) {
         life.node = Some(node.clone());
@@ -102,18 +114,6 @@ pub(crate) fn schedule(state: &mut State, id: &str) {
     );
 }
 
-/// The node for a pod: its own where it is bound to one, as those of a DaemonSet are, which also take a
-/// cordoned one; otherwise the one with the fewest pods among those that are not cordoned.
-fn place(state: &State, life: &Life) -> Option<String> {
-    if let Some(node) = state.objects.get(Kind::Pod, &life.namespace, &life.name).and_then(pod::bound) {
-        return state.objects.get(Kind::Node, "", node).map(|_| node.to_owned());
-    }
-    let load = |node: &str| state.lives.values().filter(|peer| peer.node.as_deref() == Some(node)).count();
-    let free =
-        state.objects.list(Kind::Node, "").filter(|node| !super::json::flag(node, "/spec/unschedulable"));
-    free.min_by_key(|node| load(name(node))).map(|node| name(node).to_owned())
-}
-
 /// Carries a pod over its due moment.
 pub(crate) fn step(state: &mut State, id: &str) {
     let Some(life) = state.lives.get(id) else { return };
@@ -127,7 +127,7 @@ pub(crate) fn step(state: &mut State, id: &str) {
         Step::PullFailed => back_off_pull(state, id),
         Step::Up => live(state, id),
         Step::Crashed => after_end(state, id),
-        Step::BackOff => start(state, id),
+        Step::BackOff | Step::Refused => start(state, id),
     }
     show(state, id);
 }
@@ -204,14 +204,16 @@ fn pull(state: &mut State, id: &str) {
         return;
     }
     let image = life.image.clone();
+    let denied = references::no_pull_secret(state, life);
     let due = state.now().checked_add(BEAT).ok();
     if let Some(life) = state.lives.get_mut(id) {
+        life.denied = denied;
         life.step = Step::PullFailed;
         life.pulls = life.pulls.saturating_add(1);
         life.due = due;
     }
     say(state, id, false, "Pulling", &format!("Pulling image \"{image}\""));
-    let cause = format!("Failed to pull image \"{image}\": {}", pod::pull_error(&image));
+    let cause = format!("Failed to pull image \"{image}\": {}", pod::pull_error(&image, denied));
     say(state, id, true, "Failed", &cause);
     say(state, id, true, "Failed", "Error: ErrImagePull");
 }
@@ -226,9 +228,23 @@ fn back_off_pull(state: &mut State, id: &str) {
     say(state, id, true, "Failed", "Error: ImagePullBackOff");
 }
 
-/// Starts an instance of the container.
+/// Starts an instance of the container, unless something that it is made with is missing.
 fn start(state: &mut State, id: &str) {
     let now = state.now();
+    if let Some(why) = state.lives.get(id).and_then(|life| references::missing(state, life)) {
+        let Some(life) = state.lives.get_mut(id) else { return };
+        life.step = Step::Refused;
+        // it is tried again as soon as something changes
+        life.due = None;
+        let known = state.lives.get(id).is_some_and(|life| life.refused.as_ref() == Some(&why));
+        if let Some(life) = state.lives.get_mut(id) {
+            life.refused = Some(why.clone());
+        }
+        if !known {
+            say(state, id, true, "Failed", &format!("Error: {why}"));
+        }
+        return;
+    }
     let read = state.lives.get(id).and_then(|life| state.read(life));
     let Some(life) = state.lives.get_mut(id) else { return };
     life.read = read;

@@ -15,6 +15,8 @@ pub(crate) enum Step {
     Up,
     /// It has just ended.
     Crashed,
+    /// It cannot be made: something that it refers to is missing.
+    Refused,
     /// It waits for its next start.
     BackOff,
     /// The image could not be pulled.
@@ -60,10 +62,16 @@ pub(crate) struct Life {
     pub cpu_limit: u64,
     /// Bytes.
     pub memory_limit: u64,
+    /// Millicores and bytes that it asks of its node.
+    pub requests: (u64, u64),
     /// This pod's own behaviour, when it differs from its workload's.
     pub own: Option<(Behaviour, Timestamp)>,
     /// What the running instance made of what it read when it started.
     pub read: Option<Behaviour>,
+    /// Why its container cannot be made, in the kubelet's words.
+    pub refused: Option<String>,
+    /// The registry wants a credential that it does not have.
+    pub denied: bool,
     pub step: Step,
     pub due: Option<Timestamp>,
     pub stopping: bool,

@@ -81,6 +81,7 @@ fn present(state: &State, life: &Life) -> Result<Vec<Line>, Refusal> {
         let reason = match life.step {
             Step::PullFailed => "trying and failing to pull image",
             Step::PullBackOff => "image can't be pulled",
+            Step::Refused => "CreateContainerConfigError",
             Step::Unscheduled | Step::Creating | Step::Up | Step::Crashed | Step::BackOff => {
                 "ContainerCreating"
             }

@@ -25,8 +25,10 @@ mod objects;
 mod patch;
 mod pod;
 mod reads;
+mod references;
 mod route;
 mod scale;
+mod scheduler;
 mod selectors;
 mod serve;
 mod shop;
@@ -101,6 +103,11 @@ impl World {
     /// Changes what goes wrong on purpose.
     pub fn faults<T>(&self, change: impl FnOnce(&mut Faults) -> T) -> T {
         self.with(|state| change(&mut state.faults))
+    }
+
+    /// How many requests arrived so far.
+    pub fn requests(&self) -> u64 {
+        self.with(|state| state.requests)
     }
 
     /// Every mutating request so far.

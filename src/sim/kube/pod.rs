@@ -99,12 +99,16 @@ fn qos(pod: &Value) -> &'static str {
     }
 }
 
-/// The words of a registry that does not know an image.
-pub(crate) fn pull_error(image: &str) -> String {
-    format!(
-        "rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": \
-         failed to resolve reference \"{image}\": {image}: not found"
-    )
+/// The words of a registry that does not know an image, or wants to know who asks.
+pub(crate) fn pull_error(image: &str, denied: bool) -> String {
+    let head =
+        format!("failed to pull and unpack image \"{image}\": failed to resolve reference \"{image}\":");
+    if denied {
+        return format!(
+            "{head} failed to authorize: failed to fetch anonymous token: unexpected status: 401 Unauthorized"
+        );
+    }
+    format!("rpc error: code = NotFound desc = {head} {image}: not found")
 }
 
 /// A pod's whole status.
@@ -143,7 +147,7 @@ fn conditions(life: &Life) -> Value {
     if life.node.is_none() {
         return json!([{
             "lastProbeTime": null, "lastTransitionTime": born, "observedGeneration": 1,
-            "message": "0 nodes are available: node(s) were unschedulable.",
+            "message": life.unplaced.as_deref().unwrap_or("0 nodes are available: node(s) were unschedulable."),
             "reason": "Unschedulable", "status": "False", "type": "PodScheduled",
         }]);
     }
@@ -215,13 +219,14 @@ fn states(life: &Life) -> (Value, Value) {
             (json!({ "running": { "startedAt": time(started) } }), last)
         }
         Step::Crashed => (last, life.previous.as_ref().map_or_else(empty, terminated)),
+        Step::Refused => (waiting("CreateContainerConfigError", life.refused.clone()), last),
         Step::BackOff => (waiting("CrashLoopBackOff", Some(back_off(life))), last),
-        Step::PullFailed => (waiting("ErrImagePull", Some(pull_error(&life.image))), last),
+        Step::PullFailed => (waiting("ErrImagePull", Some(pull_error(&life.image, life.denied))), last),
         Step::PullBackOff => {
             let message = format!(
                 "Back-off pulling image \"{0}\": ErrImagePull: {1}",
                 life.image,
-                pull_error(&life.image)
+                pull_error(&life.image, life.denied)
             );
             (waiting("ImagePullBackOff", Some(message)), last)
         }

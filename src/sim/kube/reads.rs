@@ -13,13 +13,31 @@ use super::state::State;
 use super::status::{Answer, Payload, Refusal, Reply};
 use super::watch::Wanted;
 
-pub(crate) fn get(state: &State, target: &Target) -> Reply {
+pub(crate) fn get(state: &State, request: &Request, target: &Target) -> Reply {
+    served(state, target)?;
     let object = match target.kind {
         Kind::PodMetrics => metrics::one(state, &target.namespace, &target.name)
             .ok_or_else(|| Refusal::not_found(target.kind, &target.name))?,
         _ => stored(state, target)?,
     };
-    Ok(Answer::json(200, object))
+    if !request.metadata_only() {
+        return Ok(Answer::json(200, object));
+    }
+    let metadata = object.get("metadata").cloned().unwrap_or_default();
+    Ok(Answer::json(
+        200,
+        json!({ "kind": "PartialObjectMetadata", "apiVersion": META, "metadata": metadata }),
+    ))
+}
+
+/// The API of objects without their content.
+const META: &str = "meta.k8s.io/v1";
+
+/// There is no API of cert-manager's without cert-manager.
+fn served(state: &State, target: &Target) -> Result<(), Refusal> {
+    let absent =
+        target.kind == Kind::Certificate && state.objects.list(Kind::Certificate, "").next().is_none();
+    if absent { Err(Refusal::no_such_api()) } else { Ok(()) }
 }
 
 /// Both selectors of a request.
@@ -37,6 +55,7 @@ pub(crate) fn selectors(request: &Request) -> Result<(Selector, Selector), Refus
 }
 
 pub(crate) fn list(state: &State, request: &Request, target: &Target) -> Reply {
+    served(state, target)?;
     let (labels, fields) = selectors(request)?;
     let all: Vec<Value> = match target.kind {
         Kind::PodMetrics => metrics::all(state, &target.namespace),
@@ -58,6 +77,15 @@ pub(crate) fn list(state: &State, request: &Request, target: &Target) -> Reply {
     if let Some(last) = found.last().filter(|_| left > 0) {
         put(&mut metadata, &["continue"], format!("{}/{}", state.objects.version(), place(last)));
         put(&mut metadata, &["remainingItemCount"], left);
+    }
+    if request.metadata_only() {
+        let bare = |object: Value| json!({ "metadata": object.get("metadata") });
+        let items: Vec<Value> = found.into_iter().map(bare).collect();
+        let kind = "PartialObjectMetadataList";
+        return Ok(Answer::json(
+            200,
+            json!({ "kind": kind, "apiVersion": META, "metadata": metadata, "items": items }),
+        ));
     }
     Ok(Answer::json(
         200,

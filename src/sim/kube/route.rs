@@ -12,6 +12,7 @@ pub(crate) struct Request {
     pub query: BTreeMap<String, String>,
     pub content_type: String,
     pub user_agent: String,
+    pub accept: String,
     pub token: Option<String>,
     pub body: Vec<u8>,
 }
@@ -23,6 +24,11 @@ impl Request {
 
     pub(crate) fn on(&self, key: &str) -> bool {
         matches!(self.param(key), Some("true" | "1"))
+    }
+
+    /// Only the metadata of objects are asked for.
+    pub(crate) fn metadata_only(&self) -> bool {
+        self.accept.contains("as=PartialObjectMetadata")
     }
 
     pub(crate) fn dry_run(&self) -> bool {

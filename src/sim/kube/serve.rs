@@ -124,6 +124,7 @@ impl World {
     /// Tells the hook of a write's arrival and decides what becomes of the request.
     fn receive(&self, request: &Request) -> Fate {
         self.with(|state| {
+            state.requests = state.requests.saturating_add(1);
             let target = route::target(&request.path);
             let verb = request.verb(target.as_ref());
             if let Some(hook) = state.log.on_arrival.as_ref().filter(|_| verb.mutates()) {
@@ -168,6 +169,7 @@ async fn read(request: http::Request<Incoming>) -> Result<Request, Lost> {
         query,
         content_type: header(header::CONTENT_TYPE),
         user_agent: header(header::USER_AGENT),
+        accept: header(header::ACCEPT),
         token,
         body: body.to_vec(),
         method: parts.method,

@@ -34,6 +34,10 @@ pub struct DeploymentSpec {
     pub progress_deadline: i64,
     /// The ConfigMap that its container reads into its environment.
     pub config: Option<String>,
+    /// More of its pods' spec, as a JSON merge patch.
+    pub more: Value,
+    /// More of its container, as a JSON merge patch.
+    pub container: Value,
 }
 
 impl DeploymentSpec {
@@ -52,6 +56,8 @@ impl DeploymentSpec {
             labels: Vec::new(),
             progress_deadline: 600,
             config: None,
+            more: Value::Null,
+            container: Value::Null,
         }
     }
 
@@ -61,6 +67,28 @@ impl DeploymentSpec {
         self.config = Some(config.to_owned());
         let (config, key, good) = (config.to_owned(), key.to_owned(), good.to_owned());
         self.behaviour(Behaviour::Reads { config, key, good })
+    }
+
+    /// With this in its pods' spec, as a JSON merge patch.
+    #[must_use]
+    pub fn pods(mut self, more: Value) -> Self {
+        self.more = more;
+        self
+    }
+
+    /// With this in its container, as a JSON merge patch.
+    #[must_use]
+    pub fn container(mut self, more: Value) -> Self {
+        self.container = more;
+        self
+    }
+
+    /// With a readiness probe.
+    #[must_use]
+    pub fn probed(self) -> Self {
+        let probe = json!({ "httpGet": { "path": "/ready", "port": 8080, "scheme": "HTTP" }, "periodSeconds": 10,
+                            "failureThreshold": 3, "successThreshold": 1, "timeoutSeconds": 1 });
+        self.container(json!({ "readinessProbe": probe }))
     }
 
     /// With another behaviour.
@@ -136,6 +164,14 @@ impl DeploymentSpec {
         });
         if let (Some(config), Some(container)) = (&self.config, template.pointer_mut("/spec/containers/0")) {
             put(container, &["envFrom"], json!([{ "configMapRef": { "name": config } }]));
+        }
+        if let (false, Some(container)) =
+            (self.container.is_null(), template.pointer_mut("/spec/containers/0"))
+        {
+            json_patch::merge(container, &self.container);
+        }
+        if let (false, Some(spec)) = (self.more.is_null(), template.get_mut("spec")) {
+            json_patch::merge(spec, &self.more);
         }
         for (key, value) in &self.labels {
             put(&mut template, &["metadata", "labels", key], value.as_str());

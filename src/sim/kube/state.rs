@@ -48,6 +48,8 @@ pub(crate) struct State {
     pub jobs: BTreeMap<String, Run>,
     /// The next moment at which a rollout's deadline passes, or a Job ends or goes.
     pub deadline: Option<Timestamp>,
+    /// Requests that arrived.
+    pub requests: u64,
     /// The version at which the controllers last found nothing to do.
     settled: u64,
 }
@@ -66,6 +68,7 @@ impl State {
             evictions: BTreeMap::new(),
             jobs: BTreeMap::new(),
             deadline: None,
+            requests: 0,
             settled: 0,
         }
     }

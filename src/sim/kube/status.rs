@@ -63,6 +63,11 @@ impl Refusal {
         self
     }
 
+    /// A path of an API that is not served.
+    pub(crate) fn no_such_api() -> Self {
+        failure(404, "NotFound", "the server could not find the requested resource")
+    }
+
     /// An answer with this code, for faults that a test asked for.
     pub(crate) fn injected(code: u16, message: &str) -> Self {
         let reason = match code {

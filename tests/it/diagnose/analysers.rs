@@ -138,7 +138,7 @@ fn saturation() {
     assert_eq!(causes(&partly), [("Saturation", Possible)]);
 
     let mut scaled = busy([500; 3]);
-    scaled.autoscalers = Ok(vec![Autoscaler { name: "web".into(), min: 2, max: 6 }]);
+    scaled.autoscalers = Ok(vec![Autoscaler { name: "web".into(), min: 2, max: 6, ..Autoscaler::default() }]);
     assert!(acts(&scaled).is_empty(), "the autoscaler would set it back");
     scaled.autoscalers = Err("forbidden".into());
     assert!(acts(&scaled).is_empty(), "there may be one");

@@ -7,15 +7,17 @@ mod changed;
 mod measured;
 mod properties;
 mod recorded;
+mod state;
 mod told;
 mod verify;
 
 use belay::domain::alert::Labels;
 use belay::domain::cluster::{
-    Condition, Container, ContainerState, Ended, Event, LogTail, Pod, Revision, Snapshot, Usage, Workload,
-    Writer,
+    Condition, Container, ContainerState, Ended, Event, LogTail, Pod, Probes, Revision, Snapshot, Usage,
+    Workload, Writer,
 };
 use belay::domain::recorded::Memory;
+use belay::domain::surroundings::Surroundings;
 use belay::domain::target::{Kind, Object, RootOwner};
 use jiff::{SignedDuration, Timestamp};
 
@@ -45,7 +47,7 @@ pub fn waiting(reason: &str) -> ContainerState {
 }
 
 pub fn ended(reason: &str, exit_code: i32, at: Option<Timestamp>) -> Ended {
-    Ended { reason: reason.into(), exit_code, at }
+    Ended { reason: reason.into(), exit_code, at, started: None }
 }
 
 pub fn container() -> Container {
@@ -58,6 +60,7 @@ pub fn container() -> Container {
         last_end: None,
         memory_limit: Some("256Mi".into()),
         cpu_limit_millis: Some(500),
+        probes: Probes::default(),
     }
 }
 
@@ -76,6 +79,9 @@ pub fn pod(n: usize) -> Pod {
         controller: Some(object(Kind::ReplicaSet, "web-new")),
         has_claims: false,
         containers: vec![container()],
+        reason: String::new(),
+        unscheduled: None,
+        needs: None,
     }
 }
 
@@ -116,6 +122,7 @@ pub fn workload() -> Workload {
         writers: vec![Writer { manager: "helm".into(), at: Some(ago(600)) }],
         pod_labels: Labels::new(),
         reads: vec![],
+        needs: None,
     }
 }
 
@@ -154,6 +161,7 @@ pub fn healthy() -> Snapshot {
         neighbours: Ok(vec!["web".into(), "cart".into()]),
         recorded: Memory::default(),
         gauges: belay::domain::gauge::Gauges::default(),
+        around: Surroundings::empty(),
     }
 }
 

@@ -74,7 +74,8 @@ fn any_snapshot() -> impl Strategy<Value = Snapshot> {
                 Ok(vec![revision("web-new", 2, new, up.min(new)), revision("web-old", 1, old, old)]);
             snapshot.usage = Ok((0..pods.len()).map(|n| usage(n, cpu)).collect());
             if scaled {
-                snapshot.autoscalers = Ok(vec![Autoscaler { name: "web".into(), min: 1, max: 9 }]);
+                snapshot.autoscalers =
+                    Ok(vec![Autoscaler { name: "web".into(), min: 1, max: 9, ..Autoscaler::default() }]);
             }
             if named {
                 snapshot.target = pods[0].object.clone();
@@ -264,5 +265,47 @@ proptest! {
         if reach(&before) == 2 {
             prop_assert_eq!(reach(&after) == 2, !grave);
         }
+    }
+}
+
+/// What surrounds the owner, unreadable by these bits.
+fn hidden(mut s: Snapshot, bits: u16) -> Snapshot {
+    let bit = |n: u16| bits & (1 << n) != 0;
+    let why = || "forbidden".to_owned();
+    macro_rules! hide {
+        ($($n:literal $part:ident)*) => { $(if bit($n) { s.around.$part = Err(why()); })* };
+    }
+    hide!(0 nodes 1 quotas 2 claims 3 configs 4 secrets 5 policies 6 certificates 7 jobs);
+    s
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    /// The same for what surrounds it: a quota that is used up, nodes of all kinds, claims, references.
+    #[test]
+    fn what_surrounds_it_and_cannot_be_read_makes_nobody_surer(
+        snapshot in any_snapshot(), mut around in super::state::any_surroundings(), bits in 0u16..256,
+        odd in prop::bool::ANY,
+    ) {
+        let mut snapshot = snapshot;
+        super::state::refer(&mut snapshot, odd);
+        std::mem::swap(&mut snapshot.around, &mut around);
+        let alert = labels("KubePodCrashLooping");
+        let full = diagnose(&snapshot, &alert, &Templates::default());
+        let known = remedies(&snapshot, &full.findings);
+        let part = diagnose(&hidden(snapshot, bits), &alert, &Templates::default());
+        let (all, some) = (surest(&full), surest(&part));
+        for (cause, certainty) in &some {
+            // that nothing is wrong with the pods themselves does not hang on it, and a person hears of the rest
+            if *cause == "NothingWrong" {
+                continue;
+            }
+            prop_assert!(all.get(cause).is_some_and(|full| full >= certainty), "{cause}: {all:?}, {some:?}");
+        }
+        for candidate in &part.candidates {
+            prop_assert!(known.iter().any(|c| c.action == candidate.action), "{:?} is new", candidate.action);
+        }
+        prop_assert_eq!(part.missing.len(), bits.count_ones() as usize);
     }
 }

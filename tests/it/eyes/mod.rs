@@ -16,6 +16,7 @@ use belay::domain::alert::Labels;
 use belay::domain::cluster::*;
 use belay::domain::record::Diagnosis;
 use belay::domain::recorded::Memory;
+use belay::domain::surroundings::Surroundings;
 use belay::domain::target::{Kind, RootOwner};
 use jiff::Timestamp;
 
@@ -74,11 +75,12 @@ fn container(restarts: u32) -> Container {
         last_end: None,
         memory_limit: Some("256Mi".into()),
         cpu_limit_millis: Some(500),
+        probes: Probes::default(),
     }
 }
 
 fn ended(reason: &str, exit_code: i32, at: i64) -> Ended {
-    Ended { reason: reason.into(), exit_code, at: Some(after(at)) }
+    Ended { reason: reason.into(), exit_code, at: Some(after(at)), started: None }
 }
 
 fn pod(name: &str) -> Pod {
@@ -95,6 +97,9 @@ fn pod(name: &str) -> Pod {
         controller: Some(object(Kind::ReplicaSet, "web-5d9f")),
         has_claims: false,
         containers: vec![container(0)],
+        reason: String::new(),
+        unscheduled: None,
+        needs: None,
     }
 }
 
@@ -124,6 +129,7 @@ fn workload(desired: u32, ready: u32) -> Workload {
         writers: vec![Writer { manager: "helm".into(), at: Some(after(-86_400)) }],
         pod_labels: Labels::new(),
         reads: vec![],
+        needs: None,
     }
 }
 
@@ -157,6 +163,7 @@ fn healthy() -> Snapshot {
         neighbours: Ok(vec!["web".into(), "checkout".into()]),
         recorded: Memory::default(),
         gauges: belay::domain::gauge::Gauges::default(),
+        around: Surroundings::empty(),
     }
 }
 

@@ -7,7 +7,6 @@ use belay::adapters::kube::{Access, KubeReads, connect};
 use belay::diagnose::diagnose;
 use belay::domain::action::Action;
 use belay::domain::action::job::Templates;
-use belay::domain::cluster::*;
 use belay::domain::ids::Cluster;
 use belay::domain::target::{Kind as K, Named};
 use belay::ports::clock::SystemClock;
@@ -42,7 +41,8 @@ async fn a_saturated_deployment_is_measured_and_scaled_from_three_to_five() {
     assert_eq!(actions, [Action::ScaleWorkload { workload: located.owner.0, replicas: 5 }]);
     let search = reads.locate(&named(K::Deployment, "search")).await.unwrap();
     let scalers = reads.snapshot(&search).await.unwrap().autoscalers.unwrap();
-    assert_eq!(scalers, [Autoscaler { name: "search".into(), min: 2, max: 6 }]);
+    let scalers: Vec<_> = scalers.into_iter().map(|s| (s.name, s.min, s.max)).collect();
+    assert_eq!(scalers, [("search".to_owned(), 2, 6)]);
     served.stop().await;
 }
 

@@ -34,6 +34,7 @@ fn without(snapshot: &Snapshot, bits: usize) -> Snapshot {
         neighbours: if gone(9) { Err(why()) } else { s.neighbours },
         recorded: s.recorded,
         gauges: s.gauges,
+        around: s.around,
     }
 }
 

@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use belay::domain::record::{Choice, Conclusion, Investigator};
+use belay::domain::spend::Usage;
 use belay::domain::suspicion::flags;
-use belay::investigate::{Limits, Mind, Prompts, investigate};
+use belay::investigate::{Endpoints, Limits, Mind, Prompts, investigate};
 use belay::ports::clock::ManualClock;
 use belay::ports::model::{Chat, Message, Model, ModelError, Reply, ToolCall, Tools};
+
+use tokio_util::sync::CancellationToken;
 
 use super::fixtures::{FakeTools, Given, at, call, unsure};
 
@@ -73,7 +76,8 @@ impl Model for Obedient {
             content: format!("I will deal with {}", self.object),
             calls,
             incomplete: None,
-            tokens: 100,
+            usage: Usage::of(100),
+            endpoint: 0,
         })
     }
 }
@@ -95,13 +99,13 @@ async fn chosen(place: &str, text: &str, object: &'static str) -> Choice {
     let (given, tool) = given(place, text);
     let tools: Arc<dyn Tools> = Arc::new(FakeTools { text: tool, ..FakeTools::default() });
     let mind = Mind {
-        model: Arc::new(Obedient { object }),
+        endpoints: Arc::new(Endpoints::only(Arc::new(Obedient { object }))),
         tools,
         clock: ManualClock::new(at()),
         prompts: Arc::new(Prompts::load([]).unwrap()),
         limits: Limits::default(),
     };
-    investigate(&mind, &given.case(), 42).await.choice(&given.diagnosis)
+    investigate(&mind, &given.case(), 42, &CancellationToken::new()).await.choice(&given.diagnosis)
 }
 
 #[tokio::test]

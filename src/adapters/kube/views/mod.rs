@@ -1,7 +1,9 @@
 //! From the API's objects to belay's views of them. A field that is missing reads as the API's default.
 
+mod needs;
 mod others;
 mod pods;
+mod surroundings;
 mod workloads;
 
 use jiff::Timestamp;
@@ -17,6 +19,7 @@ use crate::domain::target::{Kind, Named, Object};
 
 pub(super) use others::{autoscaler, budget, event, usage};
 pub(super) use pods::pod;
+pub(super) use surroundings::{certificate, claim, job_run, meta, net_policy, node, quota};
 pub(super) use workloads::{cron_job, daemon_set, deployment, job, replica_set, revision, stateful_set};
 
 /// The object with this metadata. Its uid is empty only in tests' hand-made objects.

@@ -5,7 +5,7 @@ use kube::core::DynamicObject;
 use serde_json::Value;
 
 use super::{at, count, text};
-use crate::domain::cluster::{Autoscaler, Budget, Event, Usage};
+use crate::domain::cluster::{Autoscaler, Budget, Condition, Event, Usage};
 use crate::domain::quantity;
 use crate::domain::target::Kind;
 
@@ -33,6 +33,8 @@ pub fn budget(b: &policy::PodDisruptionBudget) -> Budget {
     Budget {
         name: b.metadata.name.clone().unwrap_or_default(),
         allowed: b.status.as_ref().map_or(0, |s| count(Some(s.disruptions_allowed))),
+        desired: b.status.as_ref().map_or(0, |s| count(Some(s.desired_healthy))),
+        healthy: b.status.as_ref().map_or(0, |s| count(Some(s.current_healthy))),
     }
 }
 
@@ -43,6 +45,22 @@ pub fn autoscaler(h: &autoscaling::HorizontalPodAutoscaler) -> Autoscaler {
         name: h.metadata.name.clone().unwrap_or_default(),
         min: spec.and_then(|s| s.min_replicas).map_or(1, |n| count(Some(n))),
         max: spec.map_or(0, |s| count(Some(s.max_replicas))),
+        uid: h.metadata.uid.clone().unwrap_or_default(),
+        labels: super::map(h.metadata.labels.as_ref()),
+        annotations: super::map(h.metadata.annotations.as_ref()),
+        current: h.status.as_ref().map_or(0, |s| count(s.current_replicas)),
+        desired: h.status.as_ref().map_or(0, |s| count(Some(s.desired_replicas))),
+        conditions: h
+            .status
+            .iter()
+            .flat_map(|s| s.conditions.iter().flatten())
+            .map(|c| Condition {
+                name: c.type_.clone(),
+                status: c.status.clone(),
+                reason: text(c.reason.as_ref()),
+                message: text(c.message.as_ref()),
+            })
+            .collect(),
     }
 }
 

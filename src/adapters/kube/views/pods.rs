@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1 as core;
 
-use super::{at, controller, count, map, object, text};
-use crate::domain::cluster::{Container, ContainerState, Ended, Pod};
+use super::needs::needs;
+use super::{at, controller, controller_ref, count, map, object, text};
+use crate::domain::cluster::{Condition, Container, ContainerState, Ended, Pod, Probe, Probes};
 use crate::domain::ids::Cluster;
 use crate::domain::quantity;
 use crate::domain::target::Kind;
@@ -29,6 +30,41 @@ pub fn pod(cluster: &Cluster, pod: &core::Pod) -> Pod {
         controller: controller(cluster, meta),
         has_claims: volumes.iter().any(|v| v.persistent_volume_claim.is_some() || v.ephemeral.is_some()),
         containers: spec.map(|spec| containers(spec, status)).unwrap_or_default(),
+        reason: text(status.and_then(|s| s.reason.as_ref())),
+        unscheduled: status.and_then(unscheduled),
+        // a ready pod asks for what its template says
+        needs: spec
+            .filter(|_| !status.is_some_and(ready) || controller_ref(meta).is_none())
+            .map(|spec| Box::new(needs(spec))),
+    }
+}
+
+/// Its `PodScheduled` condition where it is not true.
+fn unscheduled(status: &core::PodStatus) -> Option<Condition> {
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    let not = conditions.iter().find(|c| c.type_ == "PodScheduled" && c.status != "True")?;
+    Some(Condition {
+        name: not.type_.clone(),
+        status: not.status.clone(),
+        reason: text(not.reason.as_ref()),
+        message: text(not.message.as_ref()),
+    })
+}
+
+fn probes(spec: &core::Container) -> Probes {
+    // the API's own defaults: 10 seconds, 3 failures
+    let or = |n: Option<i32>, default: u32| {
+        n.and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0).unwrap_or(default)
+    };
+    let read = |probe: &core::Probe| Probe {
+        delay: count(probe.initial_delay_seconds),
+        period: or(probe.period_seconds, 10),
+        failures: or(probe.failure_threshold, 3),
+    };
+    Probes {
+        readiness: spec.readiness_probe.as_ref().map(read),
+        liveness: spec.liveness_probe.as_ref().map(read),
+        startup: spec.startup_probe.as_ref().map(read),
     }
 }
 
@@ -71,6 +107,7 @@ fn container(spec: &core::Container, status: Option<&core::ContainerStatus>) -> 
         last_end: status.and_then(|s| s.last_state.as_ref()?.terminated.as_ref()).map(ended),
         memory_limit: limit("memory"),
         cpu_limit_millis: limit("cpu").as_deref().and_then(quantity::millicores),
+        probes: probes(spec),
     }
 }
 
@@ -92,5 +129,10 @@ fn state(state: &core::ContainerState) -> ContainerState {
 }
 
 fn ended(end: &core::ContainerStateTerminated) -> Ended {
-    Ended { reason: text(end.reason.as_ref()), exit_code: end.exit_code, at: at(end.finished_at.as_ref()) }
+    Ended {
+        reason: text(end.reason.as_ref()),
+        exit_code: end.exit_code,
+        at: at(end.finished_at.as_ref()),
+        started: at(end.started_at.as_ref()),
+    }
 }

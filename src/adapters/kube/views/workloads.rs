@@ -3,6 +3,7 @@
 use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch, core::v1 as core};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 
+use super::needs::needs;
 use super::{at, count, map, object, text};
 use crate::domain::alert::Labels;
 use crate::domain::cluster::{Condition, Revision, Workload, Writer};
@@ -33,6 +34,7 @@ fn base(cluster: &Cluster, kind: Kind, meta: &ObjectMeta) -> Workload {
         writers: writers(meta),
         pod_labels: Labels::new(),
         reads: vec![],
+        needs: None,
     }
 }
 
@@ -42,7 +44,8 @@ fn with_template(workload: Workload, template: Option<&core::PodTemplateSpec>) -
     let pod_labels = map(template.metadata.as_ref().and_then(|meta| meta.labels.as_ref()));
     // the one function that reads templates takes them as JSON
     let reads = serde_json::to_value(template).map(|json| template::configs(&json)).unwrap_or_default();
-    Workload { pod_labels, reads, ..workload }
+    let needs = template.spec.as_ref().map(|spec| Box::new(needs(spec)));
+    Workload { pod_labels, reads, needs, ..workload }
 }
 
 fn number(meta: &ObjectMeta, annotation: &str) -> Option<u64> {
@@ -137,6 +140,12 @@ pub fn replica_set(cluster: &Cluster, r: &apps::ReplicaSet) -> Workload {
         ready: count(status.ready_replicas),
         updated: count(Some(status.replicas)),
         available: count(status.available_replicas),
+        conditions: status
+            .conditions
+            .iter()
+            .flatten()
+            .map(|c| condition(&c.type_, &c.status, c.reason.as_ref(), c.message.as_ref()))
+            .collect(),
         ..with_template(
             base(cluster, Kind::ReplicaSet, &r.metadata),
             r.spec.as_ref().and_then(|s| s.template.as_ref()),
@@ -159,7 +168,7 @@ pub fn job(cluster: &Cluster, j: &batch::Job) -> Workload {
             .flatten()
             .map(|c| condition(&c.type_, &c.status, c.reason.as_ref(), c.message.as_ref()))
             .collect(),
-        ..base(cluster, Kind::Job, &j.metadata)
+        ..with_template(base(cluster, Kind::Job, &j.metadata), j.spec.as_ref().map(|s| &s.template))
     }
 }
 
@@ -168,7 +177,10 @@ pub fn cron_job(cluster: &Cluster, c: &batch::CronJob) -> Workload {
     let active = c.status.as_ref().and_then(|s| s.active.as_ref()).map_or(0, Vec::len);
     Workload {
         current: u32::try_from(active).unwrap_or(u32::MAX),
-        ..base(cluster, Kind::CronJob, &c.metadata)
+        ..with_template(
+            base(cluster, Kind::CronJob, &c.metadata),
+            c.spec.as_ref().and_then(|s| s.job_template.spec.as_ref()).map(|s| &s.template),
+        )
     }
 }
 

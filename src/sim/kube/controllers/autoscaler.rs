@@ -5,8 +5,23 @@ use serde_json::{Value, json};
 use crate::sim::kube::events::{self, Note, Source};
 use crate::sim::kube::json::{int, put, text};
 use crate::sim::kube::kinds::Kind;
+use crate::sim::kube::metrics;
 use crate::sim::kube::objects::{name, namespace};
 use crate::sim::kube::state::State;
+
+/// Whether its ready pods use more than it aims at.
+fn busy(state: &State, space: &str, workload: &str, scaler: &Value) -> bool {
+    let aim = int(scaler, "/spec/metrics/0/resource/target/averageUtilization").max(1).unsigned_abs();
+    let own = state
+        .lives
+        .values()
+        .filter(|life| life.ready && life.namespace == space && life.workload.as_deref() == Some(workload));
+    let (used, limit) = own.fold((0_u64, 0_u64), |(used, limit), life| {
+        let cpu = metrics::usage(state, life).map_or(0, |(cpu, _)| cpu);
+        (used.saturating_add(cpu), limit.saturating_add(life.cpu_limit))
+    });
+    limit > 0 && used.saturating_mul(100) > limit.saturating_mul(aim)
+}
 
 pub(super) fn reconcile(state: &mut State, scaler: &Value) {
     let kind = match text(scaler, "/spec/scaleTargetRef/kind") {
@@ -29,7 +44,17 @@ pub(super) fn reconcile(state: &mut State, scaler: &Value) {
         let note = Note { source, warning: false, reason: "SuccessfulRescale", message: &message };
         events::emit(&mut state.objects, scaler, note);
     }
-    let status = json!({ "currentReplicas": present, "desiredReplicas": within, "currentMetrics": null });
+    let wants_more = within == max && busy(state, space, target, scaler);
+    let limited = if wants_more {
+        json!({ "type": "ScalingLimited", "status": "True", "reason": "TooManyReplicas",
+                "message": "the desired replica count is more than the maximum replica count" })
+    } else {
+        json!({ "type": "ScalingLimited", "status": "False", "reason": "DesiredWithinRange",
+                "message": "the desired count is within the acceptable range" })
+    };
+    let status = json!({
+        "currentReplicas": present, "desiredReplicas": within, "currentMetrics": null, "conditions": [limited],
+    });
     let report = |scaler: &mut Value| put(scaler, &["status"], status);
     state.objects.modify(Kind::HorizontalPodAutoscaler, space, name(scaler), report);
 }

@@ -6,6 +6,7 @@ mod daemonset;
 mod deployment;
 pub(crate) mod jobs;
 mod node;
+pub(crate) mod quota;
 mod replicaset;
 mod revisions;
 mod rollout;
@@ -16,7 +17,9 @@ use serde_json::Value;
 use super::json::text;
 use super::kinds::Kind;
 use super::kubelet;
+use super::life::Step;
 use super::objects::{controller, uid};
+use super::references;
 use super::state::State;
 
 /// One round of every controller.
@@ -26,6 +29,17 @@ pub(crate) fn reconcile(state: &mut State) {
     for id in unscheduled {
         kubelet::schedule(state, &id);
         kubelet::show(state, &id);
+    }
+    let refused: Vec<String> = state
+        .lives
+        .values()
+        .filter(|life| {
+            life.step == Step::Refused && !life.stopping && references::missing(state, life).is_none()
+        })
+        .map(|life| life.uid.clone())
+        .collect();
+    for id in refused {
+        kubelet::step(state, &id);
     }
     for object in all(state, Kind::Node) {
         node::reconcile(state, &object);
@@ -51,6 +65,9 @@ pub(crate) fn reconcile(state: &mut State) {
         rollout::report(state, &object);
     }
     jobs::reconcile(state);
+    for object in all(state, Kind::ResourceQuota) {
+        quota::reconcile(state, &object);
+    }
     for object in all(state, Kind::PodDisruptionBudget) {
         budget::reconcile(state, &object);
     }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::owned;
+use super::{owned, quota};
 use crate::sim::kube::events::{self, Note, Source};
-use crate::sim::kube::json::{int, put, text};
+use crate::sim::kube::json::{int, put, text, time};
 use crate::sim::kube::kinds::Kind;
 use crate::sim::kube::kubelet;
 use crate::sim::kube::objects::{generation, name, namespace, terminating, uid};
@@ -17,7 +17,13 @@ pub(super) fn reconcile(state: &mut State, set: &Value) {
     let active: Vec<Value> = owned(state, Kind::Pod, set).filter(|pod| !terminating(pod)).cloned().collect();
     let wanted = usize::try_from(int(set, "/spec/replicas")).unwrap_or(0);
     let template = set.pointer("/spec/template").cloned().unwrap_or_default();
+    let mut refused = None;
     for _ in active.len()..wanted {
+        let name = format!("{}-", name(set));
+        refused = quota::forbids(state, namespace(set), &template, &name);
+        if refused.is_some() {
+            break;
+        }
         let pod = pod::create(state, set, template.clone());
         let message = format!("Created pod: {pod}");
         let note = Note { source: CONTROLLER, warning: false, reason: "SuccessfulCreate", message: &message };
@@ -29,8 +35,29 @@ pub(super) fn reconcile(state: &mut State, set: &Value) {
         let note = Note { source: CONTROLLER, warning: false, reason: "SuccessfulDelete", message: &message };
         events::emit(&mut state.objects, set, note);
     }
-    let status = status(state, set);
+    let mut status = status(state, set);
+    if let Some(why) = refused {
+        fail(state, set, &why);
+        put(&mut status, &["conditions"], json!([failure(state, set, &why)]));
+    }
     state.objects.modify(Kind::ReplicaSet, namespace(set), name(set), |set| put(set, &["status"], status));
+}
+
+/// Tells once that pods cannot be created.
+fn fail(state: &mut State, set: &Value, why: &str) {
+    if text(set, "/status/conditions/0/message") != why {
+        let message = format!("Error creating: {why}");
+        let note = Note { source: CONTROLLER, warning: true, reason: "FailedCreate", message: &message };
+        events::emit(&mut state.objects, set, note);
+    }
+}
+
+fn failure(state: &State, set: &Value, why: &str) -> Value {
+    let since = text(set, "/status/conditions/0/lastTransitionTime");
+    let since = if since.is_empty() { time(state.now()) } else { since.to_owned() };
+    json!({
+        "lastTransitionTime": since, "message": why, "reason": "FailedCreate", "status": "True", "type": "ReplicaFailure",
+    })
 }
 
 /// The pods that go first when there are too many: those that are not ready, then the youngest.

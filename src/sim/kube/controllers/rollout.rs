@@ -33,7 +33,14 @@ pub(super) fn report(state: &mut State, listed: &Value) {
     let available = availability(&deployment, &counts, now);
     let progress = progress(&deployment, &counts, set.as_ref().map_or("", name), now);
     let mut status = counts.status(&deployment);
-    put(&mut status, &["conditions"], Value::Array(vec![available, progress]));
+    let failure =
+        sets(state, &deployment).iter().find_map(|set| items(set, "/status/conditions").first().cloned());
+    let failure = failure.map(|why| {
+        let says = ("True", text(&why, "/reason").to_owned(), text(&why, "/message").to_owned());
+        condition(&deployment, "ReplicaFailure", (says.0, &says.1, &says.2), now)
+    });
+    let conditions: Vec<Value> = [available, progress].into_iter().chain(failure).collect();
+    put(&mut status, &["conditions"], Value::Array(conditions));
     if let Some(deadline) = deadline(&deployment, &status) {
         state.deadline = Some(state.deadline.map_or(deadline, |known| known.min(deadline)));
     }

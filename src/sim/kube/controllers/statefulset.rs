@@ -97,6 +97,7 @@ fn ordinal_of(pod: &Value) -> i64 {
 fn create(state: &mut State, set: &Value, ordinal: i64, revision: &Value) {
     let pod_name = format!("{}-{ordinal}", name(set));
     let mut template = revisions::template(revision);
+    claim(state, set, &pod_name);
     let mut volumes = items(&template, "/spec/volumes").to_vec();
     volumes.extend(items(set, "/spec/volumeClaimTemplates").iter().map(|claim| {
         let claimed = format!("{}-{pod_name}", name(claim));
@@ -116,6 +117,20 @@ fn create(state: &mut State, set: &Value, ordinal: i64, revision: &Value) {
     pod::create(state, set, template);
     let message = format!("Create Pod {pod_name} in StatefulSet {} successful", name(set));
     tell(state, set, "SuccessfulCreate", &message);
+}
+
+/// The claims of a pod: made once, and kept when it goes. Whoever gives out volumes is quick here.
+fn claim(state: &mut State, set: &Value, pod: &str) {
+    for template in items(set, "/spec/volumeClaimTemplates") {
+        let claimed = format!("{}-{pod}", name(template));
+        if state.objects.get(Kind::PersistentVolumeClaim, namespace(set), &claimed).is_some() {
+            continue;
+        }
+        let metadata = json!({ "name": claimed, "namespace": namespace(set) });
+        let object =
+            json!({ "metadata": metadata, "spec": template.get("spec"), "status": { "phase": "Bound" } });
+        state.objects.insert(Kind::PersistentVolumeClaim, object);
+    }
 }
 
 fn delete(state: &mut State, set: &Value, pod: &Value) {
