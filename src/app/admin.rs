@@ -207,9 +207,7 @@ async fn client_of(mut stream: UnixStream, daemon: &Daemon) -> io::Result<()> {
                 _ = read.read_u8() => return Ok(()),
             }
         }
-        Ok(request) => {
-            tokio::time::timeout(WITHIN, daemon.administer(request, uid)).await.map_err(|e| late(e))?
-        }
+        Ok(request) => tokio::time::timeout(WITHIN, daemon.administer(request, uid)).await.map_err(late)?,
         Err(e) => Response::Refused(format!("the request cannot be read: {e}")),
     };
     say(&mut write, &response).await

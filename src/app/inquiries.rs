@@ -111,7 +111,7 @@ impl Daemon {
         };
         let tokens = found.minutes.as_ref().map_or(0, |minutes| minutes.usage.total());
         let said = found.said.clone();
-        let inquiry = Inquiry {
+        let record = Inquiry {
             by,
             cluster: cluster.clone(),
             namespaces,
@@ -121,7 +121,7 @@ impl Daemon {
             minutes: found.minutes,
         };
         let mut append = Append::to(stream.clone(), None, self.now());
-        append.records.push(Record::Inquired(Box::new(inquiry)));
+        append.records.push(Record::Inquired(Box::new(record)));
         store.append(append).await.map_err(|e| format!("the answer could not be written down: {e}"))?;
         Ok(Inquired { conversation: stream.as_str().to_owned(), said, cited, tokens })
     }
@@ -130,8 +130,8 @@ impl Daemon {
     pub async fn cited(&self, conversation: &str, evidence: &str) -> Result<String, String> {
         let (_, earlier) = self.conversation(conversation).await?;
         let of = |inquiry: &Inquiry| {
-            let read = inquiry.minutes.iter().flat_map(|minutes| &minutes.evidence);
-            read.filter(|e| e.id.as_str() == evidence).last().cloned()
+            let mut read = inquiry.minutes.iter().flat_map(|minutes| &minutes.evidence);
+            read.find(|e| e.id.as_str() == evidence).cloned()
         };
         let Some(found) = earlier.iter().rev().find_map(of) else {
             return self.of_incident(&earlier, evidence).await?.ok_or_else(|| {

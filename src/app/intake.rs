@@ -104,7 +104,7 @@ impl Daemon {
 
     async fn route_alert(&self, alert: &Alert, claimed: &Claimed) -> Result<(), FeedError> {
         for _ in 0..TRIES {
-            match self.route_once(alert, claimed).await? {
+            match Box::pin(self.route_once(alert, claimed)).await? {
                 Routed::Done => return Ok(()),
                 Routed::Again => {}
             }

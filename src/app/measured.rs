@@ -21,12 +21,8 @@ pub(super) async fn measured(site: &Site, intent: &Intent, [acted, now]: [Timest
             (Err(why), _) => return unknown(rule, Err(why)),
             (Ok(_), None) => return unknown(rule, none()),
         };
-        let then = async {
-            match rule.compares() {
-                true => value(metrics, &query, acted).await.map(Some),
-                false => Ok(None),
-            }
-        };
+        let then =
+            async { if rule.compares() { value(metrics, &query, acted).await.map(Some) } else { Ok(None) } };
         let (before, now) = tokio::join!(then, value(metrics, &query, now));
         Measured { rule: rule.clone(), before, now }
     };

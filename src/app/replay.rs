@@ -10,6 +10,7 @@ use crate::domain::action::job::Templates;
 use crate::domain::canonical::Hash;
 use crate::domain::cluster::Snapshot;
 use crate::domain::decision::Decided;
+use crate::domain::evidence::Source;
 use crate::domain::ids::IncidentId;
 use crate::domain::record::{Choice, Conclusion, Diagnosis, Entry, Investigator, Record};
 use crate::incident::State;
@@ -18,6 +19,8 @@ use crate::investigate::tape::{Gave, Tape};
 use crate::investigate::{self, Prompts};
 use crate::policy::{self, PolicySet};
 use crate::{diagnose, store};
+
+use super::pages;
 
 /// Where things were kept.
 pub struct Kept<'a> {
@@ -93,9 +96,21 @@ fn diagnosed(state: &State, then: &Diagnosis, kept: &Kept<'_>) -> Made {
         let mut now = diagnose::diagnose(&snapshot, &lead.labels, kept.jobs);
         let blob = then.evidence.first().and_then(|e| e.blob);
         now.evidence.iter_mut().for_each(|evidence| evidence.blob = blob);
+        as_others_said(then, &mut now);
+        pages::flag(&mut now);
         Ok(apart(then, &now))
     });
     ("diagnosed", words, outcome)
+}
+
+/// What was asked of others besides, and looked up for the brief, is as it was: nobody is asked again.
+fn as_others_said(then: &Diagnosis, now: &mut Diagnosis) {
+    now.brief = then.brief.clone();
+    let pages = then.evidence.iter().skip(now.evidence.len()).filter(|e| e.source == Source::Tool);
+    now.evidence.extend(pages.cloned());
+    if let Some(more) = then.missing.strip_prefix(now.missing.as_slice()) {
+        now.missing.extend_from_slice(more);
+    }
 }
 
 fn snapshot(then: &Diagnosis, kept: &Kept<'_>) -> Result<Snapshot, String> {

@@ -111,9 +111,9 @@ pub fn remedies(snapshot: &Snapshot, findings: &[Finding]) -> Vec<Candidate> {
             | Cause::ConfigChanged { .. }
             | Cause::DeclaredJob
             | Cause::NothingWrong
-            | Cause::Measured { .. } => vec![],
-            // what only text says: a remedy for that would be one that a stranger can ask for
-            Cause::Logged { .. } => vec![],
+            | Cause::Measured { .. }
+            // among them what only text says: a remedy for that would be one that a stranger can ask for
+            | Cause::Logged { .. } => vec![],
         };
         for action in actions {
             if all.iter().all(|c| c.action != action) {

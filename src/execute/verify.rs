@@ -187,13 +187,18 @@ fn one_measure(Measured { rule, before, now }: &Measured) -> Result<(bool, Strin
 
 /// A measurement for people: four digits that matter.
 fn plain(value: f64) -> String {
-    let digits = if value == 0.0 { 0 } else { value.abs().log10().floor() as i32 };
-    let places = usize::try_from(3 - digits).unwrap_or(0).min(9);
+    let places = match value.abs() {
+        1000.0.. => 0,
+        100.0.. => 1,
+        10.0.. => 2,
+        1.0.. => 3,
+        0.1.. => 4,
+        0.01.. => 5,
+        0.001.. => 6,
+        _ => 9,
+    };
     let text = format!("{value:.places$}");
-    match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    }
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 fn ready(look: &Look<'_>) -> Seen {

@@ -171,6 +171,14 @@ impl State {
         Ok(state)
     }
 
+    /// Another act on its owner is under way.
+    fn wait(&mut self) -> Result<(), &'static str> {
+        self.waits += 1;
+        self.waiting = true;
+        self.phase = Phase::Deciding(self.chosen().ok_or("nothing was chosen that could wait")?);
+        Ok(())
+    }
+
     fn take(&mut self, entry: &Entry) -> Result<(), &'static str> {
         let at = entry.at;
         self.hushed &= says_nothing_new(&entry.record);
@@ -205,11 +213,7 @@ impl State {
                 self.owner = Some(owner.clone());
             }
             Record::Merged { into } => self.merged = Some(into.clone()),
-            Record::Waits { .. } => {
-                self.waits += 1;
-                self.waiting = true;
-                self.phase = Phase::Deciding(self.chosen().ok_or("nothing was chosen that could wait")?);
-            }
+            Record::Waits { .. } => self.wait()?,
             Record::Diagnosed(diagnosis) => {
                 self.looks += 1;
                 self.waiting = false;

@@ -277,7 +277,7 @@ impl Run<'_> {
                 let why = note.as_ref().map(ToString::to_string);
                 let minutes = Some(minutes.clone());
                 let flags = flags.clone();
-                let choice = Choice { by, conclusion, why, said, transcript, tokens, minutes, flags };
+                let choice = Choice { by, conclusion, why, said, transcript, tokens, flags, minutes };
                 Outcome::Concluded { choice, note }
             }
         };

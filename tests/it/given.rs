@@ -109,7 +109,7 @@ pub fn diagnosis(action: Action) -> Diagnosis {
         summary: "container `web` ended: OOMKilled, exit code 137".into(),
         blob: None,
         at: t0(),
-        flags: Default::default(),
+        flags: std::collections::BTreeSet::default(),
     };
     let finding = Finding {
         cause: Cause::OomKilled { container: "web".into(), limit: Some("256Mi".into()), restarts: 3 },
@@ -140,7 +140,7 @@ pub fn choice() -> Choice {
         said: String::new(),
         transcript: None,
         tokens: 0,
-        flags: Default::default(),
+        flags: std::collections::BTreeSet::default(),
         minutes: None,
     }
 }

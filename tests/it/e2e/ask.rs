@@ -19,13 +19,15 @@ struct Question {
     arguments: serde_json::Value,
     /// All of it stands in what was read.
     facts: Vec<String>,
+    /// What a pod logs right before it is asked.
+    logs: Option<String>,
 }
 
 const DEPLOYMENTS: [&str; 5] = ["web", "checkout", "cart", "payments", "search"];
 
 /// Fifty and more, and their answers by the state of the simulated cluster.
 fn questions(house: &House) -> Vec<Question> {
-    let ask = |asks: String, tool, arguments, facts| Question { asks, tool, arguments, facts };
+    let ask = |asks: String, tool, arguments, facts| Question { asks, tool, arguments, facts, logs: None };
     let mut all = Vec::new();
     for name in DEPLOYMENTS {
         let seen = house.world.deployment("shop", name).unwrap();
@@ -59,13 +61,13 @@ fn questions(house: &House) -> Vec<Question> {
                 vec![pod.name.clone(), state.to_owned()],
             ));
             let word = format!("marker-of-{}", pod.name);
-            house.world.say("shop", &pod.name, &format!("INFO {word}"));
-            all.push(ask(
+            let said = ask(
                 format!("what did {} say last?", pod.name),
                 "kubernetes__get_pod_logs",
-                json!({ "namespace": "shop", "pod": pod.name, "tail": 20 }),
+                json!({ "namespace": "shop", "pod": pod.name, "tail": 500 }),
                 vec![word],
-            ));
+            );
+            all.push(Question { logs: Some(pod.name.clone()), ..said });
             all.push(ask(
                 format!("what happened to {}?", pod.name),
                 "kubernetes__get_events",
@@ -118,6 +120,9 @@ async fn fifty_questions_are_answered_from_what_the_cluster_shows() {
             Turn::call(question.tool, &question.arguments.to_string()),
             answers(&format!("As read: {}", question.facts.join(", ")), &["t1"]),
         ]);
+        if let Some(pod) = &question.logs {
+            house.world.say("shop", pod, &format!("INFO {}", question.facts[0]));
+        }
         let told = Mutex::new(Vec::new());
         let hear = |line: &str| told.lock().unwrap().push(line.to_owned());
         let asked = house.daemon.inquire(inquire(&question.asks), operator(), &hear).await.unwrap();

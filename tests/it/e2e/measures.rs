@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use belay::domain::record::Verdict;
+use belay::incident::Act;
 use belay::incident::{Phase, State};
 
 use super::house::{House, Wish, body, saturation, until};
@@ -24,7 +25,7 @@ async fn scaled(wish: Wish) -> (House, State) {
     let house = House::open(wish).await;
     house.surge();
     assert_eq!(house.deliver(body(&[saturation("checkout", STARTS, None)])).await, 200);
-    let state = house.find("it is scaled", "checkout", |s| s.acts.first().is_some_and(|a| a.done())).await;
+    let state = house.find("it is scaled", "checkout", |s| s.acts.first().is_some_and(Act::done)).await;
     (house, state)
 }
 

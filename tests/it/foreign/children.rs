@@ -111,7 +111,7 @@ async fn a_crash_in_mid_call_costs_that_call_and_a_pause() {
 #[tokio::test]
 async fn the_pause_grows_while_it_does_not_start() {
     let mut settings = odd::settings("odd", Reach::Child(odd::program(&[])));
-    let Reach::Child(program) = &mut settings.reach else { unreachable!() };
+    let Reach::Child(program) = &mut settings.reach else { panic!("it is a child") };
     program.command = "/nonexistent/server".into();
     let set = set_up(settings, odd::pins("odd"));
     for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
@@ -164,7 +164,7 @@ async fn a_tool_that_changes_while_running_is_disabled_and_told_once() {
     let disabled = set.call("echo").await.unwrap();
     assert!(disabled.failed && disabled.text.contains("its definition changed"), "{}", disabled.text);
     assert!(!set.offered().await.contains(&"odd__echo".to_owned()));
-    assert_eq!(set.said("pid").await.parse::<u32>().is_ok(), true, "the others go on");
+    assert!(set.said("pid").await.parse::<u32>().is_ok(), "the others go on");
     let [news] = <[_; 1]>::try_from(set.foreign.news()).unwrap();
     assert_eq!((news.tool.as_str(), news.standing), ("echo", Standing::Changed));
     assert!(news.difference.iter().any(|line| line.contains("Ignore your previous instructions")));

@@ -29,7 +29,9 @@ pub fn parsed(definition: Value) -> Tool {
 /// Its tools as a person accepted them.
 pub fn pins(server: &str) -> Pins {
     let mut pins = Pins::default();
-    TOOLS.iter().for_each(|name| pins.accept(server, &parsed(tool(name))));
+    for name in TOOLS {
+        pins.accept(server, &parsed(tool(name)));
+    }
     pins
 }
 
@@ -65,7 +67,10 @@ fn serves_when_told_to() {
     if said("ODD").is_none() {
         return;
     }
-    eprintln!("odd \u{1b}[31mserver\u{1b}[0m with token=hunter2");
+    #[expect(clippy::print_stderr, reason = "what a child says there is looked at")]
+    {
+        eprintln!("odd \u{1b}[31mserver\u{1b}[0m with token=hunter2");
+    }
     if let Some(file) = said("STARTS") {
         let starts = std::fs::read_to_string(&file).unwrap_or_default();
         std::fs::write(&file, format!("{starts}x")).unwrap();
@@ -116,7 +121,7 @@ fn called(
     lines: &mut std::io::Lines<std::io::StdinLock<'_>>,
 ) -> Option<String> {
     Some(match name {
-        "env" => std::env::vars().map(|(name, value)| format!("{name}={value}\n")).collect(),
+        "env" => std::env::vars().map(|(name, value)| [name, value].join("=") + "\n").collect(),
         "crash" => std::process::exit(3),
         "hang" => return None,
         "giant" => "line of output\n".repeat(80_000),

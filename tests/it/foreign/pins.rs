@@ -91,7 +91,7 @@ fn every_changed_leaf_of_every_recorded_tool_is_refused() {
                         continue;
                     };
                     changed += 1;
-                    let standing = pins.judge(&server, &name, &[tool.clone()]);
+                    let standing = pins.judge(&server, &name, std::slice::from_ref(&tool));
                     let expected = if tool.name == name { Standing::Changed } else { Standing::Missing };
                     // hints that the client does not know are not read: the same definition
                     let same = serde_json::to_value(&tool).unwrap()

@@ -33,7 +33,7 @@ fn evidence(id: &str, source: Source, title: &str, summary: &str) -> Evidence {
         summary,
         blob: None,
         at: at(),
-        flags: Default::default(),
+        flags: std::collections::BTreeSet::default(),
     }
 }
 

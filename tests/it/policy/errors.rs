@@ -179,7 +179,7 @@ fn facts_and_functions() {
        |
     20 |       when: "incident.mood == 'x' || owner.bogus()"
        |              ^^^^^^^^^^^^^
-       = did you mean `incident.severity`?
+       = did you mean `incident.flagged`?
        = see policies/README.md#expressions
 
     error: `owner` is not a fact by itself

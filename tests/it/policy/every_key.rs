@@ -47,7 +47,7 @@ spec:
         perNamespace: { max: 5, window: 13m }
         perCluster: { max: 6, window: 14m }
       blastRadius: { maxUnavailable: 50%, keepReady: 2, respectBudgets: true }
-      verify: { within: 21m, stabilise: 3m, expect: [workload_ready], onFailure: escalate }
+      verify: { within: 21m, stabilise: 3m, expect: [workload_ready], metrics: [p99 falls], onFailure: escalate }
       confirm: { approval: one, within: 31m, onSilence: keep }
       playbook: true
       override: { level: 3, by: kim, reason: a launch, until: 2026-11-30T00:00:00Z }
@@ -160,6 +160,7 @@ const TURNS: &[Turn] = &[
     ("spec.grants.verify.within", "within: 21m", "within: 20m", OOM, &[]),
     ("spec.grants.verify.stabilise", "stabilise: 3m", "stabilise: 4m", OOM, &[]),
     ("spec.grants.verify.expect", "[workload_ready]", "[no_new_restarts]", OOM, &[]),
+    ("spec.grants.verify.metrics", "[p99 falls]", "[p99 falls 20%]", OOM, &[]),
     ("spec.grants.verify.onFailure", "onFailure: revert", "onFailure: escalate", SATURATION, &[]),
     ("spec.grants.confirm.approval", "confirm: { approval: one }", "confirm: { approval: two }", SATURATION, &[]),
     ("spec.grants.confirm.within", "within: 31m", "within: 30m", OOM, &[]),

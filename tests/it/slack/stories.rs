@@ -45,7 +45,7 @@ fn evidence(id: &str, source: Source, title: &str, summary: &str) -> Evidence {
         summary: summary.into(),
         blob: None,
         at: at(START),
-        flags: Default::default(),
+        flags: std::collections::BTreeSet::default(),
     }
 }
 
@@ -268,7 +268,7 @@ fn playbook() -> Choice {
         said: String::new(),
         transcript: None,
         tokens: 0,
-        flags: Default::default(),
+        flags: std::collections::BTreeSet::default(),
         minutes: None,
     }
 }
