@@ -209,7 +209,8 @@ async fn everything_over_http() {
     let args = [installed(EVERYTHING).display().to_string(), "streamableHttp".to_owned()];
     let text = port.to_string();
     let program = node();
-    let start = || Sidecar::start(&program, &args, &[("PORT", &text)], port);
+    let env = [("PORT", text.as_str())];
+    let start = || Sidecar::start(&program, &args, &env, port);
     let sidecar = start().await;
     let reach = Reach::Remote { url: sidecar.url.clone(), token: None };
     let set = accepted(settings(reach, &ITS_TOOLS)).await;

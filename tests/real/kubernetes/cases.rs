@@ -103,16 +103,15 @@ impl Case {
                 step: ResourceStep::new(Resource::Memory, 64, 96).unwrap(),
             },
             Do::Restore => {
-                let fields = match self.on {
-                    Kind::ConfigMap => vec![
+                let selector = |app: &str| Some(json!({ "app": app }));
+                let fields = if self.on == Kind::ConfigMap {
+                    vec![
                         restored("/data/MODE", Some(json!("fast")), Some(json!("warp"))),
                         restored("/data/PORT", Some(json!("80")), None),
                         restored("/data/X", None, Some(json!("x"))),
-                    ],
-                    _ => {
-                        let selector = |app: &str| Some(json!({ "app": app }));
-                        vec![restored("/spec/selector", selector("under-test"), selector("undr-test"))]
-                    }
+                    ]
+                } else {
+                    vec![restored("/spec/selector", selector("under-test"), selector("undr-test"))]
                 };
                 let workload = Some(stage.object(Kind::Deployment).await);
                 let restore = Restore { workload, fields, ..Restore::default() };
