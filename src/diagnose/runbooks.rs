@@ -325,7 +325,7 @@ mod tests {
         "# Web\nIntro.\n## Queue lags\nRestart the consumer.\n```\n# no heading\n```\n## Disk\nGrow it.\n";
 
     fn shown(source: Source, alert: &Alert) -> (Vec<String>, Vec<String>) {
-        let rest = self::source("other.md", "# Other\nzebra giraffe lion tiger");
+        let rest = self::source("savanna.md", "# Savanna\nzebra giraffe lion tiger");
         let library = Library::load(vec![source, rest]).unwrap();
         let point = library.point(alert, &owner(), &[]);
         (point.says, point.quoted)

@@ -211,7 +211,9 @@ impl MeasureRule {
     /// Whether this value is what it has to be. `before` is what it was when the act was done; a rule that
     /// compares with it needs it.
     pub fn holds(&self, before: Option<f64>, now: f64) -> Option<bool> {
-        let percent = |percent: u32| before.map(|before| before.abs() * f64::from(percent) / 100.0);
+        // exactly so many percent is enough, however it is rounded in binary
+        let percent =
+            |percent: u32| before.map(|before| before.abs() * f64::from(percent) / 100.0 * (1.0 - 1e-9));
         match self.becomes {
             // from nothing, nothing falls
             Becomes::Falls(by) => Some(now < before? && before? - now >= percent(by)?),

@@ -171,10 +171,8 @@ impl State {
         Ok(state)
     }
 
-    /// Another act on its owner is under way.
     fn wait(&mut self) -> Result<(), &'static str> {
-        self.waits += 1;
-        self.waiting = true;
+        (self.waits, self.waiting) = (self.waits + 1, true);
         self.phase = Phase::Deciding(self.chosen().ok_or("nothing was chosen that could wait")?);
         Ok(())
     }

@@ -77,3 +77,27 @@ async fn a_late_write_does_not_undo_the_undo() {
         assert!(done(&stage.status(&back, "inc-1").await), "{}", case.name);
     }
 }
+
+/// Two hands on one cluster, neither knowing of the other, and one of them paused in the middle of its write for longer
+/// than anybody would wait: in whatever order their writes arrive, one of them changes the target. (A Job of one's own is
+/// no object that there is before: for two of them to be one is for the daemons to agree on.)
+#[tokio::test]
+async fn promise_5_of_two_hands_one_changes_the_target() {
+    let mut second = 0;
+    for case in cases().into_iter().filter(|case| case.name != "run a job") {
+        let (stage, plan) = died(&case).await;
+        // another daemon makes a plan of its own, under an intent of its own
+        let acted = match stage.try_plan(&(case.action)(&stage)).await {
+            Ok(other) => done(&stage.apply(&other, "inc-9").await),
+            Err(_) => false,
+        };
+        second += u32::from(acted);
+        stage.served.clock.advance(seconds(60));
+        let effects = (stage.effects("inc-0"), stage.effects("inc-9"));
+        assert_eq!(effects, if acted { (0, 1) } else { (1, 0) }, "{}", case.name);
+        // whoever was paused is told how it is; of a pod that is gone, that it is
+        let woken = stage.status(&plan, "inc-0").await;
+        assert_eq!(done(&woken), !acted || case.name == "restart a pod", "{}: {woken:?}", case.name);
+    }
+    assert!(second > 10, "{second}");
+}
