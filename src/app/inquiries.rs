@@ -169,6 +169,14 @@ impl Daemon {
                 return Err(format!("the incident is not about cluster `{cluster}`"));
             }
             let namespaces = (!inquire.namespaces.is_empty()).then(|| inquire.namespaces.clone());
+            let outside = |namespace: &str| namespaces.as_ref().is_some_and(|only| !only.contains(namespace));
+            if let Some(named) = about.as_ref().and_then(|state| state.target.named())
+                && outside(&named.namespace)
+            {
+                return Err(
+                    "the incident is not about a namespace that may be read for this question".to_owned()
+                );
+            }
             let stream = StreamId::new(format!("{STREAM}{:010x}", super::entropy() >> 88));
             return Ok(Begun { stream, earlier: Vec::new(), cluster, namespaces, about });
         };

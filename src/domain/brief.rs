@@ -47,6 +47,10 @@ pub struct Point {
     /// belay's own sentences; names of others in them are cleaned and bounded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub says: Vec<String>,
+    /// The same of other namespaces: for people. A model may be asked about one namespace and be elsewhere, so it never
+    /// reaches one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<String>,
     /// Text of others, shown verbatim and never as markup.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quoted: Vec<String>,
@@ -58,12 +62,12 @@ pub struct Point {
 impl Point {
     /// What was found.
     pub const fn found(about: About, says: Vec<String>) -> Self {
-        Self { about, says, quoted: Vec::new(), missing: None }
+        Self { about, says, elsewhere: Vec::new(), quoted: Vec::new(), missing: None }
     }
 
     /// Nothing, and why.
     pub fn unknown(about: About, why: impl Into<String>) -> Self {
-        Self { about, says: Vec::new(), quoted: Vec::new(), missing: Some(why.into()) }
+        Self { missing: Some(why.into()), ..Self::found(about, Vec::new()) }
     }
 }
 

@@ -126,8 +126,9 @@ fn looked_up(brief: &Brief) -> Vec<Line> {
     let mut lines = Vec::new();
     for point in &brief.points {
         let name = sentence(point.about.name());
-        if !point.says.is_empty() {
-            lines.push(belay(&format!("{name}: {}.", point.says.join("; "))));
+        let says: Vec<&str> = point.says.iter().chain(&point.elsewhere).map(String::as_str).collect();
+        if !says.is_empty() {
+            lines.push(belay(&format!("{name}: {}.", says.join("; "))));
         }
         if point.about == About::Runbooks {
             lines.extend(point.quoted.iter().map(|text| quoted(text)));

@@ -139,12 +139,17 @@ impl Recall {
             says.push(format!("this alert was seen {times} before on this owner, last at {when}"));
             says.extend(tally(&here));
         }
-        let others = similar.iter().filter(|(how, _)| *how != How::SameOwner);
-        says.extend(others.take(TOLD).map(|(how, note)| elsewhere(*how, note)));
-        if says.is_empty() {
+        let others = similar.iter().filter(|(how, _)| *how != How::SameOwner).take(TOLD);
+        let (near, far): (Vec<_>, Vec<_>) = others.partition(|(_, note)| beside(ask, note));
+        let told = |of: Vec<&(How, &IncidentNote)>| -> Vec<String> {
+            of.into_iter().map(|(how, note)| other(*how, note)).collect()
+        };
+        says.extend(told(near));
+        let elsewhere = told(far);
+        if says.is_empty() && elsewhere.is_empty() {
             says.push("nothing like it is remembered".to_owned());
         }
-        Point::found(About::Similar, says)
+        Point { elsewhere, ..Point::found(About::Similar, says) }
     }
 }
 
@@ -191,7 +196,16 @@ fn tally(notes: &[&IncidentNote]) -> Vec<String> {
     says
 }
 
-fn elsewhere(how: How, note: &IncidentNote) -> String {
+/// Whether it was in the same namespace of the same cluster.
+fn beside(ask: &Ask<'_>, note: &IncidentNote) -> bool {
+    let own = &ask.owner.0.named;
+    note.owner.as_ref().is_some_and(|owner| {
+        let named = &owner.0.named;
+        (&named.cluster, &named.namespace) == (&own.cluster, &own.namespace)
+    })
+}
+
+fn other(how: How, note: &IncidentNote) -> String {
     let about =
         note.owner.as_ref().map_or_else(|| "an unknown owner".to_owned(), |owner| owner.0.named.to_string());
     let cause = note.causes.first().map_or("no cause known", |cause| cause.name());

@@ -118,3 +118,16 @@ fn a_later_note_takes_the_place_and_only_the_newest_are_kept() {
     assert!(recall.of(&IncidentId::new("past4")).is_none());
     assert!(recall.of(&IncidentId::new("past10")).unwrap().did[0].reverted);
 }
+
+/// What happened in another namespace or cluster is for people: no model is told of it.
+#[test]
+fn what_was_elsewhere_stands_apart() {
+    let mut recall = Recall::default();
+    recall.take(note(1, owner("eu", "cart"), "Other", "checkout queue grows, consumers lag"));
+    recall.take(note(2, owner("us", "web"), "Slow", "nothing alike in here"));
+    let (here, alert) = (owner("eu", "web"), alert("Slow", "checkout queue grows, consumers lag"));
+    let (findings, me) = ([finding(&here)], IncidentId::new("me"));
+    let point = recall.point(&Ask { incident: &me, alert: &alert, owner: &here, findings: &findings });
+    assert!(matches!(&point.says[..], [said] if said.contains("past1")), "{point:?}");
+    assert!(matches!(&point.elsewhere[..], [said] if said.contains("past2")), "{point:?}");
+}

@@ -155,12 +155,6 @@ impl Kind {
         if group.is_empty() { plural.to_owned() } else { format!("{plural}.{group}") }
     }
 
-    /// The kind as validation messages name it: `Pod`, `Deployment.apps`.
-    pub fn qualified_kind(self) -> String {
-        let Spelling { group, kind, .. } = self.spelling();
-        if group.is_empty() { kind.to_owned() } else { format!("{kind}.{group}") }
-    }
-
     /// Whether its objects carry `metadata.generation`.
     pub const fn has_generation(self) -> bool {
         match self {

@@ -234,6 +234,10 @@ async fn a_question_about_an_incident_has_it_as_context() {
     house.deliver(body(&[saturation("checkout", "2026-11-21T01:50:00Z", None)])).await;
     let state = house.find("a person is called", "checkout", |s| !s.escalations.is_empty()).await;
     let about = Inquire { incident: Some(state.id.to_string()), ..inquire("why is checkout slow?") };
+    // whoever may not see its namespace is told nothing of it, and no model is asked
+    let other = Inquire { namespaces: BTreeSet::from(["till".to_owned()]), ..about.clone() };
+    let why = house.daemon.inquire(other, operator(), &|_| ()).await.unwrap_err();
+    assert!(why.contains("not about a namespace that may be read"), "{why}");
     let asked = house.asked(about).await;
     assert!(matches!(&asked.said, Said::Answer { .. }), "{:?}", asked.said);
     assert_eq!(asked.cited[0].id.as_str(), "e1");

@@ -1,5 +1,6 @@
 //! The prompts: what the model reads, pinned; what an operator may change, and what nobody may.
 
+use belay::domain::brief::{About, Brief, Point};
 use belay::investigate::fence::Fence;
 use belay::investigate::prompts::{PromptError, VERSION};
 use belay::investigate::{Prompts, Query};
@@ -95,4 +96,15 @@ fn overrides_that_cannot_work_are_refused() {
 #[test]
 fn the_shipped_prompts_have_a_version() {
     insta::assert_snapshot!(format!("version {VERSION}: {}", Prompts::load([]).unwrap().hash()));
+}
+
+/// What was remembered of other namespaces is for people.
+#[test]
+fn what_was_elsewhere_is_not_sent() {
+    let mut given = Given::new(diagnosis());
+    let point = Point::found(About::Similar, vec!["near by".to_owned()]);
+    let point = Point { elsewhere: vec!["of another namespace".to_owned()], ..point };
+    given.diagnosis.brief = Brief { points: vec![point] };
+    let sent = Prompts::load([]).unwrap().incident(&given.case(), &Fence::new(7)).unwrap();
+    assert!(sent.contains("near by") && !sent.contains("of another namespace"), "{sent}");
 }
