@@ -32,14 +32,13 @@ use crate::ports::reads::{Alerts, Listing, Metrics, Reads};
 use crate::ports::recorder::ShelfError;
 use crate::ports::store::{Append, AppendError, Store};
 use crate::servers::actions::{LedgerError, NotAKey};
-use crate::servers::kubernetes::{self, KubernetesServer, Paced};
 use crate::servers::reads::ReadServer;
 use crate::store::{self, SledShelf};
 
 use super::former::{self, Former};
 use super::hands::{self, RightsError};
 use super::keys;
-use super::{Apart, Daemon, Ports, Recorder, Site, Sites, Strangers, models};
+use super::{Apart, Daemon, Ports, Recorder, Site, Sites, Strangers, models, own};
 
 pub use super::forges::repositories;
 pub use super::hands::{actions_alone, exercised, hard_limits, serve_actions, templates};
@@ -126,6 +125,8 @@ pub enum BuildError {
     Mcp(#[from] ConnectError),
     #[error("the MCP server ended: {0}")]
     Served(String),
+    #[error("the {server} server has nothing to read: the configuration lacks `{key}`")]
+    NoSource { server: &'static str, key: &'static str },
     #[error("the accepted definitions of MCP tools in `{}` cannot be used", path.display())]
     Pins {
         path: PathBuf,
@@ -303,14 +304,11 @@ async fn site(
     let mind = match endpoints {
         None => None,
         Some(endpoints) => {
-            let paced = Arc::new(Paced::new(listing, Arc::clone(clock)));
-            let own = KubernetesServer::new(paced, of.limits.namespaces.clone());
-            let caller = format!("investigations of {}", of.cluster.name);
-            let started = mcp::connect_in_process(own).await?;
-            let tools = hub(&caller, started.client, strangers).await?;
-            let (mind, server) = (mind(config, endpoints, clock, tools)?, started.server);
-            servers.push(server);
-            Some(mind)
+            let mut hub = Hub::of(&format!("investigations of {}", of.cluster.name));
+            let sources = own::Sources { config, site: of, listing: &listing, clock };
+            servers.extend(own::join(&mut hub, &sources).await?);
+            strangers.servers().iter().try_for_each(|server| hub.add(Arc::clone(server)))?;
+            Some(mind(config, endpoints, clock, hub)?)
         }
     };
     let site = Site {
@@ -351,23 +349,15 @@ pub async fn reads_alone(config: &ReadServerConfig) -> Result<ReadServer, BuildE
     Ok(ReadServer::new(Arc::clone(&reads) as _, reads))
 }
 
-/// Serves the kubernetes server on standard input and output.
-pub async fn serve_kubernetes(of: config::Site<'_>) -> Result<(), BuildError> {
+/// Serves one of belay's own read-only servers on standard input and output.
+pub async fn serve_own(kind: own::Kind, config: &Config, of: config::Site<'_>) -> Result<(), BuildError> {
     let clock: SharedClock = Arc::new(SystemClock);
     let (_, listing) = eyes(of, &clock).await?;
-    let server = KubernetesServer::new(Arc::new(Paced::new(listing, clock)), of.limits.namespaces.clone());
-    kubernetes::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
+    let sources = own::Sources { config, site: of, listing: &listing, clock: &clock };
+    own::Own::build(kind, &sources)?.stdio().await
 }
 
 pub(super) type Server = AbortOnDropHandle<Result<(), ConnectError>>;
-
-/// The tools for the model: those of belay's own kubernetes server, and those of others that people accepted.
-async fn hub(caller: &str, own: mcp::Client, strangers: &Strangers) -> Result<Hub, BuildError> {
-    let mut hub = Hub::of(caller);
-    hub.join("kubernetes", own, &mcp::Allow::only(kubernetes::TOOLS)).await?;
-    strangers.servers().iter().try_for_each(|server| hub.add(Arc::clone(server)))?;
-    Ok(hub)
-}
 
 /// The models, with their tools.
 fn mind(

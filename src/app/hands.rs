@@ -22,7 +22,8 @@ use crate::domain::target::{is_dns_label, is_dns_name};
 use crate::policy;
 use crate::ports::actions::Actions;
 use crate::ports::clock::{SharedClock, SystemClock};
-use crate::servers::actions::{self, ActionServer, Engine, HardLimits, Ledger, VerifyingKeys};
+use crate::servers::actions::{ActionServer, Engine, HardLimits, Ledger, VerifyingKeys};
+use crate::servers::kit;
 
 use super::build::{BuildError, Server, access, make_private};
 use super::{forges, keys};
@@ -81,7 +82,7 @@ pub async fn serve_actions(config: &Config, site: Site<'_>) -> Result<(), BuildE
     let clock: SharedClock = Arc::new(SystemClock);
     let held = Held::by(config, site, exercised(site.limits)?)?;
     let server = action_server(held, &clock).await?;
-    actions::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
+    kit::serve_stdio(server).await.map_err(|e| BuildError::Served(e.to_string()))
 }
 
 /// The action server that this file holds, and nothing outside of it.

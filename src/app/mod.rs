@@ -26,6 +26,7 @@ mod loops;
 mod measured;
 mod memory;
 pub mod models;
+pub mod own;
 mod pages;
 pub mod policies;
 mod query;

@@ -12,10 +12,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::build;
+use crate::app::{build, own};
 use crate::config;
 use crate::http;
-use crate::servers::{actions, reads};
+use crate::servers::{actions, kit, reads};
 
 /// What about MCP.
 #[derive(Debug, clap::Args)]
@@ -128,7 +128,7 @@ fn serve(server: Server, config: &Path, cluster: Option<&str>) -> anyhow::Result
     crate::telemetry::init(&config.log.filter, config.log.format).map_err(anyhow::Error::msg)?;
     super::runtime()?.block_on(async {
         match server {
-            Server::Kubernetes => build::serve_kubernetes(site).await?,
+            Server::Kubernetes => build::serve_own(own::Kind::Kubernetes, &config, site).await?,
             Server::Actions => build::serve_actions(&config, site).await?,
             Server::Reads => {} // has a file of its own
         }
@@ -143,7 +143,7 @@ fn alone(limits: &Path, listen: Option<SocketAddr>) -> anyhow::Result<ExitCode> 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let Some(address) = listen else {
-            actions::serve_stdio(build::actions_alone(&config).await?).await?;
+            kit::serve_stdio(build::actions_alone(&config).await?).await?;
             return Ok(ExitCode::SUCCESS);
         };
         let token = config.client_token_file.as_deref();

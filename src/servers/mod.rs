@@ -1,6 +1,6 @@
 //! belay's own MCP servers.
 
 pub mod actions;
+pub mod kit;
 pub mod kubernetes;
 pub mod reads;
-mod served;

@@ -15,6 +15,7 @@ use belay::domain::ids::Cluster;
 use belay::domain::target::{Kind, Named, Object};
 use belay::ports::clock::{ManualClock, SystemClock};
 use belay::ports::reads::{Listed, Listing, LogQuery, ReadError};
+use belay::servers::kit::Scope;
 use belay::servers::kubernetes::{KubernetesServer, Paced, TOOLS};
 use rmcp::model::{
     CallToolResult, GetPromptRequestParams, PaginatedRequestParams, Prompt, ReadResourceRequestParams,
@@ -111,7 +112,7 @@ struct Bench {
 impl Bench {
     async fn new(listing: impl Listing + 'static, allowed: &[&str]) -> Self {
         let allowed = allowed.iter().map(|n| (*n).to_owned()).collect();
-        let server = KubernetesServer::new(Arc::new(listing), allowed);
+        let server = KubernetesServer::new(Arc::new(listing), Scope::new(allowed));
         Self { running: connect_in_process(server).await.unwrap() }
     }
 
@@ -143,7 +144,7 @@ fn text(result: &CallToolResult) -> String {
 /// A client of the library itself: for what belay's own client never asks for.
 async fn plain(listing: impl Listing + 'static, allowed: &[&str]) -> RunningService<RoleClient, ()> {
     let allowed = allowed.iter().map(|n| (*n).to_owned()).collect();
-    let server = KubernetesServer::new(Arc::new(listing), allowed);
+    let server = KubernetesServer::new(Arc::new(listing), Scope::new(allowed));
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     // it ends with the pipe
     tokio::spawn(async move { server.serve(theirs).await.unwrap().waiting().await });

@@ -5,7 +5,7 @@ use rmcp::transport::streamable_http_server::session::local::LocalSessionManager
 use tokio_util::sync::CancellationToken;
 
 use super::ActionServer;
-use crate::servers::served;
+use crate::servers::kit;
 
 /// The largest request: a plan of 64 KiB of changes, written twice with its undo, and its warrant.
 const BODY: usize = 1 << 20;
@@ -15,5 +15,5 @@ pub fn service(
     server: ActionServer,
     stop: &CancellationToken,
 ) -> StreamableHttpService<ActionServer, LocalSessionManager> {
-    served::service(server, BODY, stop)
+    kit::service(server, BODY, stop)
 }

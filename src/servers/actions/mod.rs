@@ -19,7 +19,7 @@ use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{Implementation, ServerCapabilities, ServerConfig};
 use rmcp::service::RequestContext;
-use rmcp::{Json, RoleServer, ServerHandler, ServiceExt as _, tool, tool_handler, tool_router};
+use rmcp::{Json, RoleServer, ServerHandler, tool, tool_handler, tool_router};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -198,15 +198,4 @@ impl ServerHandler for ActionServer {
             .with_server_info(Implementation::new("belay-actions", env!("CARGO_PKG_VERSION")))
             .with_instructions("Plans actions, and carries out those that belay's governance layer signed.")
     }
-}
-
-/// Serving over stdio ended with an error.
-#[derive(Debug, thiserror::Error)]
-#[error("the action server on stdio ended: {0}")]
-pub struct Ended(String);
-
-/// Serves on standard input and output until the client goes away.
-pub async fn serve_stdio(server: ActionServer) -> Result<(), Ended> {
-    let running = server.serve(rmcp::transport::stdio()).await.map_err(|e| Ended(e.to_string()))?;
-    running.waiting().await.map(drop).map_err(|e| Ended(e.to_string()))
 }

@@ -6,88 +6,32 @@ use std::sync::Arc;
 use super::args::{
     EventArgs, HistoryArgs, ListArgs, LogArgs, MOST_EVENTS, MOST_LINES, MOST_REVISIONS, MOST_ROWS,
 };
-use super::views::{
-    DeploymentRow, Deployments, EventRow, Events, Extent, History, Log, PodRow, Pods, RevisionRow,
-};
+use super::views::{DeploymentRow, Deployments, EventRow, Events, History, Log, PodRow, Pods, RevisionRow};
 use crate::domain::cluster::{Pod, Workload};
-use crate::domain::redact;
-use crate::domain::target::{is_dns_label, is_dns_name};
 use crate::ports::reads::{Listed, Listing, LogQuery, ReadError};
-
-/// How alike a name must be to be suggested (Jaro-Winkler): one letter in five may differ, and a pod is found
-/// by the name of its workload.
-const ALIKE: f64 = 0.8;
-/// Names that are suggested, or listed as allowed, at most.
-const NAMES: usize = 5;
-
-/// Why there is no answer, in words for people and models.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
-    /// A namespace outside the list.
-    #[error("namespace `{namespace}` is not allowed; the allowed ones are {allowed}")]
-    NotAllowed {
-        /// What was asked for.
-        namespace: String,
-        /// What may be.
-        allowed: String,
-    },
-    /// Text that cannot name an object.
-    #[error("`{0}` cannot be the name of {1}: lower-case letters, digits, `-` and `.`")]
-    NoName(String, &'static str),
-    /// No such object.
-    #[error("{what} not found in namespace `{namespace}`{hint}")]
-    NotFound {
-        /// What was asked for, with its kind.
-        what: String,
-        /// Where.
-        namespace: String,
-        /// `; did you mean …?`, or nothing.
-        hint: String,
-    },
-    /// The container has to be named, or there is none of that name.
-    #[error("pod `{pod}` has {problem}; its containers are {containers}")]
-    Container {
-        /// The pod.
-        pod: String,
-        /// What is wrong.
-        problem: String,
-        /// Which there are.
-        containers: String,
-    },
-    /// It could not be read.
-    #[error("{0}")]
-    Read(ReadError),
-}
+use crate::servers::kit::{Extent, Scope, Trouble, did_you_mean, list, object_name};
 
 /// What may be looked at, and with what.
 #[derive(Clone)]
 pub struct Eyes {
     listing: Arc<dyn Listing>,
-    /// Empty: all.
-    allowed: Arc<[String]>,
+    scope: Scope,
 }
 
 impl Eyes {
-    /// Reads through `listing`, in these namespaces only; an empty list allows all.
-    pub fn new(listing: Arc<dyn Listing>, allowed: Vec<String>) -> Self {
-        Self { listing, allowed: allowed.into() }
+    /// Reads through `listing`, within `scope`.
+    pub fn new(listing: Arc<dyn Listing>, scope: Scope) -> Self {
+        Self { listing, scope }
     }
 
     /// The namespaces that may be read; empty: all.
     pub fn allowed(&self) -> &[String] {
-        &self.allowed
+        self.scope.allowed()
     }
 
     /// Whether this namespace may be read.
     pub fn check(&self, namespace: &str) -> Result<(), Trouble> {
-        if !is_dns_label(namespace) {
-            return Err(Trouble::NoName(quoted(namespace), "a namespace"));
-        }
-        if self.allowed.is_empty() || self.allowed.iter().any(|a| a == namespace) {
-            return Ok(());
-        }
-        let allowed = list(self.allowed.iter().map(String::as_str));
-        Err(Trouble::NotAllowed { namespace: quoted(namespace), allowed })
+        self.scope.check(namespace)
     }
 
     /// Pods, those in trouble first.
@@ -208,7 +152,7 @@ impl Eyes {
             Some(_) | None => return Trouble::Read(error),
         };
         let containers = list(pod.containers.iter().map(|c| c.name.as_str()));
-        Trouble::Container { pod: name.clone(), problem, containers }
+        Trouble::Argument(format!("pod `{name}` has {problem}; its containers are {containers}"))
     }
 }
 
@@ -228,34 +172,4 @@ fn first<T, R>(listed: &Listed<T>, limit: u32, most: u32, row: impl Fn(&T) -> R)
     let read = listed.items.len() as u64;
     let total = listed.left_out.map(|more| read.saturating_add(more));
     (Extent { shown: rows.len() as u64, total, at_least: total.unwrap_or(read) }, rows)
-}
-
-fn object_name(name: &str, what: &'static str) -> Result<(), Trouble> {
-    if is_dns_name(name) { Ok(()) } else { Err(Trouble::NoName(quoted(name), what)) }
-}
-
-/// What somebody wrote, fit to stand in an answer.
-fn quoted(text: &str) -> String {
-    redact::line(text, 80)
-}
-
-/// The names that are most alike, as a question.
-fn did_you_mean<'a>(name: &str, there: impl Iterator<Item = &'a str>) -> String {
-    let mut alike: Vec<(f64, &str)> =
-        there.map(|n| (strsim::jaro_winkler(name, n), n)).filter(|(score, _)| *score >= ALIKE).collect();
-    alike.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.cmp(y)));
-    match alike.first() {
-        Some((_, best)) => format!("; did you mean `{best}`?"),
-        None => String::new(),
-    }
-}
-
-fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = names.map(|n| format!("`{}`", quoted(n))).collect();
-    let more = quoted.len().saturating_sub(NAMES);
-    let shown: Vec<&str> = quoted.iter().take(NAMES).map(String::as_str).collect();
-    match more {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
 }

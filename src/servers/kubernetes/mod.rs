@@ -6,7 +6,6 @@ mod eyes;
 mod paced;
 mod prompt;
 mod resource;
-mod table;
 mod text;
 mod views;
 
@@ -17,24 +16,21 @@ use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::schema_for_output;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{
-    CallToolResult, ContentBlock, ErrorData, Implementation, ListResourceTemplatesResult,
-    ListResourcesResult, PaginatedRequestParams, PromptMessage, ReadResourceRequestParams,
-    ReadResourceResponse, ReadResourceResult, Resource, ResourceContents, ResourceTemplate, Role,
-    ServerCapabilities, ServerConfig,
+    CallToolResult, ErrorData, Implementation, ListResourceTemplatesResult, ListResourcesResult,
+    PaginatedRequestParams, PromptMessage, ReadResourceRequestParams, ReadResourceResponse,
+    ReadResourceResult, Resource, ResourceContents, ResourceTemplate, Role, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
 use rmcp::{
-    RoleServer, ServerHandler, ServiceExt as _, prompt, prompt_handler, prompt_router, tool, tool_handler,
-    tool_router,
+    RoleServer, ServerHandler, prompt, prompt_handler, prompt_router, tool, tool_handler, tool_router,
 };
-use serde::Serialize;
 
 use crate::domain::redact;
 use crate::ports::reads::Listing;
+use crate::servers::kit::{Scope, Trouble, answer};
 use args::{AskArgs, EventArgs, HistoryArgs, IncidentArgs, ListArgs, LogArgs};
-use eyes::{Eyes, Trouble};
+use eyes::Eyes;
 pub use paced::Paced;
-use text::Readable;
 use views::{Deployments, Events, History, Log, Pods};
 
 /// The tools of the kubernetes server, by name.
@@ -51,10 +47,10 @@ pub struct KubernetesServer {
 
 #[tool_router]
 impl KubernetesServer {
-    /// Serves what `listing` reads, in these namespaces only; an empty list allows all.
-    pub fn new(listing: Arc<dyn Listing>, allowed_namespaces: Vec<String>) -> Self {
+    /// Serves what `listing` reads, within `scope`.
+    pub fn new(listing: Arc<dyn Listing>, scope: Scope) -> Self {
         Self {
-            eyes: Eyes::new(listing, allowed_namespaces),
+            eyes: Eyes::new(listing, scope),
             tool_router: Self::tool_router(),
             prompt_router: Self::prompt_router(),
         }
@@ -165,23 +161,6 @@ fn prompted(text: Result<String, Trouble>) -> Result<Vec<PromptMessage>, ErrorDa
     Ok(vec![PromptMessage::new_text(Role::User, text)])
 }
 
-/// An answer as structure and as text; trouble as text that says what to do.
-fn answer<T: Serialize + Readable>(read: Result<T, Trouble>) -> CallToolResult {
-    let failed = |why: String| CallToolResult::error(vec![ContentBlock::text(why)]);
-    let view = match read {
-        Ok(view) => view,
-        Err(trouble) => return failed(trouble.to_string()),
-    };
-    match serde_json::to_value(&view) {
-        Ok(structure) => {
-            let mut result = CallToolResult::success(vec![ContentBlock::text(view.text())]);
-            result.structured_content = Some(structure);
-            result
-        }
-        Err(error) => failed(format!("the answer cannot be written as JSON: {error}")),
-    }
-}
-
 #[tool_handler(router = self.tool_router)]
 #[prompt_handler(router = self.prompt_router)]
 impl ServerHandler for KubernetesServer {
@@ -257,15 +236,4 @@ impl ServerHandler for KubernetesServer {
             Err(trouble) => Err(ErrorData::resource_not_found(trouble.to_string(), None)),
         }
     }
-}
-
-/// Serving over stdio ended with an error.
-#[derive(Debug, thiserror::Error)]
-#[error("the kubernetes server on stdio ended: {0}")]
-pub struct Ended(String);
-
-/// Serves on standard input and output until the client goes away.
-pub async fn serve_stdio(server: KubernetesServer) -> Result<(), Ended> {
-    let running = server.serve(rmcp::transport::stdio()).await.map_err(|e| Ended(e.to_string()))?;
-    running.waiting().await.map(drop).map_err(|e| Ended(e.to_string()))
 }

@@ -2,8 +2,9 @@
 //! are compiled in, the same that belay's own model gets, and nothing that is passed in stands after them.
 
 use super::args::{AskArgs, IncidentArgs};
-use super::eyes::{Eyes, Trouble};
+use super::eyes::Eyes;
 use crate::domain::redact;
+use crate::servers::kit::Trouble;
 
 /// The constraints, with a place for the tag of a fence.
 const CONSTRAINTS: &str = include_str!("../../../prompts/constraints.md");

@@ -1,11 +1,11 @@
 //! Deployments as resources: `k8s://namespaces/{namespace}/deployments/{name}`, each a summary for reading.
 
 use super::args::HistoryArgs;
-use super::eyes::{Eyes, Trouble};
-use super::table::table;
-use super::text::{POD_HEADING, Readable as _, pod_row};
+use super::eyes::Eyes;
+use super::text::{POD_HEADING, pod_row};
 use super::views::{DeploymentRow, PodRow};
 use crate::domain::target::{is_dns_label, is_dns_name};
+use crate::servers::kit::{Readable as _, Trouble, table};
 
 /// How a Deployment is addressed.
 pub const TEMPLATE: &str = "k8s://namespaces/{namespace}/deployments/{name}";

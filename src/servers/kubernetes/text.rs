@@ -1,41 +1,10 @@
 //! The same answers as text for people and models: a sentence that says how much is shown, then a table.
 
-use super::table::{grouped, table};
+use crate::servers::kit::{Readable, grouped, or_dash, page};
+
 use super::views::{
-    ContainerRow, DeploymentRow, Deployments, EventRow, Events, Extent, History, Log, PodRow, Pods,
-    RevisionRow,
+    ContainerRow, DeploymentRow, Deployments, EventRow, Events, History, Log, PodRow, Pods, RevisionRow,
 };
-
-/// An answer that can be read.
-pub trait Readable {
-    /// As text.
-    fn text(&self) -> String;
-}
-
-impl Extent {
-    /// `all 3 pods`, `showing 100 of 2,312 pods`.
-    pub fn words(&self, what: &str) -> String {
-        let Self { shown, total, at_least } = self;
-        match total {
-            Some(0) => format!("there are no {what}"),
-            Some(total) if total == shown => format!("all {} {what}", grouped(*total)),
-            Some(total) => format!("showing {} of {} {what}", grouped(*shown), grouped(*total)),
-            None => format!("showing {} of more than {} {what}", grouped(*shown), grouped(*at_least)),
-        }
-    }
-}
-
-/// The sentence, and the table where there is anything in it.
-fn page(sentence: &str, heading: &[&str], rows: &[Vec<String>]) -> String {
-    match rows {
-        [] => sentence.to_owned(),
-        rows => format!("{sentence}\n\n{}", table(heading, rows)),
-    }
-}
-
-fn or_dash(text: Option<&String>) -> String {
-    text.map_or_else(|| "-".to_owned(), Clone::clone)
-}
 
 impl Readable for Pods {
     fn text(&self) -> String {

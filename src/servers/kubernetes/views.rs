@@ -7,23 +7,12 @@ use serde::Serialize;
 
 use crate::domain::cluster::{Container, ContainerState, Ended, Event, Pod, Revision, Workload};
 use crate::domain::redact;
+use crate::servers::kit::Extent;
 
 /// The longest name that Kubernetes allows.
 const NAME: usize = 253;
 /// A message of two lines on a screen: its beginning says what it is.
 const MESSAGE: usize = 240;
-
-/// How much of a list is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Extent {
-    /// How many are shown.
-    pub shown: u64,
-    /// How many there are; absent where the API server does not say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub total: Option<u64>,
-    /// How many there are at least.
-    pub at_least: u64,
-}
 
 /// Pods of a namespace.
 #[derive(Debug, Serialize, JsonSchema)]

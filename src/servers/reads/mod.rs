@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ports::reads::{Listing, Located, LogQuery, Query, ReadError, Reads};
 
-use super::served;
+use super::kit;
 
 /// The largest question: the namespaces of a fleet, each at most 63 bytes, a thousand of them.
 const BODY: usize = 64 << 10;
@@ -119,5 +119,5 @@ pub fn service(
     server: ReadServer,
     stop: &CancellationToken,
 ) -> StreamableHttpService<ReadServer, LocalSessionManager> {
-    served::service(server, BODY, stop)
+    kit::service(server, BODY, stop)
 }

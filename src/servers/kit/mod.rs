@@ -1,0 +1,14 @@
+//! What belay's own read-only servers share: which namespaces may be read, how an answer looks as text and as
+//! structure, how an error reads, how a moment is written, and how a server is served.
+
+mod reply;
+mod scope;
+mod served;
+mod table;
+mod when;
+
+pub use reply::{Extent, Readable, answer, or_dash, page};
+pub use scope::{Scope, Trouble, did_you_mean, list, object_name, quoted};
+pub use served::{Ended, serve_stdio, service};
+pub use table::{grouped, table};
+pub use when::{Moment, Span};
