@@ -9,6 +9,8 @@ pub use super::monitoring::{Credentials, SetupError};
 use crate::domain::alert::Labels;
 use crate::domain::cluster::ActiveAlert;
 use crate::domain::ids::Fingerprint;
+use crate::domain::redact;
+use crate::ports::probe::{Probe, Probed};
 use crate::ports::reads::{Alerts, ReadError};
 
 /// 16 MiB, as for webhooks: about 16,000 alerts of 1 KiB.
@@ -71,5 +73,26 @@ impl Alerts for Alertmanager {
         let alerts: Vec<Gettable> =
             self.0.get("the alerts of Alertmanager", &["api", "v2", "alerts"], &EVERY, &[]).await?;
         Ok(alerts.into_iter().map(ActiveAlert::from).collect())
+    }
+}
+
+/// `alertmanagerStatus` of the same description, as far as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Running {
+    version_info: Version,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: String,
+}
+
+#[async_trait]
+impl Probe for Alertmanager {
+    async fn probe(&self) -> Result<Probed, ReadError> {
+        let running: Running =
+            self.0.get("the status of Alertmanager", &["api", "v2", "status"], &[], &[]).await?;
+        Ok(Probed { version: Some(redact::line(&running.version_info.version, 40)), retention: None })
     }
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_openai::Client;
-use async_openai::config::OpenAIConfig;
+use async_openai::config::{Config as _, OpenAIConfig};
 use async_openai::error::OpenAIError;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -18,7 +18,10 @@ use tokio::time::Instant;
 
 use self::transport::{Fault, Transport};
 use crate::adapters::address::is_local_host;
+use crate::domain::redact;
 use crate::ports::model::{Chat, Model, ModelError, Reply};
+use crate::ports::probe::{Probe, Probed};
+use crate::ports::reads::ReadError;
 
 /// Connecting takes a round trip or three; five seconds is a server that is not there.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -146,6 +149,29 @@ impl OpenAi {
         }
         let answer: Result<wire::Answer, OpenAIError> = client.chat().create_byot(request).await;
         answer.map_err(fault)?.into_reply(&mut make_id)
+    }
+}
+
+#[async_trait]
+impl Probe for OpenAi {
+    /// Asks for the list of its models, which costs nothing. Some servers have none, and answer.
+    async fn probe(&self) -> Result<Probed, ReadError> {
+        let what = || format!("the models at {}", self.place());
+        let failed = |why: &str| ReadError::Failed { what: what(), why: redact::line(why, 300) };
+        let request = self.http.get(format!("{}/models", self.config.api_base()));
+        let request = match &self.key {
+            Some(key) => request.bearer_auth(key.expose_secret()),
+            None => request,
+        };
+        let answer = request.send().await.map_err(|e| failed(&e.without_url().to_string()))?;
+        match answer.status().as_u16() {
+            200..=299 | 404 | 405 => Ok(Probed::default()),
+            status @ (401 | 403) => {
+                let why = format!("it answered {status}: check `apiKeyFile`");
+                Err(ReadError::Refused { what: what(), why })
+            }
+            status => Err(failed(&format!("it answered {status}"))),
+        }
     }
 }
 

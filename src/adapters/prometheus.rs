@@ -10,6 +10,7 @@ use super::monitoring::Monitoring;
 pub use super::monitoring::{Credentials, SetupError};
 use crate::domain::alert::Labels;
 use crate::domain::redact;
+use crate::ports::probe::{Probe, Probed};
 use crate::ports::reads::{Metrics, ReadError, Sample};
 
 /// About 1,000 series of 1 KiB, and as much again.
@@ -99,5 +100,40 @@ impl Metrics for Prometheus {
         let also =
             [StatusCode::BAD_REQUEST, StatusCode::UNPROCESSABLE_ENTITY, StatusCode::SERVICE_UNAVAILABLE];
         samples(self.0.get(WHAT, &["api", "v1", "query"], &query, &also).await?)
+    }
+}
+
+/// The envelope around what a server says of itself.
+#[derive(Deserialize)]
+struct Told<T> {
+    data: T,
+}
+
+#[derive(Deserialize)]
+struct Build {
+    version: String,
+}
+
+/// Only Prometheus itself says this.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Runtime {
+    #[serde(default)]
+    storage_retention: String,
+}
+
+#[async_trait]
+impl Probe for Prometheus {
+    async fn probe(&self) -> Result<Probed, ReadError> {
+        let status = |what: &'static str| ["api", "v1", "status", what];
+        // that it answers queries is what counts; what it says of itself is not the same everywhere
+        self.query("vector(1)", Timestamp::UNIX_EPOCH).await?;
+        let build: Result<Told<Build>, _> = self.0.get(WHAT, &status("buildinfo"), &[], &[]).await;
+        let runtime: Result<Told<Runtime>, _> = self.0.get(WHAT, &status("runtimeinfo"), &[], &[]).await;
+        let short = |text: String| (!text.is_empty()).then(|| redact::line(&text, 40));
+        Ok(Probed {
+            version: build.ok().and_then(|told| short(told.data.version)),
+            retention: runtime.ok().and_then(|told| short(told.data.storage_retention)),
+        })
     }
 }

@@ -1,11 +1,15 @@
 //! What may run in the daemon's process, or under its user, depends on how far it may go. Above level 2, the write
 //! credentials belong into a process of their own: where the action server runs in the daemon's, whoever takes over the
 //! daemon has its key for warrants and the means to use them, both. Above level 1, so do MCP servers of others: a child
-//! runs under the daemon's user and can read its keys, its tokens and its journal.
+//! runs under the daemon's user and can read its keys, its tokens and its journal. And above level 1 belay has to see what
+//! it does: a configuration that names too few sources does not act.
 
 use crate::config::Config;
 use crate::domain::decision::Level;
+use crate::domain::sight::{Grade, Sense};
 use crate::policy::{self, PolicySet};
+
+use super::doctor;
 
 /// How far belay goes with all its hands in one process.
 const TOGETHER: Level = Level::InTheLoop;
@@ -13,13 +17,49 @@ const TOGETHER: Level = Level::InTheLoop;
 /// How far belay goes with programs of others as its children.
 const WITH_CHILDREN: Level = Level::Observe;
 
-/// What runs in this process or under its user.
+/// How far belay goes where it sees less than it should: it observes, and people act.
+const BLINDLY: Level = Level::Observe;
+
+/// What runs in this process or under its user, and what it sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Apart {
     /// The action servers.
     pub hands: Hands,
     /// The MCP servers of others that are its children, by name.
     pub children: Vec<String>,
+    /// What belay sees too little with to act; nothing: it sees enough.
+    pub blind: Option<Blind>,
+}
+
+/// How badly belay sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blind {
+    grade: Grade,
+    minimum: Grade,
+    lacking: Vec<Sense>,
+}
+
+impl Blind {
+    fn of(config: &Config) -> Option<Self> {
+        let (grade, lacking) = doctor::named(config);
+        let minimum = config.minimum_grade;
+        (grade > minimum).then_some(Self { grade, minimum, lacking })
+    }
+
+    /// Why nothing is done at this level.
+    fn why(&self, level: Level) -> String {
+        let lacking: Vec<String> = self.lacking.iter().map(|s| format!("`{}`", s.name())).collect();
+        format!(
+            "this policy lets belay act at level {}, and its sight has grade {}, below {}: name {} in the configuration \
+             (`belay doctor` says what is decided blindly without), lower `maxLevel` of the environments, or accept less \
+             with `minimumGrade: {}`",
+            level.number(),
+            self.grade,
+            self.minimum,
+            lacking.join(" and "),
+            self.grade
+        )
+    }
 }
 
 /// Where the action servers run.
@@ -43,7 +83,8 @@ impl Apart {
             (false, false) => Hands::No,
         };
         let children = config.mcp_servers.iter().filter(|(_, server)| server.command.is_some() && !simulated);
-        Self { hands, children: children.map(|(name, _)| name.clone()).collect() }
+        let blind = if simulated { None } else { Blind::of(config) };
+        Self { hands, children: children.map(|(name, _)| name.clone()).collect(), blind }
     }
 
     /// Whether this set may be in force.
@@ -59,16 +100,13 @@ impl Apart {
                 WITH_CHILDREN.number()
             ));
         }
-        if self.hands != Hands::No || level <= TOGETHER {
-            return Ok(());
+        if self.hands == Hands::No && level > TOGETHER {
+            return Err(together(level));
         }
-        Err(format!(
-            "this policy lets belay act at level {}, and above level {} its action server must be a process of its \
-             own: run `belay mcp serve actions --limits` and name it in `actions`, lower `maxLevel` of the \
-             environments, or set `oneProcessHoldsEverything: true`, which every report will show",
-            level.number(),
-            TOGETHER.number()
-        ))
+        match &self.blind {
+            Some(blind) if level > BLINDLY => Err(blind.why(level)),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// What every report says of it.
@@ -79,4 +117,15 @@ impl Apart {
              action server a process of its own",
         )
     }
+}
+
+/// Why its hands are not to be in the daemon's process at this level.
+fn together(level: Level) -> String {
+    format!(
+        "this policy lets belay act at level {}, and above level {} its action server must be a process of its own: run \
+         `belay mcp serve actions --limits` and name it in `actions`, lower `maxLevel` of the environments, or set \
+         `oneProcessHoldsEverything: true`, which every report will show",
+        level.number(),
+        TOGETHER.number()
+    )
 }

@@ -376,19 +376,19 @@ fn mind(
     })
 }
 
-fn alerts(of: config::Site<'_>) -> Result<Option<Arc<dyn Alerts>>, BuildError> {
+pub(super) fn alerts(of: config::Site<'_>) -> Result<Option<Arc<dyn Alerts>>, BuildError> {
     let Some(alertmanager) = of.alertmanager else { return Ok(None) };
     let credentials = credentials(alertmanager.bearer_token_file.as_deref())?;
     Ok(Some(Arc::new(Alertmanager::new(&alertmanager.url, credentials)?)))
 }
 
-fn metrics(of: config::Site<'_>) -> Result<Option<Arc<dyn Metrics>>, BuildError> {
+pub(super) fn metrics(of: config::Site<'_>) -> Result<Option<Arc<dyn Metrics>>, BuildError> {
     let Some(prometheus) = of.prometheus else { return Ok(None) };
     let credentials = credentials(prometheus.bearer_token_file.as_deref())?;
     Ok(Some(Arc::new(Prometheus::new(&prometheus.url, credentials)?)))
 }
 
-fn credentials(token_file: Option<&Path>) -> Result<Credentials, BuildError> {
+pub(super) fn credentials(token_file: Option<&Path>) -> Result<Credentials, BuildError> {
     Ok(token_file.map(config::secret).transpose()?.map_or(Credentials::None, Credentials::Bearer))
 }
 
@@ -400,12 +400,17 @@ pub fn measures(of: config::Site<'_>) -> Result<Measures, BuildError> {
 }
 
 fn messenger(config: &Config, otherwise: Arc<dyn Messenger>) -> Result<Arc<dyn Messenger>, BuildError> {
-    let Some(slack) = &config.slack else { return Ok(otherwise) };
+    Ok(slack(config)?.map_or(otherwise, |slack| Arc::new(slack)))
+}
+
+/// Slack, where it is configured.
+pub(super) fn slack(config: &Config) -> Result<Option<SlackMessenger>, BuildError> {
+    let Some(slack) = &config.slack else { return Ok(None) };
     let token: SecretString = config::secret(&slack.token_file)?;
     let mut settings = slack::Config::new(token, slack.channel.clone());
     settings.api_url.clone_from(&slack.url);
     settings.policy_channel.clone_from(&slack.policy_channel);
-    Ok(Arc::new(SlackMessenger::new(settings)?))
+    Ok(Some(SlackMessenger::new(settings)?))
 }
 
 fn pager(config: &Config, otherwise: Arc<dyn Pager>) -> Result<Arc<dyn Pager>, BuildError> {

@@ -9,6 +9,7 @@ mod brief;
 pub mod build;
 pub mod checkup;
 mod desk;
+pub mod doctor;
 mod effects;
 pub mod eval;
 mod facts;

@@ -42,16 +42,8 @@ pub(super) fn endpoints(
 /// One of them. What is neither on this machine nor a Service of the cluster is hosted elsewhere: nothing
 /// leaves for it unless that is written down.
 pub fn endpoint(model: &ModelConfig) -> Result<Endpoint, BuildError> {
-    let ModelConfig { url, name, api_key_file, stream, egress, price } = model;
-    let openai = OpenAi::new(openai::Settings {
-        base_url: url.clone(),
-        key: api_key_file.as_deref().map(config::secret).transpose()?,
-        model: name.clone(),
-        per_try: MODEL_WITHIN,
-        proxy: None,
-        token_field: TokenField::default(),
-        stream: *stream,
-    })?;
+    let ModelConfig { name, egress, price, .. } = model;
+    let openai = openai(model)?;
     let label = format!("{name} at {}", openai.place());
     let egress = match egress {
         Some(places) => Egress::parse(places)
@@ -63,6 +55,20 @@ pub fn endpoint(model: &ModelConfig) -> Result<Endpoint, BuildError> {
         tracing::warn!(endpoint = %label, "this model is never asked: nothing may leave for it; say what may under `egress`");
     }
     Ok(Endpoint { name: label, model: Arc::new(openai), egress, price: price.map(self::price) })
+}
+
+/// The client of one of them.
+pub(super) fn openai(model: &ModelConfig) -> Result<OpenAi, BuildError> {
+    let ModelConfig { url, name, api_key_file, stream, .. } = model;
+    Ok(OpenAi::new(openai::Settings {
+        base_url: url.clone(),
+        key: api_key_file.as_deref().map(config::secret).transpose()?,
+        model: name.clone(),
+        per_try: MODEL_WITHIN,
+        proxy: None,
+        token_field: TokenField::default(),
+        stream: *stream,
+    })?)
 }
 
 fn price(PriceConfig { prompt, completion, cached }: PriceConfig) -> Price {

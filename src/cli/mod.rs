@@ -5,6 +5,7 @@ mod audit;
 mod completions;
 mod demo;
 mod diagnose;
+mod doctor;
 mod eval;
 mod incidents;
 mod mcp;
@@ -40,6 +41,8 @@ enum Command {
     Demo(demo::Args),
     /// Say what is wrong in a cluster: the analysers alone, which only read
     Diagnose(diagnose::Args),
+    /// Say how everything is that belay looks through, and what it would decide blindly
+    Doctor(doctor::Args),
     /// Run the daemon
     Serve(serve::Args),
     /// See incidents and answer them
@@ -102,6 +105,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(args) => demo::run(&args),
         Command::Diagnose(args) => Ok(diagnose::run(&args)),
+        Command::Doctor(args) => Ok(doctor::run(&args)),
         Command::Serve(args) => serve::run(&args),
         Command::Incidents(args) => incidents::run(args),
         Command::Ask(args) => ask::run(args),

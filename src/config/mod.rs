@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::domain::sight::Grade;
 use crate::telemetry::LogFormat;
 
 pub use actions::{
@@ -102,6 +103,9 @@ pub struct Config {
     /// its key for warrants and its write credentials both.
     #[serde(default)]
     pub one_process_holds_everything: bool,
+    /// How well every cluster must be seen for policy to let belay act above level 1.
+    #[serde(default = "defaults::minimum_grade")]
+    pub minimum_grade: Grade,
 }
 
 /// One of several clusters: the keys that the configuration has for one, once more for another.
@@ -395,7 +399,7 @@ impl Default for LimitsConfig {
 }
 
 mod defaults {
-    use super::{PathBuf, SocketAddr};
+    use super::{Grade, PathBuf, SocketAddr};
 
     pub(super) fn listen() -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], 9099))
@@ -403,6 +407,11 @@ mod defaults {
 
     pub(super) fn state_dir() -> PathBuf {
         "belay-state".into()
+    }
+
+    /// With the cluster and its alerts, what was done can be verified.
+    pub(super) const fn minimum_grade() -> Grade {
+        Grade::C
     }
 
     pub(super) fn branch() -> String {

@@ -70,11 +70,11 @@ pub struct BudgetConfig {
 }
 
 impl BudgetConfig {
-    /// Three whole investigations (12 turns, 40,000 tokens, 2 minutes each): an incident is looked at up to
+    /// Three whole investigations (12 turns, 100,000 tokens, 2 minutes each): an incident is looked at up to
     /// three times.
-    pub const INCIDENT: Self = Self { turns: 36, tokens: 120_000, seconds: 360, money: None };
+    pub const INCIDENT: Self = Self { turns: 36, tokens: 300_000, seconds: 360, money: None };
     /// A hundred whole investigations.
-    pub const DAY: Self = Self { turns: 1_200, tokens: 4_000_000, seconds: 12_000, money: None };
+    pub const DAY: Self = Self { turns: 1_200, tokens: 10_000_000, seconds: 12_000, money: None };
 }
 
 impl Default for ModelBudgetConfig {

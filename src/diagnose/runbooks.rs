@@ -119,6 +119,11 @@ impl Library {
         self.books.is_empty()
     }
 
+    /// Whether any of them says that it is for this service.
+    pub fn names(&self, namespace: &str, service: &str) -> bool {
+        self.books.iter().any(|book| book.names(namespace, service))
+    }
+
     /// What is written for this incident: link, heading and the beginning of the section that fits best.
     pub fn point(&self, alert: &Alert, owner: &RootOwner, findings: &[Finding]) -> Point {
         let causes: Vec<&str> = findings.iter().map(|finding| finding.cause.name()).collect();
@@ -193,16 +198,19 @@ impl Book {
 
     fn why(&self, alert: &Alert, owner: &RootOwner) -> Option<Why> {
         let named = &owner.0.named;
-        let whole = format!("{}/{}", named.namespace, named.name);
         let linked = || link_of(alert).is_some_and(|(file, _)| self.stem().eq_ignore_ascii_case(file));
-        let ours = || self.services.iter().any(|service| *service == named.name || *service == whole);
         if self.alerts.iter().any(|matchers| matchers.hold(&alert.labels)) {
             Some(Why::Alert)
         } else if linked() {
             Some(Why::Link)
         } else {
-            ours().then_some(Why::Service)
+            self.names(&named.namespace, &named.name).then_some(Why::Service)
         }
+    }
+
+    fn names(&self, namespace: &str, name: &str) -> bool {
+        let whole = format!("{namespace}/{name}");
+        self.services.iter().any(|service| *service == name || *service == whole)
     }
 
     fn stem(&self) -> &str {

@@ -23,6 +23,7 @@ pub mod rate;
 pub mod record;
 pub mod recorded;
 pub mod redact;
+pub mod sight;
 pub mod spend;
 pub mod surroundings;
 pub mod suspicion;

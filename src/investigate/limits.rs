@@ -12,7 +12,8 @@ pub struct Limits {
     /// is room for one correction and a forced end.
     pub turns: u32,
     /// Prompt and completion tokens over all turns. Each turn sends the whole conversation again, so that
-    /// 40,000 is about eight turns of a brief and a few tool results.
+    /// 100,000 is about eight turns: 6,000 for the tools of all servers, 3,000 for frame and brief, and a few results.
+    /// A server that caches prompts reads most of it once.
     pub tokens: u64,
     /// From the first moment to the end. Two minutes: an alert that had `for: 5m` loses little, and a
     /// person must hear within the hour even if everything is tried twice.
@@ -58,7 +59,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             turns: 12,
-            tokens: 40_000,
+            tokens: 100_000,
             wall: SignedDuration::from_secs(120),
             turn: SignedDuration::from_secs(60),
             tool: SignedDuration::from_secs(15),

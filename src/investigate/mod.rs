@@ -4,6 +4,7 @@
 pub mod ask;
 pub mod budget;
 pub mod calls;
+pub mod cassette;
 pub mod desk;
 pub mod ending;
 pub mod endpoints;

@@ -7,6 +7,7 @@ pub mod cluster_writes;
 pub mod forge;
 pub mod messenger;
 pub mod model;
+pub mod probe;
 pub mod reads;
 pub mod recorder;
 pub mod store;

@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 68] = [
+    const KEYS: [&str; 69] = [
         "listen",
         "stateDir",
         "policies",
@@ -133,6 +133,7 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "mcpReads",
         "warrantKeyFile",
         "oneProcessHoldsEverything",
+        "minimumGrade",
         "warrantKeys",
         "clientTokenFile",
         "limits.namespaces",

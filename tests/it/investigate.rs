@@ -10,6 +10,7 @@
 mod adapter;
 mod any_model;
 mod canaries;
+mod cassette;
 mod endpoints;
 mod fixtures;
 mod over_http;

@@ -15,6 +15,7 @@ mod commands;
 mod config;
 mod deploy;
 mod diagnose;
+mod doctor;
 mod e2e;
 mod eyes;
 mod foreign;

@@ -263,6 +263,15 @@ fn lint_says_whether_anybody_would_notice_that_alerts_stopped() {
     assert!(!webhooks.contains("is not armed"), "there is no journal yet: {webhooks}");
     let seen = lint("alertmanager: { url: 'http://127.0.0.1:1' }\n");
     assert!(!seen.contains("brake `blind`"), "{seen}");
+    let two = dir.path().join("two.yaml.txt");
+    let other = "cluster: { name: other, url: 'http://127.0.0.1:2', labels: { c: other } }";
+    let text = format!(
+        "policies: .\nstateDir: state\ncluster: {{ name: demo, labels: {{ c: demo }} }}\n\
+         alertmanager: {{ url: 'http://127.0.0.1:1' }}\notherClusters: [{{ {other} }}]\n"
+    );
+    std::fs::write(&two, text).unwrap();
+    let half = ended(&["policy", "lint", "--config", two.to_str().unwrap()], 0).0;
+    assert!(half.contains("only webhooks bring alerts"), "of one cluster nothing else does: {half}");
     let unasked = ended(&["policy", "lint", "--policies", path(&dir)], 0).0;
     assert!(unasked.contains("where only webhooks bring alerts"), "{unasked}");
 

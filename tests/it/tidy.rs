@@ -93,7 +93,7 @@ const VENDORS: [(&str, &[&str]); 27] = [
     ("schemars", &["servers"]),
     ("cel", &["policy/cel"]),
     ("serde_saphyr", &["policy", "config", "servers/actions", "sim"]),
-    ("minijinja", &["investigate"]),
+    ("minijinja", &["investigate", "cli/doctor"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("prometheus_client", &["telemetry"]),

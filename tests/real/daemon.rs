@@ -33,6 +33,11 @@ pub struct Belay {
 impl Belay {
     /// Starts it: webhook on `port`, before a shop of its own.
     pub async fn start(port: u16, alertmanager: &str) -> Self {
+        Self::start_with(port, alertmanager, "").await
+    }
+
+    /// The same, with `more` in its configuration.
+    pub async fn start_with(port: u16, alertmanager: &str, more: &str) -> Self {
         let clock: SharedClock = Arc::new(SystemClock);
         let world = World::shop(clock);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -44,7 +49,7 @@ impl Belay {
         let config = format!(
             "listen: 127.0.0.1:{port}\nstateDir: state\npolicies: policies\n\
              oneProcessHoldsEverything: true\ncluster: {{ name: real, url: {api:?} }}\nalertmanager: {{ url: {alertmanager:?} }}\n\
-             webhook: {{ bearerTokenFile: token }}\nlimits: {{ namespaces: [shop], extraRights: ['* *'] }}\n"
+             webhook: {{ bearerTokenFile: token }}\nlimits: {{ namespaces: [shop], extraRights: ['* *'] }}\n{more}"
         );
         std::fs::write(dir.path().join("belay.yaml"), config).unwrap();
         std::fs::write(dir.path().join("token"), TOKEN).unwrap();

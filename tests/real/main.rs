@@ -12,7 +12,11 @@
 mod alertmanager;
 mod daemon;
 mod gauges;
+#[allow(dead_code, reason = "the story is shared with the other tests, which use more of it")]
+#[path = "../it/given.rs"]
+mod given;
 mod mcp;
+mod model;
 mod prometheus;
 
 use std::collections::BTreeSet;
@@ -30,7 +34,12 @@ use daemon::Belay;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Tries until there is something.
-async fn until<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
+async fn until<T>(what: &str, attempt: impl AsyncFnMut() -> Option<T>) -> T {
+    until_within(PATIENCE, what, attempt).await
+}
+
+/// Tries for so long until there is something.
+async fn until_within<T>(patience: Duration, what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T {
     let tried = async {
         loop {
             if let Some(found) = attempt().await {
@@ -39,7 +48,7 @@ async fn until<T>(what: &str, mut attempt: impl AsyncFnMut() -> Option<T>) -> T 
             tokio::time::sleep(Duration::from_millis(100)).await; // polls
         }
     };
-    tokio::time::timeout(PATIENCE, tried).await.unwrap_or_else(|_| panic!("waited in vain until {what}"))
+    tokio::time::timeout(patience, tried).await.unwrap_or_else(|_| panic!("waited in vain until {what}"))
 }
 
 /// A free port of the loopback interface; nobody else on a test machine takes it meanwhile.

@@ -10,6 +10,7 @@ mod live;
 mod locate;
 mod logs;
 mod objects;
+mod probe;
 mod readers;
 mod reads;
 mod rights;
@@ -22,6 +23,7 @@ mod writes;
 
 pub use client::{Access, ConnectError, connect, connect_watching};
 pub use kubeconfig::NotUsable;
+pub use probe::{KubeProbe, Standing};
 pub use reads::KubeReads;
 pub use rights::{CheckedHand, Wanted};
 pub use views::{NotReadable, Recorded, from_json};

@@ -4,29 +4,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use k8s_openapi::api::authorization::v1::{
-    ResourceRule, SelfSubjectRulesReview, SelfSubjectRulesReviewSpec, SubjectRulesReviewStatus,
-};
-use kube::Api;
-use kube::api::PostParams;
 use tokio::sync::OnceCell;
 
-use super::live::failed;
+use super::probe;
 use super::writes::KubeHand;
 use crate::domain::action::Action;
 use crate::domain::action::edit::Edit;
 use crate::domain::action::job::{CreateJob, LiveJob};
 use crate::domain::action::live::{LiveAbout, LiveObject, LivePod};
 use crate::domain::action::restart_pod::Evict;
-use crate::domain::action::rights::{Exempt, Held, Right, Rule, Verdict, weigh};
+use crate::domain::action::rights::{Exempt, Held, Right, Verdict, weigh};
 use crate::domain::ids::IntentId;
-use crate::domain::redact;
 use crate::domain::target::Object;
 use crate::ports::cluster_writes::{Answer, Hand, Mode};
 use crate::ports::reads::ReadError;
-
-/// What is kept of a server's own words.
-const MESSAGE: usize = 300;
 
 /// What the account is held against.
 #[derive(Debug, Clone, Default)]
@@ -70,13 +61,7 @@ impl CheckedHand {
     }
 
     async fn held(&self, namespace: &str) -> Result<Held, ReadError> {
-        let what = || format!("what belay may write in namespace `{namespace}`");
-        let spec = SelfSubjectRulesReviewSpec { namespace: Some(namespace.to_owned()) };
-        let review = SelfSubjectRulesReview { spec, ..SelfSubjectRulesReview::default() };
-        let api: Api<SelfSubjectRulesReview> = Api::all(self.hand.client());
-        let answer = api.create(&PostParams::default(), &review).await.map_err(|e| failed(what(), e))?;
-        let none = || ReadError::Failed { what: what(), why: "the answer says nothing".to_owned() };
-        Ok(read(namespace, answer.status.ok_or_else(none)?))
+        probe::held(&self.hand.client(), namespace, "what belay may write").await
     }
 
     /// Opens the hand, where that could not be done at the start.
@@ -89,24 +74,6 @@ impl CheckedHand {
             return Ok(());
         }
         Err(ReadError::Refused { what: "the cluster in order to act".to_owned(), why: verdict.to_string() })
-    }
-}
-
-fn read(namespace: &str, status: SubjectRulesReviewStatus) -> Held {
-    let rule = |ResourceRule { api_groups, resource_names, resources, verbs }: ResourceRule| Rule {
-        groups: api_groups.unwrap_or_default(),
-        resources: resources.unwrap_or_default(),
-        verbs,
-        names: resource_names.unwrap_or_default(),
-    };
-    let why = status.evaluation_error.filter(|why| !why.is_empty());
-    // an error means that something was left out, whatever the flag says
-    let unsure = status.incomplete || why.is_some();
-    let told = why.unwrap_or_else(|| "it does not say why".to_owned());
-    Held {
-        namespace: namespace.to_owned(),
-        rules: status.resource_rules.into_iter().map(rule).collect(),
-        incomplete: unsure.then(|| redact::line(&told, MESSAGE)),
     }
 }
 

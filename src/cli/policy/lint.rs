@@ -40,5 +40,6 @@ pub(super) fn run(args: &Args, dir: Option<&Path>) -> anyhow::Result<ExitCode> {
 /// nothing: there may be none yet.
 fn around(config: &Config, set: &PolicySet) -> Around {
     let (alert, _) = policy::watchdog(set);
-    Around { list: Some(config.alertmanager.is_some()), armed: app::armed(&config.state_dir, alert).ok() }
+    let every = config.sites().all(|site| site.alertmanager.is_some());
+    Around { list: Some(every), armed: app::armed(&config.state_dir, alert).ok() }
 }

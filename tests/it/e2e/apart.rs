@@ -24,6 +24,16 @@ const LEVEL_5: &str = "maxLevel: 5";
 
 /// A daemon with this policy and these settings, whose cluster could be anybody's.
 async fn built(dir: &Path, text: &str, settings: &str) -> (Result<Built, BuildError>, Arc<People>) {
+    // that it has no Alertmanager is another reason
+    seeing(dir, text, settings, "D").await
+}
+
+async fn seeing(
+    dir: &Path,
+    text: &str,
+    settings: &str,
+    minimum: &str,
+) -> (Result<Built, BuildError>, Arc<People>) {
     rustls::crypto::ring::default_provider().install_default().ok();
     let clock = Arc::new(SystemClock);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -31,7 +41,7 @@ async fn built(dir: &Path, text: &str, settings: &str) -> (Result<Built, BuildEr
     tokio::spawn(World::shop(clock.clone()).serve(listener, CancellationToken::new()));
     let config = format!(
         "stateDir: {dir:?}\npolicies: policies\ncluster: {{ name: {CLUSTER}, url: {api:?} }}\n\
-         limits: {{ namespaces: [shop], extraRights: ['* *'] }}\n{settings}"
+         minimumGrade: {minimum}\nlimits: {{ namespaces: [shop], extraRights: ['* *'] }}\n{settings}"
     );
     let config = config::parse("the test's configuration", &config).unwrap();
     let people = Arc::new(People::default());
@@ -49,6 +59,31 @@ async fn one_process(built: &Built) -> bool {
     let stream = StreamId::new("daemon");
     let entries = built.daemon.ports().store.load(&stream).await.unwrap();
     entries.iter().any(|e| matches!(e.record, Record::Started { one_process: true, .. }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn above_level_1_nothing_starts_that_sees_too_little() {
+    let dir = tempfile::tempdir().unwrap();
+    let level_2 = policy().replace(LEVEL_5, LEVEL_2);
+    let (refused, _) = seeing(dir.path(), &level_2, "", "C").await;
+    let Err(BuildError::OneProcess(why)) = refused else { panic!("it cannot see whether an alert is over") };
+    for part in ["at level 2", "grade D, below C", "`alerts`", "`minimumGrade: D`", "`belay doctor`"] {
+        assert!(why.contains(part), "{why}");
+    }
+    let level_1 = policy().replace(LEVEL_5, "maxLevel: 1");
+    for (text, settings, minimum) in [
+        (&level_2, "", "D"),
+        (&level_2, "alertmanager: { url: 'http://127.0.0.1:9' }\n", "C"),
+        (&level_1, "", "C"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let (built, _) = seeing(dir.path(), text, settings, minimum).await;
+        assert!(built.is_ok(), "{settings}{minimum}: {:?}", built.err());
+    }
+    let alertmanager = "alertmanager: { url: 'http://127.0.0.1:9' }\n";
+    let (refused, _) = seeing(dir.path(), &level_2, alertmanager, "B").await;
+    let Err(BuildError::OneProcess(why)) = refused else { panic!("it measures nothing") };
+    assert!(why.contains("`metrics`"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

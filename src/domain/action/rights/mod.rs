@@ -120,6 +120,27 @@ const TEMPLATE: [Right; 8] = [
     REHEARSE,
 ];
 
+/// What reading needs in each namespace: without one of these a part of every diagnosis is missing. It is what
+/// `deploy/rbac/reader.yaml` gives, without what only some clusters have.
+pub const READING: [Right; 16] = [
+    list(PODS),
+    get(PODS),
+    get(resource("", "pods/log")),
+    list(resource("", "events")),
+    list(DEPLOYMENTS),
+    list(REPLICASETS),
+    list(STATEFULSETS),
+    list(DAEMONSETS),
+    list(JOBS),
+    list(CRONJOBS),
+    list(AUTOSCALERS),
+    list(BUDGETS),
+    list(VOLUME_CLAIMS),
+    list(SERVICES),
+    list(resource("", "resourcequotas")),
+    list(resource("networking.k8s.io", "networkpolicies")),
+];
+
 /// What an action of this kind needs, its undo included: nothing is missing, and nothing is too much.
 pub const fn needed(kind: ActionKind) -> &'static [Right] {
     match kind {
