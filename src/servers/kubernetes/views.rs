@@ -194,7 +194,7 @@ impl From<&Pod> for PodRow {
         Self {
             name: name(&pod.object.named.name),
             ready: pod.ready,
-            status: status(pod),
+            status: name(pod.word()),
             restarts: pod.containers.iter().fold(0, |sum, c| c.restarts.saturating_add(sum)),
             created: when(pod.created),
             node: pod.node.as_deref().map(name),
@@ -202,19 +202,6 @@ impl From<&Pod> for PodRow {
             containers: pod.containers.iter().map(ContainerRow::from).collect(),
         }
     }
-}
-
-/// The phase, unless something more telling is known.
-fn status(pod: &Pod) -> String {
-    if pod.terminating {
-        return "Terminating".to_owned();
-    }
-    let telling = pod.containers.iter().find_map(|c| match &c.state {
-        ContainerState::Waiting { reason, .. } if !reason.is_empty() => Some(reason.as_str()),
-        ContainerState::Ended(end) if end.exit_code != 0 => Some(end.reason.as_str()),
-        ContainerState::Running { .. } | ContainerState::Waiting { .. } | ContainerState::Ended(_) => None,
-    });
-    name(telling.unwrap_or(&pod.phase))
 }
 
 impl From<&Container> for ContainerRow {
