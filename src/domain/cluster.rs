@@ -149,7 +149,9 @@ impl Pod {
         let telling = self.containers.iter().find_map(|c| match &c.state {
             ContainerState::Waiting { reason, .. } if !reason.is_empty() => Some(reason.as_str()),
             ContainerState::Ended(end) if end.exit_code != 0 => Some(end.reason.as_str()),
-            ContainerState::Running { .. } | ContainerState::Waiting { .. } | ContainerState::Ended(_) => None,
+            ContainerState::Running { .. } | ContainerState::Waiting { .. } | ContainerState::Ended(_) => {
+                None
+            }
         });
         telling.unwrap_or(&self.phase)
     }

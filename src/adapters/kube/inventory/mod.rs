@@ -20,7 +20,8 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 
 use super::{KubeReads, client, views};
-use crate::domain::inventory::{ContainerUse, Keeper, KeptTemplate, Kind, Row};
+use crate::domain::inventory::{Cell, ContainerUse, Keeper, KeptTemplate, Kind, Row};
+use crate::domain::redact;
 use crate::ports::inventory::{Found, Inventory};
 use crate::ports::reads::{Listed, ReadError};
 
@@ -29,6 +30,10 @@ const PAGE: u32 = 500;
 /// Pages of one list that are read to find what comes after a name: 10,000 objects, three times what Kubernetes
 /// supports in a namespace.
 const PAGES: usize = 20;
+/// Kubernetes itself cuts event messages at 1,024 characters.
+const TEXT: usize = 1024;
+/// The entries of one cell: an EndpointSlice has at most 100 endpoints, unless its controller is told otherwise.
+const LIST: usize = 100;
 
 impl KubeReads {
     fn of<K>(&self, namespace: &str) -> Api<K>
@@ -49,7 +54,8 @@ impl KubeReads {
     where
         K: Clone + std::fmt::Debug + DeserializeOwned + Resource,
     {
-        let wanted = |one: &K| after.is_none_or(|after| one.meta().name.as_deref().is_some_and(|n| n > after));
+        let wanted =
+            |one: &K| after.is_none_or(|after| one.meta().name.as_deref().is_some_and(|n| n > after));
         let mut items = vec![];
         let mut params = ListParams::default().limit(PAGE);
         let read = async {
@@ -91,7 +97,8 @@ impl KubeReads {
     /// The nodes that carry pods of a namespace.
     async fn nodes_under(&self, namespace: &str, after: Option<&str>) -> Result<Found<Row>, ReadError> {
         let what = format!("pods of namespace `{namespace}`");
-        let pods = self.in_time(&what, self.fetch().list(&self.of::<core::Pod>(namespace), &what, None)).await?;
+        let pods =
+            self.in_time(&what, self.fetch().list(&self.of::<core::Pod>(namespace), &what, None)).await?;
         let under: BTreeSet<String> =
             pods.items.into_iter().filter_map(|pod| pod.spec.and_then(|spec| spec.node_name)).collect();
         let mut nodes = Inventory::nodes(self, after).await?;
@@ -104,8 +111,22 @@ impl KubeReads {
 }
 
 fn found<K>(listed: &Listed<K>, row: impl Fn(&K) -> Row) -> Found<Row> {
-    let rows = Listed { items: listed.items.iter().map(row).collect(), left_out: listed.left_out };
-    Found { listed: rows, unread: Vec::new() }
+    let items = listed.items.iter().map(|one| cleaned(row(one))).collect();
+    Found { listed: Listed { items, left_out: listed.left_out }, unread: Vec::new() }
+}
+
+/// Everything in a row was written by others.
+fn cleaned(mut row: Row) -> Row {
+    let text = |text: &str| redact::line(text, TEXT);
+    row.trouble = row.trouble.map(|trouble| text(&trouble));
+    for cell in row.cells.values_mut() {
+        match cell {
+            Cell::Text(one) => *one = text(one),
+            Cell::List(all) => *all = all.iter().take(LIST).map(|one| text(one)).collect(),
+            Cell::Flag(_) | Cell::Number(_) | Cell::At(_) => {}
+        }
+    }
+    row
 }
 
 fn named(meta: &ObjectMeta) -> Row {
@@ -130,7 +151,9 @@ impl Inventory for KubeReads {
         let cluster = &self.fetch().cluster;
         match kind {
             Kind::Pods => self.rows(at, |p: &core::Pod| workloads::pod(cluster, p)).await,
-            Kind::Deployments => self.rows(at, |d: &apps::Deployment| workloads::deployment(cluster, d)).await,
+            Kind::Deployments => {
+                self.rows(at, |d: &apps::Deployment| workloads::deployment(cluster, d)).await
+            }
             Kind::StatefulSets => {
                 self.rows(at, |s: &apps::StatefulSet| workloads::stateful_set(cluster, s)).await
             }

@@ -29,7 +29,11 @@ impl Behind {
             let ready = endpoint.conditions.as_ref().and_then(|c| c.ready).unwrap_or(true);
             let pod = endpoint.target_ref.as_ref().and_then(|t| t.name.clone());
             let Some(one) = pod.or_else(|| endpoint.addresses.first().cloned()) else { continue };
-            if ready { self.ready.insert(one) } else { self.not_ready.insert(one) };
+            if ready {
+                self.ready.insert(one)
+            } else {
+                self.not_ready.insert(one)
+            };
         }
     }
 }
@@ -110,7 +114,8 @@ pub(super) fn slice(raw: &discovery::EndpointSlice) -> Row {
     let mut behind = Behind::default();
     behind.add(raw);
     let ports = raw.ports.iter().flatten().map(|p| {
-        let name = p.name.as_ref().filter(|name| !name.is_empty()).map_or_else(String::new, |n| format!("{n} "));
+        let name =
+            p.name.as_ref().filter(|name| !name.is_empty()).map_or_else(String::new, |n| format!("{n} "));
         let number = p.port.map_or_else(|| "all".to_owned(), |port| port.to_string());
         format!("{name}{number}/{}", p.protocol.as_deref().unwrap_or("TCP"))
     });

@@ -60,13 +60,12 @@ impl KubeReads {
 
     /// What is used by each container, with its limits where the pods can be read too.
     pub(super) async fn container_usage(&self, namespace: &str) -> Result<Found<ContainerUse>, ReadError> {
-        let api: Api<DynamicObject> = Api::namespaced_with(
-            self.fetch().client.clone(),
-            namespace,
-            &resource("PodMetrics", "pods"),
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.fetch().client.clone(), namespace, &resource("PodMetrics", "pods"));
+        let (what, pods) = (
+            format!("the measured use of namespace `{namespace}`"),
+            format!("pods of namespace `{namespace}`"),
         );
-        let (what, pods) =
-            (format!("the measured use of namespace `{namespace}`"), format!("pods of namespace `{namespace}`"));
         let pods_api = self.of::<core::Pod>(namespace);
         let (metrics, limits) = futures::join!(
             self.in_time(&what, self.fetch().list(&api, &what, None)),
@@ -96,10 +95,7 @@ fn limits_of(pods: &[core::Pod]) -> BTreeMap<(String, String), Limits> {
     all
 }
 
-fn containers(
-    metrics: &DynamicObject,
-    limits: &BTreeMap<(String, String), Limits>,
-) -> Vec<ContainerUse> {
+fn containers(metrics: &DynamicObject, limits: &BTreeMap<(String, String), Limits>) -> Vec<ContainerUse> {
     let pod = metrics.metadata.name.clone().unwrap_or_default();
     let all = metrics.data.get("containers").and_then(Value::as_array).into_iter().flatten();
     let read = |one: &Value| {

@@ -33,7 +33,11 @@ pub(super) fn pod(cluster: &Cluster, raw: &core::Pod) -> Row {
 }
 
 /// What every controller of pods says.
-fn workload(raw: &kube::api::ObjectMeta, workload: &Workload, template: Option<&core::PodTemplateSpec>) -> Row {
+fn workload(
+    raw: &kube::api::ObjectMeta,
+    workload: &Workload,
+    template: Option<&core::PodTemplateSpec>,
+) -> Row {
     let spec = template.and_then(|t| t.spec.as_ref());
     let images: Vec<String> =
         spec.into_iter().flat_map(|s| &s.containers).filter_map(|c| c.image.clone()).collect();
