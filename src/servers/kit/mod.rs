@@ -3,6 +3,7 @@
 //! server is served.
 
 mod cursor;
+mod lean;
 mod prompts;
 mod reply;
 mod scope;
@@ -11,6 +12,7 @@ mod table;
 mod when;
 
 pub use cursor::{after, cursor};
+pub use lean::lean;
 pub(crate) use prompts::offers_prompts;
 pub use prompts::{Prompt, get_prompt, list_prompts};
 pub use reply::{Extent, Readable, answer, or_dash, page};

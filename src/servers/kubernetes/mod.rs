@@ -26,7 +26,7 @@ use rmcp::{RoleServer, ServerHandler, tool, tool_handler, tool_router};
 use crate::domain::redact;
 use crate::ports::inventory::Inventory;
 use crate::ports::reads::Listing;
-use crate::servers::kit::{Prompt, Scope, Trouble, answer, offers_prompts};
+use crate::servers::kit::{Prompt, Scope, Trouble, answer, lean, offers_prompts};
 use args::{EventArgs, HistoryArgs, ListArgs, LogArgs, NodesArgs, ObjectsArgs, UsageArgs};
 use eyes::Eyes;
 use objects::Objects;
@@ -57,7 +57,7 @@ pub struct KubernetesServer {
 impl KubernetesServer {
     /// Serves what these read, within `scope`.
     pub fn new(listing: Arc<dyn Listing>, inventory: Arc<dyn Inventory>, scope: Scope) -> Self {
-        Self { eyes: Eyes::new(listing, inventory, scope), tool_router: Self::tool_router() }
+        Self { eyes: Eyes::new(listing, inventory, scope), tool_router: lean(Self::tool_router()) }
     }
 
     /// List the pods of a namespace with their status, restarts and how they ended last; those in trouble first.

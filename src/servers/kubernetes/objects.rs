@@ -249,13 +249,9 @@ impl Readable for Objects {
             .as_ref()
             .map_or_else(|| "of the cluster".to_owned(), |namespace| format!("in namespace `{namespace}`"));
         let from = self.after.as_ref().map_or_else(String::new, |after| format!(" after `{after}`"));
-        let mut sentence = self.extent.words(&format!("{} {place}{from}", self.kind));
-        for why in &self.not_read {
-            sentence.push_str(&format!("\nnot known: {why}"));
-        }
-        if let Some(next) = &self.next_cursor {
-            sentence.push_str(&format!("\nmore with `cursor` `{next}`"));
-        }
+        let mut lines = vec![self.extent.words(&format!("{} {place}{from}", self.kind))];
+        lines.extend(self.not_read.iter().map(|why| format!("not known: {why}")));
+        lines.extend(self.next_cursor.iter().map(|next| format!("more with `cursor` `{next}`")));
         let heading: Vec<String> = self.columns.iter().map(|c| c.to_uppercase().replace('_', " ")).collect();
         let heading: Vec<&str> = heading.iter().map(String::as_str).collect();
         let cell = |row: &BTreeMap<String, Option<CellView>>, column: &String| {
@@ -264,6 +260,6 @@ impl Readable for Objects {
         };
         let rows: Vec<Vec<String>> =
             self.rows.iter().map(|row| self.columns.iter().map(|c| cell(row, c)).collect()).collect();
-        page(&sentence, &heading, &rows)
+        page(&lines.join("\n"), &heading, &rows)
     }
 }

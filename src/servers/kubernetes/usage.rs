@@ -106,10 +106,8 @@ impl Readable for Usage {
     fn text(&self) -> String {
         let what = format!("containers in namespace `{}` by what they use", self.namespace);
         let (cpu, memory) = (self.total_cpu_millis, mebibytes(self.total_memory_bytes));
-        let mut sentence = format!("{}; {cpu}m CPU and {memory} in all", self.extent.words(&what));
-        for why in &self.not_read {
-            sentence.push_str(&format!("\nnot known: {why}"));
-        }
+        let mut lines = vec![format!("{}; {cpu}m CPU and {memory} in all", self.extent.words(&what))];
+        lines.extend(self.not_read.iter().map(|why| format!("not known: {why}")));
         let dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
         let row = |one: &UseRow| {
             vec![
@@ -123,6 +121,6 @@ impl Readable for Usage {
             ]
         };
         let heading = ["POD", "CONTAINER", "CPU", "CPU LIMIT", "MEMORY", "MEMORY LIMIT", "OF LIMIT"];
-        page(&sentence, &heading, &self.containers.iter().map(row).collect::<Vec<_>>())
+        page(&lines.join("\n"), &heading, &self.containers.iter().map(row).collect::<Vec<_>>())
     }
 }

@@ -129,7 +129,6 @@ pub struct EventRow {
 
 /// Revisions of a workload.
 #[derive(Debug, Serialize, JsonSchema)]
-#[expect(clippy::struct_field_names, reason = "the wire's names")]
 pub struct History {
     /// The namespace.
     pub namespace: String,

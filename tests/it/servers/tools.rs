@@ -32,8 +32,9 @@ const fn everywhere(kind: Kind) -> &'static [&'static str] {
 }
 
 /// The list of tools that a model reads: name, description and the schema of the arguments, at four bytes a token.
+/// (`investigate::tokens` counts two and a half, since what nobody counted must not cost more than a budget says.)
 const MOST_TOKENS: usize = 6_000;
-/// One tool of them: what fifty tools may have each.
+/// One tool of them: two and a half times what fifty tools may have each, for the one that lists sixteen kinds.
 const MOST_FOR_ONE: usize = 300;
 /// What is said of one argument: a short line.
 const LINE: usize = 120;
@@ -127,6 +128,7 @@ fn check_tool(kind: Kind, tool: &Tool) {
         "{at} takes what it does not know"
     );
 
+    assert!(!input.contains_key("$schema"), "{at} is not `lean`");
     let argument = input.get("properties").and_then(|all| all.get("namespace"));
     let required = input.get("required").and_then(Value::as_array).into_iter().flatten();
     let needs = argument.is_some() && required.into_iter().any(|name| name == "namespace");

@@ -75,13 +75,12 @@ fn of_resource(
     now: Option<&autoscaling::MetricValueStatus>,
 ) -> String {
     let percent = |n: Option<i32>| n.map(|n| format!("{n}%"));
-    let (now, target) = match wanted.target.average_utilization {
-        Some(target) => (percent(now.and_then(|n| n.average_utilization)), format!("{target}%")),
-        None => {
-            let value = now.and_then(|n| n.average_value.as_ref()).map(|q| q.0.clone());
-            let target = wanted.target.average_value.as_ref().or(wanted.target.value.as_ref());
-            (value, target.map(|q| q.0.clone()).unwrap_or_default())
-        }
+    let (now, target) = if let Some(target) = wanted.target.average_utilization {
+        (percent(now.and_then(|n| n.average_utilization)), format!("{target}%"))
+    } else {
+        let value = now.and_then(|n| n.average_value.as_ref()).map(|q| q.0.clone());
+        let target = wanted.target.average_value.as_ref().or(wanted.target.value.as_ref());
+        (value, target.map(|q| q.0.clone()).unwrap_or_default())
     };
     format!("{} {} of {target}", wanted.name, now.unwrap_or_else(|| "unknown".to_owned()))
 }

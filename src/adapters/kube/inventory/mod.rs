@@ -7,7 +7,7 @@ mod templates;
 mod usage;
 mod workloads;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use k8s_openapi::api::{
@@ -189,7 +189,7 @@ impl Inventory for KubeReads {
         );
         let (used, unread) = match used {
             Ok(used) => (used, vec![]),
-            Err(why) => (Default::default(), vec![why.to_string()]),
+            Err(why) => (BTreeMap::new(), vec![why.to_string()]),
         };
         let mut nodes = found(&nodes?, |n| bounds::node(&self.fetch().cluster, n, &used));
         nodes.unread = unread;
