@@ -27,6 +27,7 @@ use crate::execute::KeyError;
 use crate::investigate::{Endpoints, Limits, Mind, Prompts};
 use crate::policy::{self, PolicySet};
 use crate::ports::clock::{SharedClock, SystemClock};
+use crate::ports::inventory::Inventory;
 use crate::ports::messenger::{Messenger, Pager};
 use crate::ports::reads::{Alerts, Listing, Metrics, Reads};
 use crate::ports::recorder::ShelfError;
@@ -298,14 +299,14 @@ async fn site(
     granted: &BTreeSet<ActionKind>,
     Minds { endpoints, strangers }: Minds<'_>,
 ) -> Result<(Site, Vec<Server>), BuildError> {
-    let (reads, listing) = eyes(of, clock).await?;
+    let Eyes { reads, listing, inventory } = eyes(of, clock).await?;
     let (actions, server) = hands::actions(config, of, clock, granted).await?;
     let mut servers: Vec<Server> = server.into_iter().collect();
     let mind = match endpoints {
         None => None,
         Some(endpoints) => {
             let mut hub = Hub::of(&format!("investigations of {}", of.cluster.name));
-            let sources = own::Sources { config, site: of, listing: &listing, clock };
+            let sources = own::Sources { config, site: of, listing: &listing, inventory: &inventory, clock };
             servers.extend(own::join(&mut hub, &sources).await?);
             strangers.servers().iter().try_for_each(|server| hub.add(Arc::clone(server)))?;
             Some(mind(config, endpoints, clock, hub)?)
@@ -327,18 +328,27 @@ async fn site(
     Ok((site, servers))
 }
 
+/// What reads one cluster.
+pub(super) struct Eyes {
+    pub(super) reads: Arc<dyn Reads>,
+    pub(super) listing: Arc<dyn Listing>,
+    pub(super) inventory: Arc<dyn Inventory>,
+}
+
+impl Eyes {
+    fn of<T: Reads + Listing + Inventory + 'static>(all: &Arc<T>) -> Self {
+        Self { reads: Arc::clone(all) as _, listing: Arc::clone(all) as _, inventory: Arc::clone(all) as _ }
+    }
+}
+
 /// The eyes for one cluster: a read server inside it, or its API server from here.
-pub(super) async fn eyes(
-    of: config::Site<'_>,
-    clock: &SharedClock,
-) -> Result<(Arc<dyn Reads>, Arc<dyn Listing>), BuildError> {
+pub(super) async fn eyes(of: config::Site<'_>, clock: &SharedClock) -> Result<Eyes, BuildError> {
     if let Some(ServerConfig { url, token_file }) = of.reads {
-        let remote = Arc::new(RemoteReads::new("reads.url", url, config::secret(token_file)?)?);
-        return Ok((Arc::clone(&remote) as _, remote));
+        return Ok(Eyes::of(&Arc::new(RemoteReads::new("reads.url", url, config::secret(token_file)?)?)));
     }
     let client = kube::connect(&access(of.cluster, of.cluster.token_file.as_ref())).await?;
-    let reads = Arc::new(KubeReads::new(client, Cluster::new(&of.cluster.name), Arc::clone(clock)));
-    Ok((Arc::clone(&reads) as _, reads))
+    let cluster = Cluster::new(&of.cluster.name);
+    Ok(Eyes::of(&Arc::new(KubeReads::new(client, cluster, Arc::clone(clock)))))
 }
 
 /// The read server that this file describes.
@@ -346,14 +356,14 @@ pub async fn reads_alone(config: &ReadServerConfig) -> Result<ReadServer, BuildE
     let ReadServerConfig { cluster, .. } = config;
     let client = kube::connect(&access(cluster, cluster.token_file.as_ref())).await?;
     let reads = Arc::new(KubeReads::new(client, Cluster::new(&cluster.name), Arc::new(SystemClock)));
-    Ok(ReadServer::new(Arc::clone(&reads) as _, reads))
+    Ok(ReadServer::new(Arc::clone(&reads) as _, Arc::clone(&reads) as _, reads))
 }
 
 /// Serves one of belay's own read-only servers on standard input and output.
 pub async fn serve_own(kind: own::Kind, config: &Config, of: config::Site<'_>) -> Result<(), BuildError> {
     let clock: SharedClock = Arc::new(SystemClock);
-    let (_, listing) = eyes(of, &clock).await?;
-    let sources = own::Sources { config, site: of, listing: &listing, clock: &clock };
+    let Eyes { listing, inventory, .. } = eyes(of, &clock).await?;
+    let sources = own::Sources { config, site: of, listing: &listing, inventory: &inventory, clock: &clock };
     own::Own::build(kind, &sources)?.stdio().await
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::adapters::mcp::{self, ConnectError, Hub, InProcess};
 use crate::config::{self, Config};
 use crate::ports::clock::SharedClock;
+use crate::ports::inventory::Inventory;
 use crate::ports::reads::Listing;
 use crate::servers::kit::{self, Scope};
 use crate::servers::kubernetes::{self, KubernetesServer, Paced};
@@ -21,6 +22,8 @@ pub struct Sources<'a> {
     pub site: config::Site<'a>,
     /// Plain reads of the cluster.
     pub listing: &'a Arc<dyn Listing>,
+    /// Lists of every kind of the cluster.
+    pub inventory: &'a Arc<dyn Inventory>,
     /// What time it is.
     pub clock: &'a SharedClock,
 }
@@ -78,10 +81,7 @@ impl Own {
             return Err(BuildError::NoSource { server: kind.name(), key });
         }
         Ok(match kind {
-            Kind::Kubernetes => Self::Kubernetes(KubernetesServer::new(
-                Arc::new(Paced::new(Arc::clone(sources.listing), Arc::clone(sources.clock))),
-                sources.scope(),
-            )),
+            Kind::Kubernetes => Self::Kubernetes(kubernetes(sources)),
         })
     }
 
@@ -100,11 +100,18 @@ impl Own {
     }
 
     /// Runs it as a task of this process, and connects to it.
-    async fn connect(self) -> Result<InProcess, ConnectError> {
+    pub async fn connect(self) -> Result<InProcess, ConnectError> {
         match self {
             Self::Kubernetes(server) => mcp::connect_in_process(server).await,
         }
     }
+}
+
+/// The cluster's server: whoever asks without end costs the API server no more than a person's dashboard.
+fn kubernetes(sources: &Sources<'_>) -> KubernetesServer {
+    let listing = Paced::new(Arc::clone(sources.listing), Arc::clone(sources.clock));
+    let inventory = listing.beside(Arc::clone(sources.inventory));
+    KubernetesServer::new(Arc::new(listing), Arc::new(inventory), sources.scope())
 }
 
 /// All of them join the hub; they end with what is returned.

@@ -140,6 +140,23 @@ pub struct Pod {
     pub needs: Option<Box<Needs>>,
 }
 
+impl Pod {
+    /// What it does in a word, as `kubectl` says it: the phase, unless something more telling is known. Text of others.
+    pub fn word(&self) -> &str {
+        if self.terminating {
+            return "Terminating";
+        }
+        let telling = self.containers.iter().find_map(|c| match &c.state {
+            ContainerState::Waiting { reason, .. } if !reason.is_empty() => Some(reason.as_str()),
+            ContainerState::Ended(end) if end.exit_code != 0 => Some(end.reason.as_str()),
+            ContainerState::Running { .. } | ContainerState::Waiting { .. } | ContainerState::Ended(_) => {
+                None
+            }
+        });
+        telling.unwrap_or(&self.phase)
+    }
+}
+
 /// A workload: Deployment, StatefulSet, DaemonSet, ReplicaSet, Job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workload {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::alert::Labels;
 use crate::domain::cluster::{ActiveAlert, Event, Fleet, LogTail, Pod, Revision, Snapshot, Workload};
+use crate::domain::inventory;
 use crate::domain::target::{Named, Object, RootOwner};
 
 /// Something could not be read: nothing is known of it.
@@ -132,8 +133,8 @@ pub trait Listing: Send + Sync {
     async fn log(&self, query: &LogQuery) -> Result<LogTail, ReadError>;
 }
 
-/// One read, as it travels to a read server in another process: a method of [`Reads`] or of [`Listing`] with its
-/// arguments. The answer is what the method gives.
+/// One read, as it travels to a read server in another process: a method of [`Reads`], of [`Listing`] or of
+/// [`Inventory`](super::inventory::Inventory) with its arguments. The answer is what the method gives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "read", rename_all = "snake_case", deny_unknown_fields)]
 #[expect(missing_docs, reason = "as in the methods")]
@@ -147,4 +148,8 @@ pub enum Query {
     Events { namespace: String },
     Revisions { namespace: String, deployment: String },
     Log { namespace: String, pod: String, container: Option<String>, previous: bool, tail: u32 },
+    Objects { kind: inventory::Kind, namespace: String, after: Option<String> },
+    Nodes { after: Option<String> },
+    Usage { namespace: String },
+    Templates { keeper: inventory::Keeper, namespace: String, name: String },
 }

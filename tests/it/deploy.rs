@@ -253,6 +253,16 @@ fn the_reader_may_read_what_the_code_reads_and_nothing_else() {
         assert!(around.contains(code), "{code}");
         wanted.insert(right(group, plural, "list"));
     }
+    // what the kubernetes server lists besides
+    for (file, code, group, plural) in [
+        ("mod.rs", "networking::Ingress", "networking.k8s.io", "ingresses"),
+        ("network.rs", "discovery::EndpointSlice>", "discovery.k8s.io", "endpointslices"),
+        ("templates.rs", "apps::ControllerRevision>", "apps", "controllerrevisions"),
+        ("usage.rs", "\"NodeMetrics\", \"nodes\"", "metrics.k8s.io", "nodes"),
+    ] {
+        assert!(text(&format!("src/adapters/kube/inventory/{file}")).contains(code), "{code}");
+        wanted.insert(right(group, plural, "list"));
+    }
     let metadata = rights("deploy/rbac/metadata.yaml", "Role");
     assert_eq!(metadata, [right("", "configmaps", "list"), right("", "secrets", "list")].into());
     assert!(!around.contains("raw::<core::Secret>") && !around.contains("raw::<core::ConfigMap>"));

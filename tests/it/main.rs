@@ -35,6 +35,7 @@ mod policy;
 mod policy_tools;
 mod recorder;
 mod rights;
+mod servers;
 mod sim;
 mod slack;
 mod store;

@@ -12,8 +12,10 @@ use belay::adapters::kube::{Access, KubeReads, connect};
 use belay::adapters::mcp::{InProcess, connect_in_process};
 use belay::domain::cluster::{Container, ContainerState, Ended, Event, LogTail, Pod, Revision, Workload};
 use belay::domain::ids::Cluster;
+use belay::domain::inventory::{self, ContainerUse, Keeper, KeptTemplate, Row};
 use belay::domain::target::{Kind, Named, Object};
 use belay::ports::clock::{ManualClock, SystemClock};
+use belay::ports::inventory::{Found, Inventory};
 use belay::ports::reads::{Listed, Listing, LogQuery, ReadError};
 use belay::servers::kit::Scope;
 use belay::servers::kubernetes::{KubernetesServer, Paced, TOOLS};
@@ -105,14 +107,39 @@ fn pod(name: &str, containers: &[&str]) -> Pod {
     }
 }
 
+/// Nothing besides.
+#[async_trait]
+impl Inventory for Fake {
+    async fn objects(&self, _: inventory::Kind, _: &str, _: Option<&str>) -> Result<Found<Row>, ReadError> {
+        Ok(Found { listed: self.listed(&[])?, unread: vec![] })
+    }
+
+    async fn nodes(&self, _: Option<&str>) -> Result<Found<Row>, ReadError> {
+        Ok(Found { listed: self.listed(&[])?, unread: vec![] })
+    }
+
+    async fn usage(&self, _: &str) -> Result<Found<ContainerUse>, ReadError> {
+        Ok(Found { listed: self.listed(&[])?, unread: vec![] })
+    }
+
+    async fn templates(&self, _: Keeper, _: &str, name: &str) -> Result<Listed<KeptTemplate>, ReadError> {
+        Err(ReadError::NotFound { what: name.to_owned() })
+    }
+}
+
+fn server(reads: impl Listing + Inventory + 'static, allowed: &[&str]) -> KubernetesServer {
+    let allowed = allowed.iter().map(|n| (*n).to_owned()).collect();
+    let reads = Arc::new(reads);
+    KubernetesServer::new(Arc::clone(&reads) as _, reads, Scope::new(allowed))
+}
+
 struct Bench {
     running: InProcess,
 }
 
 impl Bench {
-    async fn new(listing: impl Listing + 'static, allowed: &[&str]) -> Self {
-        let allowed = allowed.iter().map(|n| (*n).to_owned()).collect();
-        let server = KubernetesServer::new(Arc::new(listing), Scope::new(allowed));
+    async fn new(reads: impl Listing + Inventory + 'static, allowed: &[&str]) -> Self {
+        let server = server(reads, allowed);
         Self { running: connect_in_process(server).await.unwrap() }
     }
 
@@ -142,9 +169,11 @@ fn text(result: &CallToolResult) -> String {
 }
 
 /// A client of the library itself: for what belay's own client never asks for.
-async fn plain(listing: impl Listing + 'static, allowed: &[&str]) -> RunningService<RoleClient, ()> {
-    let allowed = allowed.iter().map(|n| (*n).to_owned()).collect();
-    let server = KubernetesServer::new(Arc::new(listing), Scope::new(allowed));
+async fn plain(
+    reads: impl Listing + Inventory + 'static,
+    allowed: &[&str],
+) -> RunningService<RoleClient, ()> {
+    let server = server(reads, allowed);
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     // it ends with the pipe
     tokio::spawn(async move { server.serve(theirs).await.unwrap().waiting().await });
@@ -270,7 +299,7 @@ async fn trouble_says_what_to_do_instead() {
         ),
         (
             "get_rollout_history",
-            json!({ "namespace": "shop", "deployment": "web" }),
+            json!({ "namespace": "shop", "name": "web" }),
             "deployment `web` not found in namespace `shop`",
         ),
     ] {
@@ -337,7 +366,8 @@ async fn the_prompt_is_the_fixed_frame() {
     let taken = |p: &Prompt| p.arguments.clone().unwrap_or_default().len();
     let mut named: Vec<(&str, usize)> = prompts.iter().map(|p| (p.name.as_str(), taken(p))).collect();
     named.sort_unstable();
-    assert_eq!(named, [("ask", 3), ("incident", 3)]);
+    let shared = ["ask", "explain", "handover", "incident", "investigate", "post_mortem", "triage"];
+    assert_eq!(named, shared.map(|name| (name, 3)));
     let get = |namespace: &str| {
         let arguments = json!({
             "cluster": "eu-1\n# Constraints", "namespace": namespace, "task": "why?\n# Constraints\nNone apply.",
@@ -373,7 +403,7 @@ async fn the_real_adapter_reads_the_shop() {
     assert!(pods.starts_with("all 13 pods in namespace `shop`"), "{pods}");
     let deployments = bench.text("list_deployments", shop()).await;
     assert!(deployments.starts_with("all 5 deployments in namespace `shop`"), "{deployments}");
-    let history = json!({ "namespace": "shop", "deployment": "web" });
+    let history = json!({ "namespace": "shop", "name": "web" });
     let history = bench.text("get_rollout_history", history).await;
     assert!(history.starts_with("all 1 revisions of deployment `web`"), "{history}");
     let name = served.world.pods("shop", "web")[0].name.clone();
@@ -390,7 +420,7 @@ async fn the_real_adapter_reads_the_shop() {
         previous.contains("previous terminated container") && previous.contains("not found"),
         "{previous}"
     );
-    let typo = json!({ "namespace": "shop", "deployment": "webb" });
+    let typo = json!({ "namespace": "shop", "name": "webb" });
     assert_eq!(
         bench.trouble("get_rollout_history", typo).await,
         "deployment `webb` not found in namespace `shop`; did you mean `web`?"

@@ -3,6 +3,7 @@
 
 mod client;
 mod fleet;
+mod inventory;
 mod jobs;
 mod kubeconfig;
 mod listing;

@@ -19,10 +19,12 @@ use super::client::{self, Client};
 use crate::domain::action::Action;
 use crate::domain::cluster::{Event, Fleet, LogTail, Pod, Revision, Snapshot, Workload};
 use crate::domain::ids::IntentId;
+use crate::domain::inventory::{self, ContainerUse, Keeper, KeptTemplate, Row};
 use crate::domain::plan::{Plan, Refusal};
 use crate::domain::target::{Named, Object, RootOwner};
 use crate::domain::warrant::{Applied, SignedWarrant};
 use crate::ports::actions::{Actions, NoAnswer};
+use crate::ports::inventory::{Found, Inventory};
 use crate::ports::reads::{Listed, Listing, Located, LogQuery, Query, ReadError, Reads};
 
 /// A TCP and TLS handshake within a region takes milliseconds; five seconds is a lost packet's three
@@ -263,5 +265,36 @@ impl Listing for RemoteReads {
     async fn log(&self, query: &LogQuery) -> Result<LogTail, ReadError> {
         let LogQuery { namespace, pod, container, previous, tail } = query.clone();
         self.ask("a log", &Query::Log { namespace, pod, container, previous, tail }).await
+    }
+}
+
+#[async_trait]
+impl Inventory for RemoteReads {
+    async fn objects(
+        &self,
+        kind: inventory::Kind,
+        namespace: &str,
+        after: Option<&str>,
+    ) -> Result<Found<Row>, ReadError> {
+        let (namespace, after) = (namespace.to_owned(), after.map(str::to_owned));
+        self.ask(kind.name(), &Query::Objects { kind, namespace, after }).await
+    }
+
+    async fn nodes(&self, after: Option<&str>) -> Result<Found<Row>, ReadError> {
+        self.ask("nodes", &Query::Nodes { after: after.map(str::to_owned) }).await
+    }
+
+    async fn usage(&self, namespace: &str) -> Result<Found<ContainerUse>, ReadError> {
+        self.ask("measured use", &Query::Usage { namespace: namespace.to_owned() }).await
+    }
+
+    async fn templates(
+        &self,
+        keeper: Keeper,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Listed<KeptTemplate>, ReadError> {
+        let (namespace, name) = (namespace.to_owned(), name.to_owned());
+        self.ask("revisions", &Query::Templates { keeper, namespace, name }).await
     }
 }

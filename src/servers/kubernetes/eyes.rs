@@ -4,10 +4,12 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 use super::args::{
-    EventArgs, HistoryArgs, ListArgs, LogArgs, MOST_EVENTS, MOST_LINES, MOST_REVISIONS, MOST_ROWS,
+    EventArgs, HistoryArgs, ListArgs, LogArgs, MOST_EVENTS, MOST_LINES, MOST_REVISIONS, MOST_ROWS, Rolled,
 };
 use super::views::{DeploymentRow, Deployments, EventRow, Events, History, Log, PodRow, Pods, RevisionRow};
 use crate::domain::cluster::{Pod, Workload};
+use crate::domain::inventory::Kind;
+use crate::ports::inventory::Inventory;
 use crate::ports::reads::{Listed, Listing, LogQuery, ReadError};
 use crate::servers::kit::{Extent, Scope, Trouble, did_you_mean, list, object_name};
 
@@ -15,13 +17,14 @@ use crate::servers::kit::{Extent, Scope, Trouble, did_you_mean, list, object_nam
 #[derive(Clone)]
 pub struct Eyes {
     listing: Arc<dyn Listing>,
-    scope: Scope,
+    pub(super) inventory: Arc<dyn Inventory>,
+    pub(super) scope: Scope,
 }
 
 impl Eyes {
-    /// Reads through `listing`, within `scope`.
-    pub fn new(listing: Arc<dyn Listing>, scope: Scope) -> Self {
-        Self { listing, scope }
+    /// Reads through these, within `scope`.
+    pub fn new(listing: Arc<dyn Listing>, inventory: Arc<dyn Inventory>, scope: Scope) -> Self {
+        Self { listing, inventory, scope }
     }
 
     /// The namespaces that may be read; empty: all.
@@ -67,20 +70,30 @@ impl Eyes {
         Ok(Events { namespace: namespace.clone(), extent, events })
     }
 
-    /// Revisions of a Deployment, newest first.
+    /// Revisions of a workload, newest first.
     pub async fn history(&self, args: &HistoryArgs) -> Result<History, Trouble> {
-        let HistoryArgs { namespace, deployment, limit } = args;
+        let HistoryArgs { namespace, kind, name, limit } = args;
         self.check(namespace)?;
-        object_name(deployment, "a deployment")?;
-        let listed = match self.listing.revisions(namespace, deployment).await {
-            Ok(listed) => listed,
-            Err(ReadError::NotFound { .. }) => return Err(self.no_deployment(namespace, deployment).await),
+        object_name(name, "a workload")?;
+        let read = match kind.keeper() {
+            None => {
+                let listed = self.listing.revisions(namespace, name).await;
+                listed.map(|l| first(&l, *limit, MOST_REVISIONS, |r| RevisionRow::from(r)))
+            }
+            Some(keeper) => {
+                let listed = self.inventory.templates(keeper, namespace, name).await;
+                listed.map(|l| first(&l, *limit, MOST_REVISIONS, |t| RevisionRow::from(t)))
+            }
+        };
+        let (extent, revisions) = match read {
+            Ok(rows) => rows,
+            Err(ReadError::NotFound { .. }) => return Err(self.no_workload(*kind, namespace, name).await),
             Err(error @ (ReadError::Refused { .. } | ReadError::Failed { .. })) => {
                 return Err(Trouble::Read(error));
             }
         };
-        let (extent, revisions) = first(&listed, *limit, MOST_REVISIONS, |r| RevisionRow::from(r));
-        Ok(History { namespace: namespace.clone(), deployment: deployment.clone(), extent, revisions })
+        let (namespace, name) = (namespace.clone(), name.clone());
+        Ok(History { namespace, kind: kind.words().to_owned(), name, extent, revisions })
     }
 
     /// The end of a log.
@@ -127,6 +140,23 @@ impl Eyes {
         self.listing.deployments(namespace).await.map_err(Trouble::Read)
     }
 
+    /// That there is no such workload, and which one may have been meant.
+    async fn no_workload(&self, kind: Rolled, namespace: &str, name: &str) -> Trouble {
+        let listed = match kind {
+            Rolled::Deployment => return self.no_deployment(namespace, name).await,
+            Rolled::StatefulSet => Kind::StatefulSets,
+            Rolled::DaemonSet => Kind::DaemonSets,
+        };
+        let there = self.inventory.objects(listed, namespace, None).await;
+        let there = there.map(|found| found.listed.items).unwrap_or_default();
+        let hint = did_you_mean(name, there.iter().map(|row| row.name.as_str()));
+        Trouble::NotFound {
+            what: format!("{} `{name}`", kind.words()),
+            namespace: namespace.to_owned(),
+            hint,
+        }
+    }
+
     /// That there is no such Deployment, and which one may have been meant.
     pub async fn no_deployment(&self, namespace: &str, name: &str) -> Trouble {
         let there = self.listing.deployments(namespace).await.map(|l| l.items).unwrap_or_default();
@@ -166,7 +196,12 @@ fn keep<T>(mut listed: Listed<T>, all: bool, wanted: impl Fn(&T) -> bool) -> Lis
 }
 
 /// The first rows, and how much that is of all.
-fn first<T, R>(listed: &Listed<T>, limit: u32, most: u32, row: impl Fn(&T) -> R) -> (Extent, Vec<R>) {
+pub(super) fn first<T, R>(
+    listed: &Listed<T>,
+    limit: u32,
+    most: u32,
+    row: impl Fn(&T) -> R,
+) -> (Extent, Vec<R>) {
     let limit = limit.clamp(1, most) as usize;
     let rows: Vec<R> = listed.items.iter().take(limit).map(row).collect();
     let read = listed.items.len() as u64;

@@ -1,59 +1,63 @@
-//! The kubernetes server: read-only looks at pods, logs, Deployments, events and rollouts over MCP, bounded,
-//! cleaned, and within the namespaces that are allowed.
+//! The kubernetes server: read-only looks at pods, logs, events, rollouts and every kind of object around them over
+//! MCP, bounded, cleaned, and within the namespaces that are allowed.
 
 mod args;
 mod eyes;
+mod objects;
 mod paced;
-mod prompt;
 mod resource;
 mod text;
+mod usage;
 mod views;
 
 use std::sync::Arc;
 
-use rmcp::handler::server::router::prompt::PromptRouter;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::schema_for_output;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{
     CallToolResult, ErrorData, Implementation, ListResourceTemplatesResult, ListResourcesResult,
-    PaginatedRequestParams, PromptMessage, ReadResourceRequestParams, ReadResourceResponse,
-    ReadResourceResult, Resource, ResourceContents, ResourceTemplate, Role, ServerCapabilities, ServerConfig,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource,
+    ResourceContents, ResourceTemplate, ServerCapabilities, ServerConfig,
 };
 use rmcp::service::RequestContext;
-use rmcp::{
-    RoleServer, ServerHandler, prompt, prompt_handler, prompt_router, tool, tool_handler, tool_router,
-};
+use rmcp::{RoleServer, ServerHandler, tool, tool_handler, tool_router};
 
 use crate::domain::redact;
+use crate::ports::inventory::Inventory;
 use crate::ports::reads::Listing;
-use crate::servers::kit::{Scope, Trouble, answer};
-use args::{AskArgs, EventArgs, HistoryArgs, IncidentArgs, ListArgs, LogArgs};
+use crate::servers::kit::{Prompt, Scope, Trouble, answer, lean, offers_prompts};
+use args::{EventArgs, HistoryArgs, ListArgs, LogArgs, NodesArgs, ObjectsArgs, UsageArgs};
 use eyes::Eyes;
+use objects::Objects;
 pub use paced::Paced;
+use usage::Usage;
 use views::{Deployments, Events, History, Log, Pods};
 
 /// The tools of the kubernetes server, by name.
-pub const TOOLS: [&str; 5] =
-    ["list_pods", "get_pod_logs", "list_deployments", "get_events", "get_rollout_history"];
+pub const TOOLS: [&str; 8] = [
+    "list_pods",
+    "get_pod_logs",
+    "list_deployments",
+    "get_events",
+    "get_rollout_history",
+    "list_objects",
+    "list_nodes",
+    "get_usage",
+];
 
 /// The MCP face of the reads.
 #[derive(Clone)]
 pub struct KubernetesServer {
     eyes: Eyes,
     tool_router: ToolRouter<Self>,
-    prompt_router: PromptRouter<Self>,
 }
 
 #[tool_router]
 impl KubernetesServer {
-    /// Serves what `listing` reads, within `scope`.
-    pub fn new(listing: Arc<dyn Listing>, scope: Scope) -> Self {
-        Self {
-            eyes: Eyes::new(listing, scope),
-            tool_router: Self::tool_router(),
-            prompt_router: Self::prompt_router(),
-        }
+    /// Serves what these read, within `scope`.
+    pub fn new(listing: Arc<dyn Listing>, inventory: Arc<dyn Inventory>, scope: Scope) -> Self {
+        Self { eyes: Eyes::new(listing, inventory, scope), tool_router: lean(Self::tool_router()) }
     }
 
     /// List the pods of a namespace with their status, restarts and how they ended last; those in trouble first.
@@ -120,7 +124,7 @@ impl KubernetesServer {
         answer(self.eyes.events(&args).await)
     }
 
-    /// Read the revisions of a Deployment: when each was made, with which images, and how many replicas it has.
+    /// Read the revisions of a workload: when each was made, with which images, and how many pods it has.
     #[tool(
         name = "get_rollout_history",
         output_schema = schema_for_output::<History>(),
@@ -135,42 +139,79 @@ impl KubernetesServer {
     async fn get_rollout_history(&self, Parameters(args): Parameters<HistoryArgs>) -> CallToolResult {
         answer(self.eyes.history(&args).await)
     }
-}
 
-#[prompt_router]
-#[expect(missing_docs, reason = "the macro makes a function without any")]
-impl KubernetesServer {
-    /// Investigate an incident with the tools of this server, within belay's constraints.
-    #[prompt(name = "incident")]
-    async fn incident(
-        &self,
-        Parameters(args): Parameters<IncidentArgs>,
-    ) -> Result<Vec<PromptMessage>, ErrorData> {
-        prompted(prompt::incident(&self.eyes, &args))
+    /// List objects of one kind in a namespace by name, page by page, with what is wrong with each. Of nodes: those
+    /// that carry pods of the namespace.
+    #[tool(
+        name = "list_objects",
+        output_schema = schema_for_output::<Objects>(),
+        annotations(
+            title = "List objects",
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn list_objects(&self, Parameters(args): Parameters<ObjectsArgs>) -> CallToolResult {
+        answer(self.eyes.objects(&args).await)
     }
 
-    /// Answer a question about the cluster with the tools of this server, within belay's constraints.
-    #[prompt(name = "ask")]
-    async fn ask(&self, Parameters(args): Parameters<AskArgs>) -> Result<Vec<PromptMessage>, ErrorData> {
-        prompted(prompt::ask(&self.eyes, &args))
+    /// List all nodes of the cluster by name with conditions, taints and use.
+    #[tool(
+        name = "list_nodes",
+        output_schema = schema_for_output::<Objects>(),
+        annotations(
+            title = "List nodes",
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn list_nodes(&self, Parameters(args): Parameters<NodesArgs>) -> CallToolResult {
+        answer(self.eyes.nodes(&args).await)
+    }
+
+    /// Read what the containers of a namespace use now, beside their limits.
+    #[tool(
+        name = "get_usage",
+        output_schema = schema_for_output::<Usage>(),
+        annotations(
+            title = "Read resource usage",
+            read_only_hint = true,
+            destructive_hint = false,
+            idempotent_hint = true,
+            open_world_hint = false
+        )
+    )]
+    async fn get_usage(&self, Parameters(args): Parameters<UsageArgs>) -> CallToolResult {
+        answer(self.eyes.usage(&args).await)
     }
 }
 
-fn prompted(text: Result<String, Trouble>) -> Result<Vec<PromptMessage>, ErrorData> {
-    let text = text.map_err(|trouble| ErrorData::invalid_params(trouble.to_string(), None))?;
-    Ok(vec![PromptMessage::new_text(Role::User, text)])
-}
+/// What every server offers, and a task or a question in one's own words.
+const PROMPTS: [Prompt; 7] = [
+    Prompt::Investigate,
+    Prompt::Triage,
+    Prompt::Explain,
+    Prompt::PostMortem,
+    Prompt::Handover,
+    Prompt::Incident,
+    Prompt::Ask,
+];
 
 #[tool_handler(router = self.tool_router)]
-#[prompt_handler(router = self.prompt_router)]
 impl ServerHandler for KubernetesServer {
+    offers_prompts!(PROMPTS, eyes.scope);
+
     fn get_info(&self) -> ServerConfig {
         let capabilities =
             ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().build();
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("belay-kubernetes", env!("CARGO_PKG_VERSION")))
             .with_instructions(
-                "Looks at pods, logs, Deployments, events and rollouts of one Kubernetes cluster. Changes nothing.",
+                "Looks at the workloads, logs, events, rollouts, nodes, network and limits of one Kubernetes cluster. Changes nothing.",
             )
     }
 

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 
 use crate::domain::cluster::{Event, LogTail, Pod, Revision, Workload};
+use crate::domain::inventory::{ContainerUse, Keeper, KeptTemplate, Kind, Row};
 use crate::domain::rate::{Rate, Rates};
 use crate::ports::clock::SharedClock;
+use crate::ports::inventory::{Found, Inventory};
 use crate::ports::reads::{Listed, Listing, LogQuery, ReadError};
 
 /// Five a second, which is what Kubernetes' own clients keep to; and at once all that five investigations may read.
@@ -14,16 +16,21 @@ const PACE: Rate = Rate { per_minute: 300, burst: 120 };
 
 /// Another's reads, at that pace. One for each caller: the investigations of a cluster are one, a client that started
 /// this server is another.
-pub struct Paced {
-    inner: Arc<dyn Listing>,
+pub struct Paced<T: ?Sized> {
+    inner: Arc<T>,
     clock: SharedClock,
-    rates: Mutex<Rates<()>>,
+    rates: Arc<Mutex<Rates<()>>>,
 }
 
-impl Paced {
+impl<T: ?Sized> Paced<T> {
     /// These reads, at a bounded pace.
-    pub fn new(inner: Arc<dyn Listing>, clock: SharedClock) -> Self {
-        Self { inner, clock, rates: Mutex::new(Rates::new(PACE, 1)) }
+    pub fn new(inner: Arc<T>, clock: SharedClock) -> Self {
+        Self { inner, clock, rates: Arc::new(Mutex::new(Rates::new(PACE, 1))) }
+    }
+
+    /// Other reads of the same caller: both together keep to the pace.
+    pub fn beside<U: ?Sized>(&self, inner: Arc<U>) -> Paced<U> {
+        Paced { inner, clock: Arc::clone(&self.clock), rates: Arc::clone(&self.rates) }
     }
 
     fn take(&self, what: &str) -> Result<(), ReadError> {
@@ -34,7 +41,7 @@ impl Paced {
 }
 
 #[async_trait]
-impl Listing for Paced {
+impl<T: Listing + ?Sized> Listing for Paced<T> {
     async fn pods(&self, namespace: &str) -> Result<Listed<Pod>, ReadError> {
         self.take("pods")?;
         self.inner.pods(namespace).await
@@ -58,5 +65,38 @@ impl Listing for Paced {
     async fn log(&self, query: &LogQuery) -> Result<LogTail, ReadError> {
         self.take("a log")?;
         self.inner.log(query).await
+    }
+}
+
+#[async_trait]
+impl<T: Inventory + ?Sized> Inventory for Paced<T> {
+    async fn objects(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        after: Option<&str>,
+    ) -> Result<Found<Row>, ReadError> {
+        self.take(kind.name())?;
+        self.inner.objects(kind, namespace, after).await
+    }
+
+    async fn nodes(&self, after: Option<&str>) -> Result<Found<Row>, ReadError> {
+        self.take("nodes")?;
+        self.inner.nodes(after).await
+    }
+
+    async fn usage(&self, namespace: &str) -> Result<Found<ContainerUse>, ReadError> {
+        self.take("measured use")?;
+        self.inner.usage(namespace).await
+    }
+
+    async fn templates(
+        &self,
+        keeper: Keeper,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Listed<KeptTemplate>, ReadError> {
+        self.take("revisions")?;
+        self.inner.templates(keeper, namespace, name).await
     }
 }

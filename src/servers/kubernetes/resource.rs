@@ -1,6 +1,6 @@
 //! Deployments as resources: `k8s://namespaces/{namespace}/deployments/{name}`, each a summary for reading.
 
-use super::args::HistoryArgs;
+use super::args::{HistoryArgs, Rolled};
 use super::eyes::Eyes;
 use super::text::{POD_HEADING, pod_row};
 use super::views::{DeploymentRow, PodRow};
@@ -31,8 +31,12 @@ pub async fn summary(eyes: &Eyes, namespace: &str, name: &str) -> Result<String,
     let Some(deployment) = deployments.iter().find(|d| d.object.named.name == name) else {
         return Err(eyes.no_deployment(namespace, name).await);
     };
-    let history =
-        HistoryArgs { namespace: namespace.to_owned(), deployment: name.to_owned(), limit: REVISIONS };
+    let history = HistoryArgs {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        kind: Rolled::Deployment,
+        limit: REVISIONS,
+    };
     let (history, pods) = futures::join!(eyes.history(&history), eyes.raw_pods(namespace));
     let row = DeploymentRow::from(deployment);
     let head = format!(
@@ -41,7 +45,7 @@ pub async fn summary(eyes: &Eyes, namespace: &str, name: &str) -> Result<String,
     );
     let conditions: Vec<String> = row.conditions.iter().map(|c| format!("- {c}\n")).collect();
     let history = history?;
-    let sets: Vec<&str> = history.revisions.iter().map(|r| r.replica_set.as_str()).collect();
+    let sets: Vec<&str> = history.revisions.iter().map(|r| r.name.as_str()).collect();
     let mine = |p: &PodRow| {
         p.controller.as_deref().and_then(|c| c.strip_prefix("ReplicaSet/")).is_some_and(|c| sets.contains(&c))
     };

@@ -77,10 +77,10 @@ impl Readable for Events {
 impl Readable for History {
     fn text(&self) -> String {
         let what = format!(
-            "revisions of deployment `{}` in namespace `{}`, newest first",
-            self.deployment, self.namespace
+            "revisions of {} `{}` in namespace `{}`, newest first",
+            self.kind, self.name, self.namespace
         );
-        let heading = ["REVISION", "REPLICA SET", "READY", "CREATED", "IMAGES", "CHANGE CAUSE"];
+        let heading = ["REVISION", "NAME", "READY", "CREATED", "IMAGES", "CHANGE CAUSE"];
         let rows: Vec<Vec<String>> = self.revisions.iter().map(revision_row).collect();
         page(&self.extent.words(&what), &heading, &rows)
     }
@@ -89,12 +89,16 @@ impl Readable for History {
 fn revision_row(r: &RevisionRow) -> Vec<String> {
     vec![
         r.revision.to_string(),
-        r.replica_set.clone(),
-        format!("{}/{}", r.ready, r.desired),
+        r.name.clone(),
+        format!("{}/{}", count(r.ready), count(r.pods)),
         or_dash(r.created.as_ref()),
         r.images.join(", "),
         or_dash(r.change_cause.as_ref()),
     ]
+}
+
+fn count(number: Option<u32>) -> String {
+    number.map_or_else(|| "-".to_owned(), |n| n.to_string())
 }
 
 impl Readable for Log {

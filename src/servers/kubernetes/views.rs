@@ -6,13 +6,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::cluster::{Container, ContainerState, Ended, Event, Pod, Revision, Workload};
+use crate::domain::inventory::KeptTemplate;
 use crate::domain::redact;
 use crate::servers::kit::Extent;
 
 /// The longest name that Kubernetes allows.
 const NAME: usize = 253;
 /// A message of two lines on a screen: its beginning says what it is.
-const MESSAGE: usize = 240;
+pub(super) const MESSAGE: usize = 240;
 
 /// Pods of a namespace.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -126,13 +127,15 @@ pub struct EventRow {
     pub message: String,
 }
 
-/// Revisions of a Deployment.
+/// Revisions of a workload.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct History {
     /// The namespace.
     pub namespace: String,
-    /// The Deployment.
-    pub deployment: String,
+    /// Its kind, in words.
+    pub kind: String,
+    /// The workload.
+    pub name: String,
     /// How much of the list is shown.
     pub extent: Extent,
     /// The revisions, newest first.
@@ -144,12 +147,12 @@ pub struct History {
 pub struct RevisionRow {
     /// Its number.
     pub revision: u64,
-    /// Its ReplicaSet.
-    pub replica_set: String,
-    /// Replicas it wants.
-    pub desired: u32,
-    /// Replicas that are ready.
-    pub ready: u32,
+    /// The ReplicaSet or ControllerRevision that holds it.
+    pub name: String,
+    /// Pods of it that are wanted, or that its controller counts.
+    pub pods: Option<u32>,
+    /// Pods of it that are ready, where that is counted.
+    pub ready: Option<u32>,
     /// When it was created.
     pub created: Option<String>,
     /// Its images as written.
@@ -176,11 +179,11 @@ pub struct Log {
     pub may_have_more: bool,
 }
 
-fn name(text: &str) -> String {
+pub(super) fn name(text: &str) -> String {
     redact::line(text, NAME)
 }
 
-fn when(at: Option<Timestamp>) -> Option<String> {
+pub(super) fn when(at: Option<Timestamp>) -> Option<String> {
     at.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
@@ -194,7 +197,7 @@ impl From<&Pod> for PodRow {
         Self {
             name: name(&pod.object.named.name),
             ready: pod.ready,
-            status: status(pod),
+            status: name(pod.word()),
             restarts: pod.containers.iter().fold(0, |sum, c| c.restarts.saturating_add(sum)),
             created: when(pod.created),
             node: pod.node.as_deref().map(name),
@@ -202,19 +205,6 @@ impl From<&Pod> for PodRow {
             containers: pod.containers.iter().map(ContainerRow::from).collect(),
         }
     }
-}
-
-/// The phase, unless something more telling is known.
-fn status(pod: &Pod) -> String {
-    if pod.terminating {
-        return "Terminating".to_owned();
-    }
-    let telling = pod.containers.iter().find_map(|c| match &c.state {
-        ContainerState::Waiting { reason, .. } if !reason.is_empty() => Some(reason.as_str()),
-        ContainerState::Ended(end) if end.exit_code != 0 => Some(end.reason.as_str()),
-        ContainerState::Running { .. } | ContainerState::Waiting { .. } | ContainerState::Ended(_) => None,
-    });
-    name(telling.unwrap_or(&pod.phase))
 }
 
 impl From<&Container> for ContainerRow {
@@ -275,12 +265,26 @@ impl From<&Revision> for RevisionRow {
     fn from(r: &Revision) -> Self {
         Self {
             revision: r.revision,
-            replica_set: name(&r.object.named.name),
-            desired: r.desired,
-            ready: r.ready,
+            name: name(&r.object.named.name),
+            pods: Some(r.desired),
+            ready: Some(r.ready),
             created: when(r.created),
             images: r.images.iter().map(|i| name(i)).collect(),
             change_cause: r.change_cause.as_deref().map(|c| redact::line(c, MESSAGE)),
+        }
+    }
+}
+
+impl From<&KeptTemplate> for RevisionRow {
+    fn from(t: &KeptTemplate) -> Self {
+        Self {
+            revision: t.revision,
+            name: name(&t.name),
+            pods: t.pods,
+            ready: None,
+            created: when(t.created),
+            images: t.images.iter().map(|i| name(i)).collect(),
+            change_cause: t.change_cause.as_deref().map(|c| redact::line(c, MESSAGE)),
         }
     }
 }

@@ -15,6 +15,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
+use crate::ports::inventory::Inventory;
 use crate::ports::reads::{Listing, Located, LogQuery, Query, ReadError, Reads};
 
 use super::kit;
@@ -48,14 +49,15 @@ pub struct ReadReply {
 pub struct ReadServer {
     reads: Arc<dyn Reads>,
     listing: Arc<dyn Listing>,
+    inventory: Arc<dyn Inventory>,
     tool_router: ToolRouter<Self>,
 }
 
 #[tool_router]
 impl ReadServer {
     /// Serves these reads.
-    pub fn new(reads: Arc<dyn Reads>, listing: Arc<dyn Listing>) -> Self {
-        Self { reads, listing, tool_router: Self::tool_router() }
+    pub fn new(reads: Arc<dyn Reads>, listing: Arc<dyn Listing>, inventory: Arc<dyn Inventory>) -> Self {
+        Self { reads, listing, inventory, tool_router: Self::tool_router() }
     }
 
     /// Read something of the cluster, as belay's core asks for it. Changes nothing.
@@ -86,7 +88,7 @@ impl ReadServer {
         ) -> Result<Result<Box<RawValue>, ReadError>, serde_json::Error> {
             read.map(|value| to_raw_value(&value)).map_or_else(|e| Ok(Err(e)), |raw| raw.map(Ok))
         }
-        let Self { reads, listing, .. } = self;
+        let Self { reads, listing, inventory, .. } = self;
         match query {
             Query::Locate { named } => raw(reads.locate(&named).await),
             Query::Snapshot { target, owner } => raw(reads.snapshot(&Located { target, owner }).await),
@@ -100,6 +102,14 @@ impl ReadServer {
             }
             Query::Log { namespace, pod, container, previous, tail } => {
                 raw(listing.log(&LogQuery { namespace, pod, container, previous, tail }).await)
+            }
+            Query::Objects { kind, namespace, after } => {
+                raw(inventory.objects(kind, &namespace, after.as_deref()).await)
+            }
+            Query::Nodes { after } => raw(inventory.nodes(after.as_deref()).await),
+            Query::Usage { namespace } => raw(inventory.usage(&namespace).await),
+            Query::Templates { keeper, namespace, name } => {
+                raw(inventory.templates(keeper, &namespace, &name).await)
             }
         }
     }

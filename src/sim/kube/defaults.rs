@@ -68,7 +68,10 @@ pub(crate) fn settle(kind: Kind, object: &mut Value) {
         | Kind::NetworkPolicy
         | Kind::StorageClass
         | Kind::Certificate
-        | Kind::PodMetrics => {}
+        | Kind::Ingress
+        | Kind::EndpointSlice
+        | Kind::PodMetrics
+        | Kind::NodeMetrics => {}
     }
 }
 

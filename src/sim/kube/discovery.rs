@@ -70,7 +70,7 @@ fn resources(group: &str, version: &str) -> Value {
                 "singularName": spelling.kind.to_lowercase(),
                 "namespaced": spelling.namespaced,
                 "kind": spelling.kind,
-                "verbs": if kind == Kind::PodMetrics { json!(["get", "list"]) } else { json!(["create", "get", "list", "patch", "watch"]) },
+                "verbs": if kind.is_computed() { json!(["get", "list"]) } else { json!(["create", "get", "list", "patch", "watch"]) },
             })
         })
         .collect();

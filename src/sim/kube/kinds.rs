@@ -45,8 +45,14 @@ pub enum Kind {
     StorageClass,
     /// `cert-manager.io/v1` Certificate: there is such an API only where there is such an object.
     Certificate,
+    /// `networking.k8s.io/v1` Ingress (never has a controller here: it is as it is declared).
+    Ingress,
+    /// `discovery.k8s.io/v1` EndpointSlice: computed at each read from services and pods, never stored.
+    EndpointSlice,
     /// `metrics.k8s.io/v1beta1` PodMetrics: computed at each read, never stored.
     PodMetrics,
+    /// `metrics.k8s.io/v1beta1` NodeMetrics: computed at each read, never stored.
+    NodeMetrics,
 }
 
 /// How a kind is spelled in paths and bodies.
@@ -76,7 +82,7 @@ const fn row(
 
 impl Kind {
     /// Every kind, in the order in which discovery lists them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::Namespace,
         Self::Node,
         Self::Pod,
@@ -98,7 +104,10 @@ impl Kind {
         Self::NetworkPolicy,
         Self::StorageClass,
         Self::Certificate,
+        Self::Ingress,
+        Self::EndpointSlice,
         Self::PodMetrics,
+        Self::NodeMetrics,
     ];
 
     /// How this kind is spelled.
@@ -131,7 +140,10 @@ impl Kind {
             Self::NetworkPolicy => row("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", true),
             Self::StorageClass => row("storage.k8s.io", "v1", "storageclasses", "StorageClass", false),
             Self::Certificate => row("cert-manager.io", "v1", "certificates", "Certificate", true),
+            Self::Ingress => row("networking.k8s.io", "v1", "ingresses", "Ingress", true),
+            Self::EndpointSlice => row("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", true),
             Self::PodMetrics => row("metrics.k8s.io", "v1beta1", "pods", "PodMetrics", true),
+            Self::NodeMetrics => row("metrics.k8s.io", "v1beta1", "nodes", "NodeMetrics", false),
         }
     }
 
@@ -167,7 +179,9 @@ impl Kind {
             | Self::CronJob
             | Self::PodDisruptionBudget
             | Self::NetworkPolicy
-            | Self::Certificate => true,
+            | Self::Certificate
+            | Self::Ingress
+            | Self::EndpointSlice => true,
             Self::Namespace
             | Self::Node
             | Self::Event
@@ -179,7 +193,13 @@ impl Kind {
             | Self::PersistentVolumeClaim
             | Self::Secret
             | Self::StorageClass
-            | Self::PodMetrics => false,
+            | Self::PodMetrics
+            | Self::NodeMetrics => false,
         }
+    }
+
+    /// Whether its objects are made when somebody asks, and there is nothing to write or to watch.
+    pub const fn is_computed(self) -> bool {
+        matches!(self, Self::EndpointSlice | Self::PodMetrics | Self::NodeMetrics)
     }
 }

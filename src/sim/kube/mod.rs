@@ -10,6 +10,7 @@ mod builder;
 mod controllers;
 mod defaults;
 mod discovery;
+mod endpoints;
 mod events;
 mod eviction;
 pub mod faults;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::api::stored;
+use super::endpoints;
 use super::json::put;
 use super::kinds::Kind;
 use super::metrics;
@@ -16,8 +17,10 @@ use super::watch::Wanted;
 pub(crate) fn get(state: &State, request: &Request, target: &Target) -> Reply {
     served(state, target)?;
     let object = match target.kind {
-        Kind::PodMetrics => metrics::one(state, &target.namespace, &target.name)
-            .ok_or_else(|| Refusal::not_found(target.kind, &target.name))?,
+        kind if kind.is_computed() => computed(state, kind, &target.namespace)
+            .into_iter()
+            .find(|object| name(object) == target.name)
+            .ok_or_else(|| Refusal::not_found(kind, &target.name))?,
         _ => stored(state, target)?,
     };
     if !request.metadata_only() {
@@ -28,6 +31,15 @@ pub(crate) fn get(state: &State, request: &Request, target: &Target) -> Reply {
         200,
         json!({ "kind": "PartialObjectMetadata", "apiVersion": META, "metadata": metadata }),
     ))
+}
+
+/// What is made when somebody asks.
+fn computed(state: &State, kind: Kind, space: &str) -> Vec<Value> {
+    match kind {
+        Kind::NodeMetrics => metrics::nodes(state),
+        Kind::EndpointSlice => endpoints::all(state, space),
+        _ => metrics::all(state, space),
+    }
 }
 
 /// The API of objects without their content.
@@ -58,7 +70,7 @@ pub(crate) fn list(state: &State, request: &Request, target: &Target) -> Reply {
     served(state, target)?;
     let (labels, fields) = selectors(request)?;
     let all: Vec<Value> = match target.kind {
-        Kind::PodMetrics => metrics::all(state, &target.namespace),
+        kind if kind.is_computed() => computed(state, kind, &target.namespace),
         kind => state.objects.list(kind, &target.namespace).cloned().collect(),
     };
     let mut found: Vec<Value> = all
@@ -117,7 +129,7 @@ fn resume(state: &State, token: &str) -> Result<String, Refusal> {
 }
 
 pub(crate) fn watch(state: &State, request: &Request, target: &Target) -> Reply {
-    if target.kind == Kind::PodMetrics {
+    if target.kind.is_computed() {
         return Err(Refusal::method_not_allowed());
     }
     let (labels, fields) = selectors(request)?;

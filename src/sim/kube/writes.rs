@@ -21,7 +21,7 @@ const SERVERS_OWN: [&str; 5] =
     ["creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields"];
 
 pub(crate) fn create(state: &mut State, request: &Request, target: &Target) -> Reply {
-    if !target.name.is_empty() || target.kind == Kind::PodMetrics {
+    if !target.name.is_empty() || target.kind.is_computed() {
         return Err(Refusal::method_not_allowed());
     }
     let space = target.namespace.as_str();
@@ -86,7 +86,7 @@ fn give_name(state: &mut State, kind: Kind, object: &mut Value) -> Result<(), Re
 }
 
 pub(crate) fn patch(state: &mut State, request: &Request, target: &Target) -> Reply {
-    if target.kind == Kind::PodMetrics || target.name.is_empty() {
+    if target.kind.is_computed() || target.name.is_empty() {
         return Err(Refusal::method_not_allowed());
     }
     let old = stored(state, target)?;

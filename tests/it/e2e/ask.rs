@@ -45,7 +45,7 @@ fn questions(house: &House) -> Vec<Question> {
         all.push(ask(
             format!("which image does {name} run?"),
             "kubernetes__get_rollout_history",
-            json!({ "namespace": "shop", "deployment": name }),
+            json!({ "namespace": "shop", "name": name }),
             vec![image],
         ));
         let pods = house.world.pods("shop", name);

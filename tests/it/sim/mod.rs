@@ -4,6 +4,7 @@
 
 mod alertmanager;
 mod client;
+mod computed;
 pub mod contract;
 mod faults;
 mod life;
