@@ -13,6 +13,7 @@ pub mod facts;
 pub mod finding;
 pub mod gauge;
 pub mod ids;
+pub mod log;
 pub mod matchers;
 pub mod measure;
 pub mod message;

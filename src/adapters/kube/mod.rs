@@ -13,6 +13,7 @@ mod objects;
 mod readers;
 mod reads;
 mod rights;
+mod stretch;
 mod surroundings;
 mod survey;
 mod token;

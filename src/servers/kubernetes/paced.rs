@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use crate::domain::cluster::{Event, LogTail, Pod, Revision, Workload};
 use crate::domain::rate::{Rate, Rates};
 use crate::ports::clock::SharedClock;
-use crate::ports::reads::{Listed, Listing, LogQuery, ReadError};
+use crate::ports::reads::{Listed, Listing, LogQuery, ReadError, Stretch, StretchQuery};
 
 /// Five a second, which is what Kubernetes' own clients keep to; and at once all that five investigations may read.
 const PACE: Rate = Rate { per_minute: 300, burst: 120 };
@@ -58,5 +58,10 @@ impl Listing for Paced {
     async fn log(&self, query: &LogQuery) -> Result<LogTail, ReadError> {
         self.take("a log")?;
         self.inner.log(query).await
+    }
+
+    async fn stretch(&self, query: &StretchQuery) -> Result<Stretch, ReadError> {
+        self.take("a log")?;
+        self.inner.stretch(query).await
     }
 }

@@ -101,6 +101,7 @@ impl ReadServer {
             Query::Log { namespace, pod, container, previous, tail } => {
                 raw(listing.log(&LogQuery { namespace, pod, container, previous, tail }).await)
             }
+            Query::Stretch { of } => raw(listing.stretch(&of).await),
         }
     }
 }
