@@ -139,6 +139,7 @@ struct Stream {
 
 /// Nanoseconds, the line, and metadata where they are asked for.
 #[derive(Deserialize)]
+#[expect(dead_code, reason = "metadata is read, so that a line with it can be, and let go")]
 struct Value(String, String, #[serde(default)] Option<IgnoredAny>);
 
 fn failed(why: &str) -> ReadError {
@@ -212,6 +213,10 @@ impl Loki {
 impl Logs for Loki {
     fn name(&self) -> &'static str {
         "Loki"
+    }
+
+    fn sees_heads_only(&self) -> bool {
+        true
     }
 
     async fn search(&self, query: &Query) -> Result<Found, ReadError> {

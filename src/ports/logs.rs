@@ -70,6 +70,11 @@ pub trait Logs: Send + Sync {
     /// What it goes by, for people.
     fn name(&self) -> &'static str;
 
+    /// Whether a search for grave lines sees only those that say so themselves, and not the stack trace below them.
+    fn sees_heads_only(&self) -> bool {
+        false
+    }
+
     /// Looks for lines. What can be had in part is given, and what is missing is said; an error only where there is
     /// nothing.
     async fn search(&self, query: &Query) -> Result<Found, ReadError>;

@@ -212,7 +212,7 @@ async fn with_context<S: Store>(store: &S, query: &Query, deadline: Instant, fou
         let note = format!("the lines around the newest {} are shown, not those around the {alone} before", with.len());
         found.left_out.push(note);
     }
-    let read = futures::stream::iter(with).map(|line| window(store, query, line));
+    let read = futures::stream::iter(with.to_vec()).map(|line| async move { window(store, query, &line).await });
     let mut read = std::pin::pin!(read.buffered(AT_ONCE));
     let mut windows: Vec<Vec<Line>> = without.iter().map(|line| vec![line.clone()]).collect();
     let mut missing = BTreeSet::new();
