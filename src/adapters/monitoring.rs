@@ -1,9 +1,13 @@
 //! What the HTTP APIs of the monitoring stack have in common: one bounded GET below a base, with credentials or
 //! without, and no redirects.
 
+mod exchange;
+
+pub(super) use exchange::{Incoming, Outgoing, Unheard};
+
 use std::time::Duration;
 
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 
@@ -24,6 +28,8 @@ pub enum Credentials {
     None,
     /// A bearer token.
     Bearer(SecretString),
+    /// A key of Elasticsearch's or OpenSearch's, encoded as they give it out.
+    ApiKey(SecretString),
     /// A name and a password.
     Basic {
         /// The name.
@@ -113,11 +119,7 @@ impl Monitoring {
         url.path_segments_mut().map_err(|()| cannot())?.pop_if_empty().extend(path);
         url.query_pairs_mut().extend_pairs(query);
         let request = self.http.get(url);
-        let request = match &self.credentials {
-            Credentials::None => request,
-            Credentials::Bearer(token) => request.bearer_auth(token.expose_secret()),
-            Credentials::Basic { user, password } => request.basic_auth(user, Some(password.expose_secret())),
-        };
+        let request = self.signed(request);
         // without its URL: it may hold credentials
         let response = request.send().await.map_err(|e| failed(&chain(&e.without_url())))?;
         let status = response.status();
@@ -135,6 +137,18 @@ impl Monitoring {
             StatusCode::OK => failed(&format!("its answer cannot be read: {e}")),
             status => failed(&format!("it answered {status}")),
         })
+    }
+
+    /// With the credentials.
+    fn signed(&self, request: RequestBuilder) -> RequestBuilder {
+        match &self.credentials {
+            Credentials::None => request,
+            Credentials::Bearer(token) => request.bearer_auth(token.expose_secret()),
+            Credentials::ApiKey(key) => {
+                request.header(header::AUTHORIZATION, format!("ApiKey {}", key.expose_secret()))
+            }
+            Credentials::Basic { user, password } => request.basic_auth(user, Some(password.expose_secret())),
+        }
     }
 
     async fn bounded(&self, mut response: Response) -> Result<Vec<u8>, String> {

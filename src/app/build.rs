@@ -39,7 +39,7 @@ use crate::store::{self, SledShelf};
 use super::former::{self, Former};
 use super::hands::{self, RightsError};
 use super::keys;
-use super::{Apart, Daemon, Ports, Recorder, Site, Sites, Strangers, models, own};
+use super::{Apart, Daemon, Ports, Recorder, Site, Sites, Strangers, logged, models, own};
 
 pub use super::forges::repositories;
 pub use super::hands::{actions_alone, exercised, hard_limits, serve_actions, templates};
@@ -128,6 +128,8 @@ pub enum BuildError {
     Served(String),
     #[error("the {server} server has nothing to read: the configuration lacks `{key}`")]
     NoSource { server: &'static str, key: &'static str },
+    #[error("the store of logs cannot be asked")]
+    Loki(#[from] crate::adapters::loki::NoLoki),
     #[error("the accepted definitions of MCP tools in `{}` cannot be used", path.display())]
     Pins {
         path: PathBuf,
@@ -319,6 +321,7 @@ async fn site(
         reads,
         alerts: alerts(of)?,
         metrics: metrics(of)?,
+        logged: logged::errors(config, of, &listing, clock)?,
         measures: Arc::new(measures(of)?),
         actions,
         jobs: Arc::new(hands::jobs(config, of)?),

@@ -23,6 +23,7 @@ mod inquiries;
 mod intake;
 mod investigations;
 mod keys;
+mod logged;
 mod loops;
 mod measured;
 mod memory;

@@ -1,6 +1,8 @@
 //! belay's own read-only MCP servers: which of them a cluster's configuration has the sources for, as they join the
 //! hub of the model and as `belay mcp serve` offers them.
 
+pub(super) mod logs;
+
 use std::sync::Arc;
 
 use crate::adapters::mcp::{self, ConnectError, Hub, InProcess};
@@ -10,6 +12,7 @@ use crate::ports::inventory::Inventory;
 use crate::ports::reads::Listing;
 use crate::servers::kit::{self, Scope};
 use crate::servers::kubernetes::{self, KubernetesServer, Paced};
+use crate::servers::logs::{self as log_server, LogServer};
 
 use super::build::{BuildError, Server};
 
@@ -40,16 +43,19 @@ impl Sources<'_> {
 pub enum Kind {
     /// The cluster.
     Kubernetes,
+    /// Its logs.
+    Logs,
 }
 
 impl Kind {
     /// All there are.
-    pub const ALL: [Self; 1] = [Self::Kubernetes];
+    pub const ALL: [Self; 2] = [Self::Kubernetes, Self::Logs];
 
     /// Its name: that of its tools in the hub, and of its scopes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Kubernetes => "kubernetes",
+            Self::Logs => "logs",
         }
     }
 
@@ -57,6 +63,7 @@ impl Kind {
     pub const fn tools(self) -> &'static [&'static str] {
         match self {
             Self::Kubernetes => &kubernetes::TOOLS,
+            Self::Logs => &log_server::TOOLS,
         }
     }
 
@@ -64,6 +71,8 @@ impl Kind {
     fn missing(self, _: &Sources<'_>) -> Option<&'static str> {
         match self {
             Self::Kubernetes => None,
+            // without `logs`, those of the cluster's pods
+            Self::Logs => None,
         }
     }
 }
@@ -72,6 +81,8 @@ impl Kind {
 pub enum Own {
     /// The cluster.
     Kubernetes(KubernetesServer),
+    /// Its logs.
+    Logs(LogServer),
 }
 
 impl Own {
@@ -82,6 +93,11 @@ impl Own {
         }
         Ok(match kind {
             Kind::Kubernetes => Self::Kubernetes(kubernetes(sources)),
+            Kind::Logs => Self::Logs(LogServer::new(
+                logs::source(sources.site, sources.listing, sources.clock)?,
+                sources.scope(),
+                Arc::clone(sources.clock),
+            )),
         })
     }
 
@@ -95,6 +111,7 @@ impl Own {
     pub async fn stdio(self) -> Result<(), BuildError> {
         let served = match self {
             Self::Kubernetes(server) => kit::serve_stdio(server).await,
+            Self::Logs(server) => kit::serve_stdio(server).await,
         };
         served.map_err(|e| BuildError::Served(e.to_string()))
     }
@@ -103,6 +120,7 @@ impl Own {
     pub async fn connect(self) -> Result<InProcess, ConnectError> {
         match self {
             Self::Kubernetes(server) => mcp::connect_in_process(server).await,
+            Self::Logs(server) => mcp::connect_in_process(server).await,
         }
     }
 }

@@ -31,7 +31,16 @@ impl Daemon {
                 workload: named.name.clone(),
             }
         });
-        self.ports().strangers.pages(about.as_ref()).await
+        let logged = async {
+            let site = self.site(&state.cluster).ok();
+            match (site.and_then(|site| site.logged.as_ref()), &about) {
+                (Some(logged), Some(about)) => logged.pages(about).await,
+                (None, _) | (_, None) => Vec::new(),
+            }
+        };
+        let (mut pages, logged) = tokio::join!(self.ports().strangers.pages(about.as_ref()), logged);
+        pages.extend(logged);
+        pages
     }
 
     /// Adds the pages to the diagnosis; each is kept whole, as redacted text.

@@ -11,6 +11,7 @@ use crate::domain::ids::Cluster;
 use crate::domain::measure::Measures;
 use crate::investigate::Mind;
 use crate::ports::actions::Actions;
+use crate::ports::brief::Brief;
 use crate::ports::reads::{Alerts, Metrics, Reads};
 
 use super::effects::NotNow;
@@ -35,6 +36,8 @@ pub struct Site {
     pub alerts: Option<Arc<dyn Alerts>>,
     /// Measurements, where they are configured.
     pub metrics: Option<Arc<dyn Metrics>>,
+    /// What the logs say of a workload, where a store of them is configured.
+    pub logged: Option<Arc<dyn Brief>>,
     /// What grants may measure.
     pub measures: Arc<Measures>,
     /// The hands.

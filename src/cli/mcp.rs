@@ -73,6 +73,8 @@ struct Serve {
 enum Server {
     /// Look at pods, logs, deployments, events and rollouts; read-only
     Kubernetes,
+    /// Search logs, and sum up what went wrong in them; read-only
+    Logs,
     /// Plan actions, and carry out those that belay signed
     Actions,
     /// What belay's core reads of a cluster, for a daemon in another one
@@ -129,6 +131,7 @@ fn serve(server: Server, config: &Path, cluster: Option<&str>) -> anyhow::Result
     super::runtime()?.block_on(async {
         match server {
             Server::Kubernetes => build::serve_own(own::Kind::Kubernetes, &config, site).await?,
+            Server::Logs => build::serve_own(own::Kind::Logs, &config, site).await?,
             Server::Actions => build::serve_actions(&config, site).await?,
             Server::Reads => {} // has a file of its own
         }

@@ -3,6 +3,7 @@
 
 mod actions;
 mod load;
+mod logs;
 mod mcp;
 mod models;
 mod runbooks;
@@ -19,6 +20,7 @@ use crate::telemetry::LogFormat;
 pub use actions::{
     ActionServerConfig, ReadServerConfig, actions_schema, load_actions, load_reads, parse_actions,
 };
+pub use logs::{LogFieldsConfig, LogStore, LogsConfig};
 pub use models::{Amount, BudgetConfig, ModelBudgetConfig, ModelConfig, PriceConfig};
 
 pub use load::{
@@ -63,6 +65,9 @@ pub struct Config {
     /// Where measurements are had: without it, metrics that a grant names cannot be verified.
     #[serde(default)]
     pub prometheus: Option<PrometheusConfig>,
+    /// Where logs are kept; without it, those of the cluster's pods are read.
+    #[serde(default)]
+    pub logs: Option<LogsConfig>,
     /// Slack; without it people answer on the command line.
     #[serde(default)]
     pub slack: Option<SlackConfig>,
@@ -120,6 +125,9 @@ pub struct SiteConfig {
     /// Where its measurements are had.
     #[serde(default)]
     pub prometheus: Option<PrometheusConfig>,
+    /// Where its logs are kept.
+    #[serde(default)]
+    pub logs: Option<LogsConfig>,
     /// What its action server refuses, whatever policy says.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -138,6 +146,7 @@ pub struct Site<'a> {
     pub cluster: &'a ClusterConfig,
     pub alertmanager: Option<&'a AlertmanagerConfig>,
     pub prometheus: Option<&'a PrometheusConfig>,
+    pub logs: Option<&'a LogsConfig>,
     pub limits: &'a LimitsConfig,
     pub actions: Option<&'a ServerConfig>,
     pub reads: Option<&'a ServerConfig>,
@@ -146,11 +155,12 @@ pub struct Site<'a> {
 impl Config {
     /// Every cluster, the first one first.
     pub fn sites(&self) -> impl Iterator<Item = Site<'_>> {
-        let Self { cluster, alertmanager, prometheus, limits, actions, reads, other_clusters, .. } = self;
+        let Self { cluster, alertmanager, prometheus, limits, actions, reads, other_clusters, logs, .. } = self;
         let first = Site {
             cluster,
             alertmanager: alertmanager.as_ref(),
             prometheus: prometheus.as_ref(),
+            logs: logs.as_ref(),
             limits,
             actions: actions.as_ref(),
             reads: reads.as_ref(),
@@ -159,6 +169,7 @@ impl Config {
             cluster: &other.cluster,
             alertmanager: other.alertmanager.as_ref(),
             prometheus: other.prometheus.as_ref(),
+            logs: other.logs.as_ref(),
             limits: &other.limits,
             actions: other.actions.as_ref(),
             reads: other.reads.as_ref(),

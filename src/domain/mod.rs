@@ -14,6 +14,7 @@ pub mod finding;
 pub mod gauge;
 pub mod ids;
 pub mod inventory;
+pub mod log;
 pub mod matchers;
 pub mod measure;
 pub mod message;

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod cluster_writes;
 pub mod forge;
 pub mod inventory;
+pub mod logs;
 pub mod messenger;
 pub mod model;
 pub mod probe;

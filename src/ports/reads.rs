@@ -114,6 +114,34 @@ pub struct LogQuery {
     pub tail: u32,
 }
 
+/// Which stretch of a log is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StretchQuery {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// Its container.
+    pub container: String,
+    /// Of the instance before the present one.
+    pub previous: bool,
+    /// From this moment on.
+    pub since: Timestamp,
+    /// Up to this moment.
+    pub until: Timestamp,
+    /// Where not all of it can be read: its end; its beginning otherwise.
+    pub newest: bool,
+}
+
+/// A stretch of a log, as it was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// Its lines in order, with the time at which each was written. Text of others, neither cleaned nor redacted.
+    pub lines: Vec<(Timestamp, String)>,
+    /// Whether more lines are in it than could be read.
+    pub cut: bool,
+}
+
 /// Plain lists of one cluster, for whoever looks around in it. Text in them is cleaned and redacted.
 #[async_trait]
 pub trait Listing: Send + Sync {
@@ -131,6 +159,12 @@ pub trait Listing: Send + Sync {
 
     /// The end of one container's log.
     async fn log(&self, query: &LogQuery) -> Result<LogTail, ReadError>;
+
+    /// A stretch of one container's log, for whoever searches in it: not redacted, so that it can be.
+    async fn stretch(&self, query: &StretchQuery) -> Result<Stretch, ReadError> {
+        let what = format!("the log of pod `{}` in namespace `{}`", query.pod, query.namespace);
+        Err(ReadError::Failed { what, why: "stretches of logs are not had from here".to_owned() })
+    }
 }
 
 /// One read, as it travels to a read server in another process: a method of [`Reads`], of [`Listing`] or of
@@ -152,4 +186,5 @@ pub enum Query {
     Nodes { after: Option<String> },
     Usage { namespace: String },
     Templates { keeper: inventory::Keeper, namespace: String, name: String },
+    Stretch { of: StretchQuery },
 }

@@ -3,4 +3,5 @@
 pub mod actions;
 pub mod kit;
 pub mod kubernetes;
+pub mod logs;
 pub mod reads;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use belay::app::build::hard_limits;
 use belay::config::{
     AlertmanagerConfig, Amount, BudgetConfig, ClusterConfig, Config, ConfigError, FileConfig, ForgeName,
-    LimitsConfig, Log, ModelBudgetConfig, ModelConfig, PagerConfig, PriceConfig, PrometheusConfig,
+    LimitsConfig, Log, LogStore, ModelBudgetConfig, ModelConfig, PagerConfig, PriceConfig, PrometheusConfig,
     RepositoryConfig, ServerConfig, SiteConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts,
     secret,
 };
@@ -34,6 +34,7 @@ cluster: { name: eu-1, labels: { cluster: eu-1 }, url: 'http://127.0.0.1:6443', 
 webhook: { bearerTokenFile: hook }
 alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 prometheus: { url: 'http://prom:9090', bearerTokenFile: prom, measures: { p99: x_$pods } }
+logs: { kind: loki, url: 'http://loki:3100', bearerTokenFile: loki, tenant: t, fields: { service: app }, services: { a: b } }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key, stream: true, egress: [shop], price: { prompt: 0.15, completion: 1, cached: 0.075 } }
@@ -45,6 +46,7 @@ otherClusters:
 - cluster: { name: eu-2, labels: { cluster: eu-2 }, kubeconfig: kube, context: two }
   alertmanager: { url: 'http://am2:9093', bearerTokenFile: am2 }
   prometheus: { url: 'http://prom2:9090', bearerTokenFile: prom2 }
+  logs: { kind: elasticsearch, url: 'https://es2', index: logs-*, apiKeyFile: es2 }
   limits: { namespaces: [till], jobs: [jobs2] }
 - cluster: { name: eu-3, labels: { cluster: eu-3 } }
   actions: { url: 'https://hands/mcp', tokenFile: hands }
@@ -107,6 +109,7 @@ fn each_key_is_read_into_its_place() {
         webhook,
         alertmanager,
         prometheus,
+        logs,
         slack,
         pager,
         model,
@@ -140,6 +143,8 @@ fn each_key_is_read_into_its_place() {
     let expected =
         PrometheusConfig { url: "http://prom:9090".into(), bearer_token_file: path("prom"), measures };
     assert_eq!(prometheus, Some(expected));
+    // each of its keys is tried below
+    assert_eq!(logs.map(|logs| (logs.kind, logs.bearer_token_file)), Some((LogStore::Loki, path("loki"))));
     let expected = SlackConfig {
         policy_channel: Some("C2".into()),
         channel: "C1".into(),
@@ -181,7 +186,7 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(limits, expected);
     assert_eq!((actions, reads), (None, None), "it excludes `writeTokenFile`");
     assert_eq!((warrant_key_file, one_process_holds_everything), (path("key.pem"), true));
-    let [SiteConfig { cluster, alertmanager, prometheus, limits, actions: None, reads: None }, apart] =
+    let [SiteConfig { cluster, alertmanager, prometheus, logs, limits, actions: None, reads: None }, apart] =
         <[SiteConfig; 2]>::try_from(other_clusters).unwrap()
     else {
         panic!("the second is reached from here");
@@ -192,6 +197,7 @@ fn each_key_is_read_into_its_place() {
         (path("am2"), vec!["till".into()])
     );
     assert_eq!(prometheus.unwrap().bearer_token_file, path("prom2"));
+    assert_eq!(logs.unwrap().api_key_file, path("es2"));
     assert_eq!(apart.actions.unwrap().url, "https://hands/mcp");
     assert_eq!(apart.reads.unwrap().token_file, Path::new("eyes"));
     let apart = ok(&format!("{LEAST}actions: {{ url: 'https://hands/mcp', tokenFile: t }}\n")).actions;
@@ -354,6 +360,8 @@ fn paths_are_relative_to_the_file() {
     assert_eq!(second.limits.jobs.first(), here("jobs2").as_ref());
     assert_eq!(second.alertmanager.as_ref().unwrap().bearer_token_file, here("am2"));
     assert_eq!(second.prometheus.as_ref().unwrap().bearer_token_file, here("prom2"));
+    assert_eq!(second.logs.as_ref().unwrap().api_key_file, here("es2"));
+    assert_eq!(config.logs.unwrap().bearer_token_file, here("loki"));
     let servers = [&third.actions, &third.reads].map(|s| Some(s.clone().unwrap().token_file));
     assert_eq!(servers, [here("hands"), here("eyes")]);
     fs::write(
@@ -366,6 +374,39 @@ fn paths_are_relative_to_the_file() {
     assert_eq!(config.webhook.password_file, here("pw"));
     fs::write(&file, format!("{LEAST}actions: {{ url: 'https://hands/mcp', tokenFile: hands }}\n")).unwrap();
     assert_eq!(Some(load(&file).unwrap().actions.unwrap().token_file), here("hands"));
+}
+
+#[test]
+fn a_store_of_logs_has_the_keys_of_its_kind() {
+    let fields = "{ namespace: a, service: b, pod: c, container: d, host: e, trace: f, text: g }";
+    for whole in [
+        "kind: kubernetes, fields: { service: team/app }, services: { a: b }".to_owned(),
+        "kind: loki, url: 'http://l', tenant: t, username: u, passwordFile: p, fields: { severity: level }".to_owned(),
+        "kind: elasticsearch, url: 'http://e', index: 'logs-*', apiKeyFile: k, fields: { time: '@t', severity: l.l }".to_owned(),
+        format!("kind: cloudwatch, region: eu-central-1, logGroups: [g], accessKeyIdFile: i, secretAccessKeyFile: s, sessionTokenFile: t, fields: {fields}"),
+    ] {
+        assert!(ok(&format!("{LEAST}logs: {{ {whole} }}\n")).logs.is_some(), "{whole}");
+    }
+    for (wrong, says) in [
+        ("url: x", "kind"),
+        ("kind: splunk", "kind"),
+        ("kind: loki", "needs `logs.url`"),
+        ("kind: loki, url: x, index: y", "`logs.index` is nothing that `kind: loki` has"),
+        ("kind: loki, url: x, fields: { text: y }", "`logs.fields.text`"),
+        ("kind: loki, url: x, fields: { service: a.b }", "cannot be the name of a label"),
+        ("kind: loki, url: x, bearerTokenFile: a, username: b, passwordFile: c", "one of"),
+        ("kind: loki, url: x, username: b", "belong together"),
+        ("kind: kubernetes, url: x", "`logs.url` is nothing"),
+        ("kind: elasticsearch, url: x", "needs `logs.index`"),
+        ("kind: elasticsearch, url: x, index: 'A/..'", "cannot name indices"),
+        ("kind: elasticsearch, url: x, index: a, fields: { pod: 'a\\"b' }", "logs"),
+        ("kind: cloudwatch, region: eu-central-1, logGroups: [g]", "needs `logs.accessKeyIdFile`"),
+        ("kind: cloudwatch, region: 'e/u', logGroups: [g], accessKeyIdFile: i, secretAccessKeyFile: s", "is none, as in"),
+        ("kind: kubernetes, colour: red", "colour"),
+    ] {
+        let why = why(&format!("{LEAST}logs: {{ {wrong} }}\n"));
+        assert!(why.contains(says), "{wrong}: {why}");
+    }
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 69] = [
+    const KEYS: [&str; 84] = [
         "listen",
         "stateDir",
         "policies",
@@ -105,6 +105,21 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "prometheus.url",
         "prometheus.bearerTokenFile",
         "prometheus.measures",
+        "logs.kind",
+        "logs.url",
+        "logs.bearerTokenFile",
+        "logs.username",
+        "logs.passwordFile",
+        "logs.apiKeyFile",
+        "logs.tenant",
+        "logs.index",
+        "logs.logGroups",
+        "logs.region",
+        "logs.accessKeyIdFile",
+        "logs.secretAccessKeyFile",
+        "logs.sessionTokenFile",
+        "logs.fields",
+        "logs.services",
         "slack.channel",
         "slack.policyChannel",
         "slack.app",

@@ -73,7 +73,7 @@ const PROOFS: [(&str, &str, &str); 3] =
     [("ports", "store", "Durable"), ("execute", "store", "Durable"), ("execute", "policy", "Permit")];
 
 /// Vendor crates, and the folders or files (below `src/`) that may name them.
-const VENDORS: [(&str, &[&str]); 27] = [
+const VENDORS: [(&str, &[&str]); 29] = [
     ("kube", &["adapters/kube"]),
     ("k8s_openapi", &["adapters/kube"]),
     ("async_openai", &["adapters/openai"]),
@@ -101,6 +101,8 @@ const VENDORS: [(&str, &[&str]); 27] = [
     ("ring", &["domain/canonical.rs", "execute", "servers/actions", "store", "http/slack.rs", "sim/slack"]),
     ("serde_json_canonicalizer", &["domain"]),
     ("anyhow", &["cli"]),
+    ("aws_sigv4", &["adapters/cloudwatch"]),
+    ("aws_credential_types", &["adapters/cloudwatch"]),
 ];
 
 /// Words that must not stand in production code, and why.

@@ -9,11 +9,11 @@ use kube::core::Selector;
 use kube::{Api, Client};
 use serde::de::DeserializeOwned;
 
-use super::{client, logs, views};
+use super::{client, logs, stretch, views};
 use crate::domain::cluster::{Event, LogTail, Pod, Revision, Workload};
 use crate::domain::ids::Cluster;
 use crate::ports::clock::SharedClock;
-use crate::ports::reads::{Listed, Listing, LogQuery, ReadError};
+use crate::ports::reads::{Listed, Listing, LogQuery, ReadError, Stretch, StretchQuery};
 
 /// The API server's own default page size for its clients.
 const PAGE: u32 = 500;
@@ -168,5 +168,11 @@ impl Listing for super::KubeReads {
         let what = logs::what(query);
         client::names(&what, &query.namespace, &query.pod)?;
         self.in_time(&what, logs::tail(self.fetch(), query)).await
+    }
+
+    async fn stretch(&self, query: &StretchQuery) -> Result<Stretch, ReadError> {
+        let what = stretch::what(query);
+        client::names(&what, &query.namespace, &query.pod)?;
+        self.in_time(&what, stretch::read(self.fetch(), query)).await
     }
 }

@@ -15,6 +15,7 @@ mod probe;
 mod readers;
 mod reads;
 mod rights;
+mod stretch;
 mod surroundings;
 mod survey;
 mod token;

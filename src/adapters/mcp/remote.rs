@@ -25,7 +25,7 @@ use crate::domain::target::{Named, Object, RootOwner};
 use crate::domain::warrant::{Applied, SignedWarrant};
 use crate::ports::actions::{Actions, NoAnswer};
 use crate::ports::inventory::{Found, Inventory};
-use crate::ports::reads::{Listed, Listing, Located, LogQuery, Query, ReadError, Reads};
+use crate::ports::reads::{Listed, Listing, Located, LogQuery, Query, ReadError, Reads, Stretch, StretchQuery};
 
 /// A TCP and TLS handshake within a region takes milliseconds; five seconds is a lost packet's three
 /// retransmissions (1 + 2 s) and some.
@@ -265,6 +265,10 @@ impl Listing for RemoteReads {
     async fn log(&self, query: &LogQuery) -> Result<LogTail, ReadError> {
         let LogQuery { namespace, pod, container, previous, tail } = query.clone();
         self.ask("a log", &Query::Log { namespace, pod, container, previous, tail }).await
+    }
+
+    async fn stretch(&self, query: &StretchQuery) -> Result<Stretch, ReadError> {
+        self.ask("a log", &Query::Stretch { of: query.clone() }).await
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::inventory::{ContainerUse, Keeper, KeptTemplate, Kind, Row};
 use crate::domain::rate::{Rate, Rates};
 use crate::ports::clock::SharedClock;
 use crate::ports::inventory::{Found, Inventory};
-use crate::ports::reads::{Listed, Listing, LogQuery, ReadError};
+use crate::ports::reads::{Listed, Listing, LogQuery, ReadError, Stretch, StretchQuery};
 
 /// Five a second, which is what Kubernetes' own clients keep to; and at once all that five investigations may read.
 const PACE: Rate = Rate { per_minute: 300, burst: 120 };
@@ -65,6 +65,11 @@ impl<T: Listing + ?Sized> Listing for Paced<T> {
     async fn log(&self, query: &LogQuery) -> Result<LogTail, ReadError> {
         self.take("a log")?;
         self.inner.log(query).await
+    }
+
+    async fn stretch(&self, query: &StretchQuery) -> Result<Stretch, ReadError> {
+        self.take("a log")?;
+        self.inner.stretch(query).await
     }
 }
 

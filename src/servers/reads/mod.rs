@@ -111,6 +111,7 @@ impl ReadServer {
             Query::Templates { keeper, namespace, name } => {
                 raw(inventory.templates(keeper, &namespace, &name).await)
             }
+            Query::Stretch { of } => raw(listing.stretch(&of).await),
         }
     }
 }

@@ -34,6 +34,10 @@ pub(crate) fn get(state: &State, request: &Request, target: &Target) -> Reply {
     if let Some(since) = seconds.and_then(|s| state.now().checked_sub(SignedDuration::from_secs(s)).ok()) {
         lines.retain(|(at, _)| *at >= since);
     }
+    let from = request.param("sinceTime").and_then(|time| time.parse::<Timestamp>().ok());
+    if let Some(since) = from {
+        lines.retain(|(at, _)| *at >= since);
+    }
     if let Some(tail) = request.param("tailLines").and_then(|tail| tail.parse::<usize>().ok()) {
         lines.drain(..lines.len().saturating_sub(tail));
     }

@@ -3,7 +3,12 @@
 #![cfg(test)]
 
 mod kubernetes;
+mod logs;
+mod logs_faults;
+mod logs_pods;
+mod logs_stores;
 mod prompts;
+mod stand_in;
 mod tools;
 
 use async_trait::async_trait;
