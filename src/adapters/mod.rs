@@ -2,9 +2,13 @@
 
 mod address;
 pub mod alertmanager;
+pub mod argocd;
+mod forge_deploys;
 mod forge_http;
 pub mod github;
+pub mod github_deploys;
 pub mod gitlab;
+pub mod gitlab_deploys;
 pub mod kube;
 pub mod mcp;
 mod monitoring;

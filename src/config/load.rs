@@ -7,7 +7,8 @@ use secrecy::SecretString;
 
 use super::models;
 use super::{
-    AlertmanagerConfig, ClusterConfig, Config, LimitsConfig, PrometheusConfig, ServerConfig, Site, SiteConfig,
+    AlertmanagerConfig, ClusterConfig, Config, DeploysConfig, LimitsConfig, PrometheusConfig, ServerConfig,
+    Site, SiteConfig,
 };
 
 /// A setting cannot be used.
@@ -105,6 +106,7 @@ fn check_site(site: Site<'_>) -> Result<(), ConfigError> {
              `cluster.context` and `cluster.tokenFile` would be used by nothing; leave them out"
         )));
     }
+    site.deploys.map_or(Ok(()), DeploysConfig::check)?;
     check_cluster(site.cluster)
 }
 
@@ -176,7 +178,7 @@ fn rebase(config: &mut Config, base: &Path) {
     let Config { state_dir, policies, prompts, runbooks, webhook, slack, pager, model, models, .. } = config;
     let Config { other_clusters, warrant_key_file, .. } = config;
     let Config { cluster, alertmanager, prometheus, actions, reads, limits, .. } = config;
-    let Config { mcp_servers, mcp_pins, .. } = config;
+    let Config { mcp_servers, mcp_pins, deploys, .. } = config;
     let mut files = vec![state_dir, policies];
     files.extend(prompts);
     files.extend(runbooks);
@@ -191,7 +193,9 @@ fn rebase(config: &mut Config, base: &Path) {
     files.extend(model.iter_mut().chain(models).filter_map(|m| m.api_key_file.as_mut()));
     files.extend(files_of(cluster, tokens(alertmanager, prometheus), [actions, reads]));
     files.extend(files_within(limits));
-    for SiteConfig { cluster, alertmanager, prometheus, actions, reads, limits } in other_clusters {
+    files.extend(deploys.iter_mut().flat_map(DeploysConfig::files));
+    for SiteConfig { cluster, alertmanager, prometheus, deploys, actions, reads, limits } in other_clusters {
+        files.extend(deploys.iter_mut().flat_map(DeploysConfig::files));
         files.extend(files_of(cluster, tokens(alertmanager, prometheus), [actions, reads]));
         files.extend(files_within(limits));
     }

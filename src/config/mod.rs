@@ -2,6 +2,8 @@
 //! settings; secrets come from files and live in secret types.
 
 mod actions;
+mod checkout;
+mod deploys;
 mod load;
 mod mcp;
 mod models;
@@ -18,6 +20,8 @@ use crate::telemetry::LogFormat;
 pub use actions::{
     ActionServerConfig, ReadServerConfig, actions_schema, load_actions, load_reads, parse_actions,
 };
+pub use checkout::commit_of;
+pub use deploys::{DeliveredConfig, DelivererConfig, DeploysConfig};
 pub use models::{Amount, BudgetConfig, ModelBudgetConfig, ModelConfig, PriceConfig};
 
 pub use load::{
@@ -25,7 +29,9 @@ pub use load::{
     text_if_there, user,
 };
 pub use mcp::{Argument, McpReadConfig, McpReadsConfig, McpServerConfig};
-pub use runbooks::{Front, Placed, RunbookFile, runbooks};
+pub use runbooks::{
+    CheckFront, Expected, Front, Placed, RunbookFile, State, StepFront, runbook_schema, runbooks,
+};
 
 /// `belay.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -62,6 +68,9 @@ pub struct Config {
     /// Where measurements are had: without it, metrics that a grant names cannot be verified.
     #[serde(default)]
     pub prometheus: Option<PrometheusConfig>,
+    /// Who delivers which service: for the history of deploys.
+    #[serde(default)]
+    pub deploys: Option<DeploysConfig>,
     /// Slack; without it people answer on the command line.
     #[serde(default)]
     pub slack: Option<SlackConfig>,
@@ -116,6 +125,9 @@ pub struct SiteConfig {
     /// Where its measurements are had.
     #[serde(default)]
     pub prometheus: Option<PrometheusConfig>,
+    /// Who delivers which of its services.
+    #[serde(default)]
+    pub deploys: Option<DeploysConfig>,
     /// What its action server refuses, whatever policy says.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -134,6 +146,7 @@ pub struct Site<'a> {
     pub cluster: &'a ClusterConfig,
     pub alertmanager: Option<&'a AlertmanagerConfig>,
     pub prometheus: Option<&'a PrometheusConfig>,
+    pub deploys: Option<&'a DeploysConfig>,
     pub limits: &'a LimitsConfig,
     pub actions: Option<&'a ServerConfig>,
     pub reads: Option<&'a ServerConfig>,
@@ -143,10 +156,12 @@ impl Config {
     /// Every cluster, the first one first.
     pub fn sites(&self) -> impl Iterator<Item = Site<'_>> {
         let Self { cluster, alertmanager, prometheus, limits, actions, reads, other_clusters, .. } = self;
+        let Self { deploys, .. } = self;
         let first = Site {
             cluster,
             alertmanager: alertmanager.as_ref(),
             prometheus: prometheus.as_ref(),
+            deploys: deploys.as_ref(),
             limits,
             actions: actions.as_ref(),
             reads: reads.as_ref(),
@@ -155,6 +170,7 @@ impl Config {
             cluster: &other.cluster,
             alertmanager: other.alertmanager.as_ref(),
             prometheus: other.prometheus.as_ref(),
+            deploys: other.deploys.as_ref(),
             limits: &other.limits,
             actions: other.actions.as_ref(),
             reads: other.reads.as_ref(),

@@ -8,6 +8,7 @@ pub mod canonical;
 pub mod cause;
 pub mod cluster;
 pub mod decision;
+pub mod deploy;
 pub mod evidence;
 pub mod facts;
 pub mod finding;

@@ -4,6 +4,7 @@ pub mod actions;
 pub mod brief;
 pub mod clock;
 pub mod cluster_writes;
+pub mod deploys;
 pub mod forge;
 pub mod messenger;
 pub mod model;
