@@ -301,11 +301,13 @@ async fn site(
     let (reads, listing) = eyes(of, clock).await?;
     let (actions, server) = hands::actions(config, of, clock, granted).await?;
     let mut servers: Vec<Server> = server.into_iter().collect();
+    let recorder = recorder(config, of, clock).await?;
     let mind = match endpoints {
         None => None,
         Some(endpoints) => {
             let mut hub = Hub::of(&format!("investigations of {}", of.cluster.name));
-            let sources = own::Sources { config, site: of, listing: &listing, clock };
+            let recorded = recorder.clone().map(|recorder| recorder as _);
+            let sources = own::Sources { config, site: of, listing: &listing, clock, recorded };
             servers.extend(own::join(&mut hub, &sources).await?);
             strangers.servers().iter().try_for_each(|server| hub.add(Arc::clone(server)))?;
             Some(mind(config, endpoints, clock, hub)?)
@@ -316,12 +318,13 @@ async fn site(
         labels: of.cluster.labels.clone(),
         namespaces: of.limits.namespaces.clone(),
         reads,
+        listing: Some(listing),
         alerts: alerts(of)?,
         metrics: metrics(of)?,
         measures: Arc::new(measures(of)?),
         actions,
         jobs: Arc::new(hands::jobs(config, of)?),
-        recorder: recorder(config, of, clock).await?,
+        recorder,
         mind,
     };
     Ok((site, servers))
@@ -353,7 +356,7 @@ pub async fn reads_alone(config: &ReadServerConfig) -> Result<ReadServer, BuildE
 pub async fn serve_own(kind: own::Kind, config: &Config, of: config::Site<'_>) -> Result<(), BuildError> {
     let clock: SharedClock = Arc::new(SystemClock);
     let (_, listing) = eyes(of, &clock).await?;
-    let sources = own::Sources { config, site: of, listing: &listing, clock: &clock };
+    let sources = own::Sources { config, site: of, listing: &listing, clock: &clock, recorded: None };
     own::Own::build(kind, &sources)?.stdio().await
 }
 
@@ -382,7 +385,7 @@ fn alerts(of: config::Site<'_>) -> Result<Option<Arc<dyn Alerts>>, BuildError> {
     Ok(Some(Arc::new(Alertmanager::new(&alertmanager.url, credentials)?)))
 }
 
-fn metrics(of: config::Site<'_>) -> Result<Option<Arc<dyn Metrics>>, BuildError> {
+pub(super) fn metrics(of: config::Site<'_>) -> Result<Option<Arc<dyn Metrics>>, BuildError> {
     let Some(prometheus) = of.prometheus else { return Ok(None) };
     let credentials = credentials(prometheus.bearer_token_file.as_deref())?;
     Ok(Some(Arc::new(Prometheus::new(&prometheus.url, credentials)?)))

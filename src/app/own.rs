@@ -1,19 +1,25 @@
 //! belay's own read-only MCP servers: which of them a cluster's configuration has the sources for, as they join the
 //! hub of the model and as `belay mcp serve` offers them.
 
+mod deploys;
+mod runbooks;
+
 use std::sync::Arc;
 
 use crate::adapters::mcp::{self, ConnectError, Hub, InProcess};
 use crate::config::{self, Config};
 use crate::ports::clock::SharedClock;
+use crate::ports::deploys::Recorded;
 use crate::ports::reads::Listing;
+use crate::servers::deploys::DeploysServer;
 use crate::servers::kit::{self, Scope};
 use crate::servers::kubernetes::{self, KubernetesServer, Paced};
+use crate::servers::runbooks::RunbooksServer;
 
 use super::build::{BuildError, Server};
 
 /// What the servers of one cluster are made of.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Sources<'a> {
     /// The whole configuration.
     pub config: &'a Config,
@@ -23,6 +29,8 @@ pub struct Sources<'a> {
     pub listing: &'a Arc<dyn Listing>,
     /// What time it is.
     pub clock: &'a SharedClock,
+    /// What a daemon recorded of it; nothing where none runs in this process.
+    pub recorded: Option<Arc<dyn Recorded>>,
 }
 
 impl Sources<'_> {
@@ -37,16 +45,22 @@ impl Sources<'_> {
 pub enum Kind {
     /// The cluster.
     Kubernetes,
+    /// Deploys.
+    Deploys,
+    /// Runbooks.
+    Runbooks,
 }
 
 impl Kind {
     /// All there are.
-    pub const ALL: [Self; 1] = [Self::Kubernetes];
+    pub const ALL: [Self; 3] = [Self::Kubernetes, Self::Deploys, Self::Runbooks];
 
     /// Its name: that of its tools in the hub, and of its scopes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Kubernetes => "kubernetes",
+            Self::Deploys => "deploys",
+            Self::Runbooks => "runbooks",
         }
     }
 
@@ -54,13 +68,17 @@ impl Kind {
     pub const fn tools(self) -> &'static [&'static str] {
         match self {
             Self::Kubernetes => &kubernetes::TOOLS,
+            Self::Deploys => &crate::servers::deploys::TOOLS,
+            Self::Runbooks => &crate::servers::runbooks::TOOLS,
         }
     }
 
     /// The key of the configuration that it needs and that is missing, if any is.
-    fn missing(self, _: &Sources<'_>) -> Option<&'static str> {
+    fn missing(self, sources: &Sources<'_>) -> Option<&'static str> {
         match self {
-            Self::Kubernetes => None,
+            // the cluster's own revisions are a history, too
+            Self::Kubernetes | Self::Deploys => None,
+            Self::Runbooks => sources.config.runbooks.is_none().then_some(runbooks::KEY),
         }
     }
 }
@@ -69,6 +87,10 @@ impl Kind {
 pub enum Own {
     /// The cluster.
     Kubernetes(KubernetesServer),
+    /// Deploys.
+    Deploys(DeploysServer),
+    /// Runbooks.
+    Runbooks(RunbooksServer),
 }
 
 impl Own {
@@ -82,6 +104,13 @@ impl Own {
                 Arc::new(Paced::new(Arc::clone(sources.listing), Arc::clone(sources.clock))),
                 sources.scope(),
             )),
+            Kind::Deploys => Self::Deploys(deploys::server(sources)?),
+            Kind::Runbooks => {
+                let (server, key) = (kind.name(), runbooks::KEY);
+                let dir = sources.config.runbooks.as_deref();
+                let dir = dir.ok_or(BuildError::NoSource { server, key })?;
+                Self::Runbooks(runbooks::server(dir, sources)?)
+            }
         })
     }
 
@@ -95,6 +124,8 @@ impl Own {
     pub async fn stdio(self) -> Result<(), BuildError> {
         let served = match self {
             Self::Kubernetes(server) => kit::serve_stdio(server).await,
+            Self::Deploys(server) => kit::serve_stdio(server).await,
+            Self::Runbooks(server) => kit::serve_stdio(server).await,
         };
         served.map_err(|e| BuildError::Served(e.to_string()))
     }
@@ -103,6 +134,8 @@ impl Own {
     async fn connect(self) -> Result<InProcess, ConnectError> {
         match self {
             Self::Kubernetes(server) => mcp::connect_in_process(server).await,
+            Self::Deploys(server) => mcp::connect_in_process(server).await,
+            Self::Runbooks(server) => mcp::connect_in_process(server).await,
         }
     }
 }

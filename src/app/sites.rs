@@ -11,7 +11,7 @@ use crate::domain::ids::Cluster;
 use crate::domain::measure::Measures;
 use crate::investigate::Mind;
 use crate::ports::actions::Actions;
-use crate::ports::reads::{Alerts, Metrics, Reads};
+use crate::ports::reads::{Alerts, Listing, Metrics, Reads};
 
 use super::effects::NotNow;
 use super::{Daemon, Recorder};
@@ -31,6 +31,8 @@ pub struct Site {
     pub namespaces: Vec<String>,
     /// The eyes.
     pub reads: Arc<dyn Reads>,
+    /// Plain reads, for what looks around; without them the steps of runbooks are not looked at.
+    pub listing: Option<Arc<dyn Listing>>,
     /// Alertmanager's own list, where it is configured.
     pub alerts: Option<Arc<dyn Alerts>>,
     /// Measurements, where they are configured.

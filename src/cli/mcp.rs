@@ -73,6 +73,10 @@ struct Serve {
 enum Server {
     /// Look at pods, logs, deployments, events and rollouts; read-only
     Kubernetes,
+    /// Tell of deploys, configuration changes and pipelines, and plan rollbacks; read-only
+    Deploys,
+    /// Find runbooks, and walk their steps; read-only
+    Runbooks,
     /// Plan actions, and carry out those that belay signed
     Actions,
     /// What belay's core reads of a cluster, for a daemon in another one
@@ -129,6 +133,8 @@ fn serve(server: Server, config: &Path, cluster: Option<&str>) -> anyhow::Result
     super::runtime()?.block_on(async {
         match server {
             Server::Kubernetes => build::serve_own(own::Kind::Kubernetes, &config, site).await?,
+            Server::Deploys => build::serve_own(own::Kind::Deploys, &config, site).await?,
+            Server::Runbooks => build::serve_own(own::Kind::Runbooks, &config, site).await?,
             Server::Actions => build::serve_actions(&config, site).await?,
             Server::Reads => {} // has a file of its own
         }

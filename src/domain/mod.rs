@@ -24,6 +24,7 @@ pub mod rate;
 pub mod record;
 pub mod recorded;
 pub mod redact;
+pub mod runbook;
 pub mod spend;
 pub mod surroundings;
 pub mod suspicion;

@@ -33,6 +33,6 @@ pub trait Recorded: Send + Sync {
     /// How ConfigMaps and Services of a namespace changed since then, the newest change first.
     fn changes(&self, namespace: &str, since: Timestamp) -> Vec<ConfigChange>;
 
-    /// What of a namespace is not followed now, and why; nothing at all of a namespace that belay may not act in.
+    /// What of a namespace is not followed now, and why.
     fn unwatched(&self, namespace: &str) -> Vec<String>;
 }

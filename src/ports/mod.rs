@@ -10,5 +10,6 @@ pub mod messenger;
 pub mod model;
 pub mod reads;
 pub mod recorder;
+pub mod runbooks;
 pub mod store;
 pub mod survey;
