@@ -45,7 +45,9 @@ impl Daemon {
         let walked = self.walked(site, snapshot, &books);
         let (active, similar, walked) =
             tokio::join!(active, self.similar(state, snapshot, lead, findings), walked);
-        runbooks.says.extend(walked);
+        let (says, quoted) = walked;
+        runbooks.says.extend(says);
+        runbooks.quoted.extend(quoted);
         let points = vec![
             brief::alerts(snapshot, active.as_ref(), &own),
             brief::changes(snapshot),
@@ -57,9 +59,16 @@ impl Daemon {
         Brief { points }
     }
 
-    /// The steps of these runbooks, each looked at by what its check names: a line each. Nothing is done.
-    async fn walked(&self, site: &Site, snapshot: &Snapshot, books: &[Arc<Runbook>]) -> Vec<String> {
-        let Some(listing) = &site.listing else { return Vec::new() };
+    /// The steps of these runbooks, each looked at by what its check names: a line each, and the lines of logs that
+    /// show it. Nothing is done.
+    async fn walked(
+        &self,
+        site: &Site,
+        snapshot: &Snapshot,
+        books: &[Arc<Runbook>],
+    ) -> (Vec<String>, Vec<String>) {
+        let (mut told, mut quoted) = (Vec::new(), Vec::new());
+        let Some(listing) = &site.listing else { return (told, quoted) };
         let ground = Ground {
             cluster: site.cluster.clone(),
             listing: Arc::clone(listing),
@@ -67,19 +76,21 @@ impl Daemon {
             clock: Arc::clone(&self.ports().clock),
         };
         let named = &snapshot.owner.0.named;
-        let mut told = Vec::new();
         for book in books.iter().filter(|book| !book.steps.is_empty()) {
             let name = redact::line(&book.name, NAME);
             let walking = walk(&ground, &book.steps, &named.namespace, &named.name);
             match timeout(WITHIN, walking).await {
-                Ok(walked) => told.extend(walked.iter().take(STEPS).map(|step| format!("`{name}` {step}"))),
+                Ok(walked) => {
+                    told.extend(walked.iter().take(STEPS).map(|step| format!("`{name}` {step}")));
+                    quoted.extend(walked.into_iter().take(STEPS).filter_map(|step| step.quoted));
+                }
                 Err(_) => told.push(format!(
                     "the steps of `{name}` were not looked at: no answer within {} seconds",
                     WITHIN.as_secs()
                 )),
             }
         }
-        told
+        (told, quoted)
     }
 
     async fn similar(

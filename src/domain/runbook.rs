@@ -208,8 +208,8 @@ impl Pattern {
         Ok(Self { regex: regex.map_err(wrong)?, present })
     }
 
-    /// What these lines show.
-    pub fn judge<'a>(&self, lines: impl Iterator<Item = &'a str>) -> (Outcome, String) {
+    /// What these lines show, and the first of them that matches where none should.
+    pub fn judge<'a>(&self, lines: impl Iterator<Item = &'a str>) -> (Outcome, String, Option<String>) {
         let (mut read, mut matched, mut first) = (0_usize, 0_usize, None);
         for line in lines {
             read += 1;
@@ -219,14 +219,11 @@ impl Pattern {
             }
         }
         let of = format!("{matched} of {read} lines match");
-        let said = first.map_or_else(String::new, |line| {
-            format!(", the first: `{}`", redact::line(line, LINE).replace('`', "'"))
-        });
         match (read, self.present, matched > 0) {
-            (0, ..) => (Outcome::CouldNotTell, "there are no lines".to_owned()),
-            (_, true, true) | (_, false, false) => (Outcome::Passed, of),
-            (_, true, false) => (Outcome::Failed, of),
-            (_, false, true) => (Outcome::Failed, format!("{of}{said}")),
+            (0, ..) => (Outcome::CouldNotTell, "there are no lines".to_owned(), None),
+            (_, true, true) | (_, false, false) => (Outcome::Passed, of, None),
+            (_, true, false) => (Outcome::Failed, of, None),
+            (_, false, true) => (Outcome::Failed, of, first.map(|line| redact::line(line, LINE))),
         }
     }
 }
@@ -266,21 +263,23 @@ pub struct Walked {
     pub title: String,
     /// What came of it.
     pub outcome: Outcome,
-    /// What was seen; names and lines of others in it are cleaned and bounded.
+    /// What was seen, in belay's words; names in it are cleaned and bounded.
     pub seen: String,
+    /// A line of a log that shows it: text of others, cleaned and bounded.
+    pub quoted: Option<String>,
 }
 
 impl Walked {
     /// The step of this number, looked at with this result.
     pub fn new(number: usize, step: &Step, (outcome, seen): (Outcome, String)) -> Self {
-        Self { number, title: name(&step.title), outcome, seen }
+        Self { number, title: name(&step.title), outcome, seen, quoted: None }
     }
 }
 
-/// `step 2 (all replicas are ready) failed: 1 of 3 replicas are ready`.
+/// ``step 2 (`all replicas are ready`): failed: 1 of 3 replicas are ready``.
 impl fmt::Display for Walked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { number, title, outcome, seen } = self;
+        let Self { number, title, outcome, seen, quoted: _ } = self;
         write!(f, "step {number} (`{}`): {}", title.replace('`', "'"), outcome.name())?;
         if seen.is_empty() { Ok(()) } else { write!(f, ": {seen}") }
     }
@@ -346,9 +345,9 @@ mod tests {
     fn lines_are_matched_in_both_directions_and_shown_cleaned() {
         let lines = ["all well", "password=hunter22 pool \u{202e}exhausted `x`"];
         let absent = Pattern::new("pool .*exhausted", false).unwrap();
-        let (outcome, seen) = absent.judge(lines.into_iter());
-        assert_eq!(outcome, Outcome::Failed);
-        assert_eq!(seen, "1 of 2 lines match, the first: `password=[redacted] pool <U+202E>exhausted 'x'`");
+        let (outcome, seen, quoted) = absent.judge(lines.into_iter());
+        assert_eq!((outcome, seen.as_str()), (Outcome::Failed, "1 of 2 lines match"));
+        assert_eq!(quoted.as_deref(), Some("password=[redacted] pool <U+202E>exhausted `x`"));
         assert_eq!(absent.judge(std::iter::once("fine")).0, Outcome::Passed);
         assert_eq!(absent.judge(std::iter::empty()).0, Outcome::CouldNotTell);
         let present = Pattern::new("^ready", true).unwrap();

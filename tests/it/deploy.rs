@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 68] = [
+    const KEYS: [&str; 72] = [
         "listen",
         "stateDir",
         "policies",
@@ -105,6 +105,10 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "prometheus.url",
         "prometheus.bearerTokenFile",
         "prometheus.measures",
+        "deploys.argocd",
+        "deploys.github",
+        "deploys.gitlab",
+        "deploys.services",
         "slack.channel",
         "slack.policyChannel",
         "slack.app",

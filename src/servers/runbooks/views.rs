@@ -77,6 +77,9 @@ pub struct StepRow {
     pub outcome: &'static str,
     /// What was seen.
     pub seen: String,
+    /// A line of a log that shows it: text of others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quoted: Option<String>,
 }
 
 impl From<&Fit> for FoundRow {
@@ -102,8 +105,14 @@ fn quoted_name(name: &str) -> String {
 
 impl From<&Walked> for StepRow {
     fn from(walked: &Walked) -> Self {
-        let Walked { number, title, outcome, seen } = walked;
-        Self { number: *number as u64, title: title.clone(), outcome: outcome.name(), seen: seen.clone() }
+        let Walked { number, title, outcome, seen, quoted } = walked;
+        Self {
+            number: *number as u64,
+            title: title.clone(),
+            outcome: outcome.name(),
+            seen: seen.clone(),
+            quoted: quoted.clone(),
+        }
     }
 }
 
@@ -154,7 +163,10 @@ impl Readable for Checked {
             vec![step.number.to_string(), step.outcome.to_owned(), step.title.clone(), step.seen.clone()]
         };
         let rows: Vec<Vec<String>> = steps.iter().map(row).collect();
-        format!("{head}: {}\n\n{}", counts.join(", "), table(&["STEP", "OUTCOME", "TITLE", "SEEN"], &rows))
+        let table = table(&["STEP", "OUTCOME", "TITLE", "SEEN"], &rows);
+        let lines = steps.iter().filter_map(|step| Some((step.number, step.quoted.as_ref()?)));
+        let lines: String = lines.map(|(n, line)| format!("\n\nstep {n} saw:\n> {line}")).collect();
+        format!("{head}: {}\n\n{table}{lines}", counts.join(", "))
     }
 }
 

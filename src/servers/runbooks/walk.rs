@@ -33,6 +33,8 @@ pub struct Ground {
 }
 
 type Seen = (Outcome, String);
+/// The same, with a line of a log.
+type Quoted = (Outcome, String, Option<String>);
 
 /// Each step looked at, in order, about this workload.
 pub async fn walk(ground: &Ground, steps: &[Step], namespace: &str, service: &str) -> Vec<Walked> {
@@ -42,9 +44,10 @@ pub async fn walk(ground: &Ground, steps: &[Step], namespace: &str, service: &st
     for (place, step) in steps.iter().enumerate() {
         let seen = match (&step.check, &around) {
             (Some(check), Some(around)) => around.look(ground, check).await,
-            (Some(_) | None, _) => (Outcome::NeedsAPerson, String::new()),
+            (Some(_) | None, _) => (Outcome::NeedsAPerson, String::new(), None),
         };
-        walked.push(Walked::new(place + 1, step, seen));
+        let (outcome, seen, quoted) = seen;
+        walked.push(Walked { quoted, ..Walked::new(place + 1, step, (outcome, seen)) });
     }
     walked
 }
@@ -68,15 +71,16 @@ impl Around {
         Self { namespace: namespace.to_owned(), service: service.to_owned(), deployments, pods }
     }
 
-    async fn look(&self, ground: &Ground, check: &Check) -> Seen {
-        match check {
+    async fn look(&self, ground: &Ground, check: &Check) -> Quoted {
+        let (outcome, seen) = match check {
             Check::Metric(measured) => self.metric(ground, measured).await,
             Check::Workload(state) => match self.workload() {
                 Ok((deployment, pods)) => state.judge(Looked { deployment, pods: &pods }),
                 Err(why) => cannot(why),
             },
-            Check::Log(pattern) => self.log(ground, pattern).await,
-        }
+            Check::Log(pattern) => return self.log(ground, pattern).await,
+        };
+        (outcome, seen, None)
     }
 
     fn deployment(&self) -> Result<Option<&Workload>, String> {
@@ -131,20 +135,24 @@ impl Around {
         }
     }
 
-    async fn log(&self, ground: &Ground, pattern: &Pattern) -> Seen {
-        let pods = match self.workload() {
-            Ok((_, pods)) => pods,
-            Err(why) => return cannot(why),
-        };
-        let mut lines: Vec<String> = Vec::new();
-        for query in self.logs(&pods) {
-            match ground.listing.log(&query).await {
-                Ok(tail) => lines.extend(tail.lines),
-                // a part of the logs would say that a line is absent when it is in the rest
-                Err(error) => return cannot(error.to_string()),
+    async fn log(&self, ground: &Ground, pattern: &Pattern) -> Quoted {
+        match self.lines(ground).await {
+            Ok(lines) => pattern.judge(lines.iter().map(String::as_str)),
+            Err(why) => {
+                let (outcome, seen) = cannot(why);
+                (outcome, seen, None)
             }
         }
-        pattern.judge(lines.iter().map(String::as_str))
+    }
+
+    async fn lines(&self, ground: &Ground) -> Result<Vec<String>, String> {
+        let (_, pods) = self.workload()?;
+        let mut lines: Vec<String> = Vec::new();
+        for query in self.logs(&pods) {
+            // a part of the logs would say that a line is absent when it is in the rest
+            lines.extend(ground.listing.log(&query).await.map_err(|e| e.to_string())?.lines);
+        }
+        Ok(lines)
     }
 
     /// The logs that stand for all: of some pods, each container's.
