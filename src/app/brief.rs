@@ -1,5 +1,6 @@
 //! The standard checklist, looked up at once and within seconds, before any model is asked.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -11,7 +12,10 @@ use crate::domain::brief::{About, Brief, Point};
 use crate::domain::cluster::Snapshot;
 use crate::domain::finding::Finding;
 use crate::domain::ids::Fingerprint;
+use crate::domain::redact;
+use crate::domain::runbook::Runbook;
 use crate::incident::State;
+use crate::servers::runbooks::{Ground, walk};
 
 use super::Daemon;
 use super::sites::Site;
@@ -19,6 +23,10 @@ use super::watch::active;
 
 /// How long one look-up may take: people and the model wait for the slowest. As of a request, in the network's time.
 const WITHIN: Duration = Duration::from_secs(5);
+/// Steps of one runbook that a message has room for.
+const STEPS: usize = 12;
+/// The name of a file.
+const NAME: usize = 160;
 
 impl Daemon {
     /// The brief about an incident: what is known by now, with gaps where something does not answer in time.
@@ -33,8 +41,13 @@ impl Daemon {
         let own: Vec<Fingerprint> = state.alerts.keys().cloned().collect();
         let late = || Err(format!("no answer within {} seconds", WITHIN.as_secs()));
         let active = async { timeout(WITHIN, active(site)).await.unwrap_or_else(|_| Some(late())) };
-        let (active, similar) = tokio::join!(active, self.similar(state, snapshot, lead, findings));
-        let runbooks = self.runbooks().point(lead, &snapshot.owner, findings);
+        let (mut runbooks, books) = self.runbooks().point(lead, &snapshot.owner, findings);
+        let walked = self.walked(site, snapshot, &books);
+        let (active, similar, walked) =
+            tokio::join!(active, self.similar(state, snapshot, lead, findings), walked);
+        let (says, quoted) = walked;
+        runbooks.says.extend(says);
+        runbooks.quoted.extend(quoted);
         let points = vec![
             brief::alerts(snapshot, active.as_ref(), &own),
             brief::changes(snapshot),
@@ -44,6 +57,40 @@ impl Daemon {
             runbooks,
         ];
         Brief { points }
+    }
+
+    /// The steps of these runbooks, each looked at by what its check names: a line each, and the lines of logs that
+    /// show it. Nothing is done.
+    async fn walked(
+        &self,
+        site: &Site,
+        snapshot: &Snapshot,
+        books: &[Arc<Runbook>],
+    ) -> (Vec<String>, Vec<String>) {
+        let (mut told, mut quoted) = (Vec::new(), Vec::new());
+        let Some(listing) = &site.listing else { return (told, quoted) };
+        let ground = Ground {
+            cluster: site.cluster.clone(),
+            listing: Arc::clone(listing),
+            metrics: site.metrics.clone(),
+            clock: Arc::clone(&self.ports().clock),
+        };
+        let named = &snapshot.owner.0.named;
+        for book in books.iter().filter(|book| !book.steps.is_empty()) {
+            let name = redact::line(&book.name, NAME);
+            let walking = walk(&ground, &book.steps, &named.namespace, &named.name);
+            match timeout(WITHIN, walking).await {
+                Ok(walked) => {
+                    told.extend(walked.iter().take(STEPS).map(|step| format!("`{name}` {step}")));
+                    quoted.extend(walked.into_iter().take(STEPS).filter_map(|step| step.quoted));
+                }
+                Err(_) => told.push(format!(
+                    "the steps of `{name}` were not looked at: no answer within {} seconds",
+                    WITHIN.as_secs()
+                )),
+            }
+        }
+        (told, quoted)
     }
 
     async fn similar(

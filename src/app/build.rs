@@ -304,11 +304,15 @@ async fn site(
     let Eyes { reads, listing, inventory } = eyes(of, clock).await?;
     let (actions, server) = hands::actions(config, of, clock, granted).await?;
     let mut servers: Vec<Server> = server.into_iter().collect();
+    let recorder = recorder(config, of, clock).await?;
+    let logged = logged::errors(config, of, &listing, clock)?;
     let mind = match endpoints {
         None => None,
         Some(endpoints) => {
             let mut hub = Hub::of(&format!("investigations of {}", of.cluster.name));
-            let sources = own::Sources { config, site: of, listing: &listing, inventory: &inventory, clock };
+            let recorded = recorder.clone().map(|recorder| recorder as _);
+            let sources =
+                own::Sources { config, site: of, listing: &listing, inventory: &inventory, clock, recorded };
             servers.extend(own::join(&mut hub, &sources).await?);
             strangers.servers().iter().try_for_each(|server| hub.add(Arc::clone(server)))?;
             Some(mind(config, endpoints, clock, hub)?)
@@ -319,13 +323,14 @@ async fn site(
         labels: of.cluster.labels.clone(),
         namespaces: of.limits.namespaces.clone(),
         reads,
+        listing: Some(listing),
         alerts: alerts(of)?,
         metrics: metrics(of)?,
-        logged: logged::errors(config, of, &listing, clock)?,
+        logged,
         measures: Arc::new(measures(of)?),
         actions,
         jobs: Arc::new(hands::jobs(config, of)?),
-        recorder: recorder(config, of, clock).await?,
+        recorder,
         mind,
     };
     Ok((site, servers))
@@ -366,7 +371,7 @@ pub async fn reads_alone(config: &ReadServerConfig) -> Result<ReadServer, BuildE
 pub async fn serve_own(kind: own::Kind, config: &Config, of: config::Site<'_>) -> Result<(), BuildError> {
     let clock: SharedClock = Arc::new(SystemClock);
     let Eyes { listing, inventory, .. } = eyes(of, &clock).await?;
-    let sources = own::Sources { config, site: of, listing: &listing, inventory: &inventory, clock: &clock };
+    let sources = own::Sources { config, site: of, listing: &listing, inventory: &inventory, clock: &clock, recorded: None };
     own::Own::build(kind, &sources)?.stdio().await
 }
 

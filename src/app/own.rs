@@ -2,6 +2,8 @@
 //! hub of the model and as `belay mcp serve` offers them.
 
 pub(super) mod logs;
+mod deploys;
+mod runbooks;
 
 use std::sync::Arc;
 
@@ -9,15 +11,18 @@ use crate::adapters::mcp::{self, ConnectError, Hub, InProcess};
 use crate::config::{self, Config};
 use crate::ports::clock::SharedClock;
 use crate::ports::inventory::Inventory;
+use crate::ports::deploys::Recorded;
 use crate::ports::reads::Listing;
+use crate::servers::deploys::DeploysServer;
 use crate::servers::kit::{self, Scope};
 use crate::servers::kubernetes::{self, KubernetesServer, Paced};
 use crate::servers::logs::{self as log_server, LogServer};
+use crate::servers::runbooks::RunbooksServer;
 
 use super::build::{BuildError, Server};
 
 /// What the servers of one cluster are made of.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Sources<'a> {
     /// The whole configuration.
     pub config: &'a Config,
@@ -29,6 +34,8 @@ pub struct Sources<'a> {
     pub inventory: &'a Arc<dyn Inventory>,
     /// What time it is.
     pub clock: &'a SharedClock,
+    /// What a daemon recorded of it; nothing where none runs in this process.
+    pub recorded: Option<Arc<dyn Recorded>>,
 }
 
 impl Sources<'_> {
@@ -45,17 +52,24 @@ pub enum Kind {
     Kubernetes,
     /// Its logs.
     Logs,
+    /// Deploys.
+    Deploys,
+    /// Runbooks.
+    Runbooks,
 }
 
 impl Kind {
     /// All there are.
     pub const ALL: [Self; 2] = [Self::Kubernetes, Self::Logs];
+    pub const ALL: [Self; 3] = [Self::Kubernetes, Self::Deploys, Self::Runbooks];
 
     /// Its name: that of its tools in the hub, and of its scopes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Kubernetes => "kubernetes",
             Self::Logs => "logs",
+            Self::Deploys => "deploys",
+            Self::Runbooks => "runbooks",
         }
     }
 
@@ -64,15 +78,20 @@ impl Kind {
         match self {
             Self::Kubernetes => &kubernetes::TOOLS,
             Self::Logs => &log_server::TOOLS,
+            Self::Deploys => &crate::servers::deploys::TOOLS,
+            Self::Runbooks => &crate::servers::runbooks::TOOLS,
         }
     }
 
     /// The key of the configuration that it needs and that is missing, if any is.
-    fn missing(self, _: &Sources<'_>) -> Option<&'static str> {
+    fn missing(self, sources: &Sources<'_>) -> Option<&'static str> {
         match self {
             Self::Kubernetes => None,
             // without `logs`, those of the cluster's pods
             Self::Logs => None,
+            // the cluster's own revisions are a history, too
+            Self::Kubernetes | Self::Deploys => None,
+            Self::Runbooks => sources.config.runbooks.is_none().then_some(runbooks::KEY),
         }
     }
 }
@@ -83,6 +102,10 @@ pub enum Own {
     Kubernetes(KubernetesServer),
     /// Its logs.
     Logs(LogServer),
+    /// Deploys.
+    Deploys(DeploysServer),
+    /// Runbooks.
+    Runbooks(RunbooksServer),
 }
 
 impl Own {
@@ -98,6 +121,13 @@ impl Own {
                 sources.scope(),
                 Arc::clone(sources.clock),
             )),
+            Kind::Deploys => Self::Deploys(deploys::server(sources)?),
+            Kind::Runbooks => {
+                let (server, key) = (kind.name(), runbooks::KEY);
+                let dir = sources.config.runbooks.as_deref();
+                let dir = dir.ok_or(BuildError::NoSource { server, key })?;
+                Self::Runbooks(runbooks::server(dir, sources)?)
+            }
         })
     }
 
@@ -112,6 +142,8 @@ impl Own {
         let served = match self {
             Self::Kubernetes(server) => kit::serve_stdio(server).await,
             Self::Logs(server) => kit::serve_stdio(server).await,
+            Self::Deploys(server) => kit::serve_stdio(server).await,
+            Self::Runbooks(server) => kit::serve_stdio(server).await,
         };
         served.map_err(|e| BuildError::Served(e.to_string()))
     }
@@ -121,6 +153,8 @@ impl Own {
         match self {
             Self::Kubernetes(server) => mcp::connect_in_process(server).await,
             Self::Logs(server) => mcp::connect_in_process(server).await,
+            Self::Deploys(server) => mcp::connect_in_process(server).await,
+            Self::Runbooks(server) => mcp::connect_in_process(server).await,
         }
     }
 }

@@ -10,9 +10,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::cluster::Workload;
-use crate::domain::recorded::{Book, Key, Memory, Place, Seen};
-use crate::domain::target::Kind;
+use crate::domain::deploy::ConfigChange;
+use crate::domain::recorded::{Book, Key, Memory, Place, Seen, WorkloadHistory};
+use crate::domain::target::{Kind, Object};
 use crate::ports::clock::SharedClock;
+use crate::ports::deploys::Recorded;
 use crate::ports::recorder::{Shelf, Shown, Watches};
 
 use super::Daemon;
@@ -165,6 +167,29 @@ impl Recorder {
         if let Err(error) = self.shelf.put(changes).await {
             tracing::warn!(%error, "what was recorded is in memory only");
         }
+    }
+}
+
+impl Recorded for Recorder {
+    fn workload(&self, workload: &Object, now: jiff::Timestamp) -> Option<WorkloadHistory> {
+        let book = self.book();
+        let known = book.workload(&Place::of(workload)).filter(|known| known.object.uid == workload.uid);
+        known.map(|known| known.at(now))
+    }
+
+    fn changes(&self, namespace: &str, since: jiff::Timestamp) -> Vec<ConfigChange> {
+        let book = self.book();
+        let here =
+            book.configs().filter(|(place, history)| place.namespace == namespace && !history.restless());
+        let mut changes: Vec<ConfigChange> =
+            here.flat_map(|(_, history)| history.changes_since(since)).collect();
+        changes.sort_by_key(|change| std::cmp::Reverse(change.at));
+        changes
+    }
+
+    fn unwatched(&self, namespace: &str) -> Vec<String> {
+        let blind = self.blind();
+        blind.iter().filter(|((here, _), _)| here == namespace).map(|(_, why)| why.clone()).collect()
     }
 }
 

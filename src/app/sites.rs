@@ -12,7 +12,7 @@ use crate::domain::measure::Measures;
 use crate::investigate::Mind;
 use crate::ports::actions::Actions;
 use crate::ports::brief::Brief;
-use crate::ports::reads::{Alerts, Metrics, Reads};
+use crate::ports::reads::{Alerts, Listing, Metrics, Reads};
 
 use super::effects::NotNow;
 use super::{Daemon, Recorder};
@@ -32,6 +32,8 @@ pub struct Site {
     pub namespaces: Vec<String>,
     /// The eyes.
     pub reads: Arc<dyn Reads>,
+    /// Plain reads, for what looks around; without them the steps of runbooks are not looked at.
+    pub listing: Option<Arc<dyn Listing>>,
     /// Alertmanager's own list, where it is configured.
     pub alerts: Option<Arc<dyn Alerts>>,
     /// Measurements, where they are configured.

@@ -75,6 +75,10 @@ enum Server {
     Kubernetes,
     /// Search logs, and sum up what went wrong in them; read-only
     Logs,
+    /// Tell of deploys, configuration changes and pipelines, and plan rollbacks; read-only
+    Deploys,
+    /// Find runbooks, and walk their steps; read-only
+    Runbooks,
     /// Plan actions, and carry out those that belay signed
     Actions,
     /// What belay's core reads of a cluster, for a daemon in another one
@@ -132,6 +136,8 @@ fn serve(server: Server, config: &Path, cluster: Option<&str>) -> anyhow::Result
         match server {
             Server::Kubernetes => build::serve_own(own::Kind::Kubernetes, &config, site).await?,
             Server::Logs => build::serve_own(own::Kind::Logs, &config, site).await?,
+            Server::Deploys => build::serve_own(own::Kind::Deploys, &config, site).await?,
+            Server::Runbooks => build::serve_own(own::Kind::Runbooks, &config, site).await?,
             Server::Actions => build::serve_actions(&config, site).await?,
             Server::Reads => {} // has a file of its own
         }

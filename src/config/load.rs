@@ -7,8 +7,7 @@ use secrecy::SecretString;
 
 use super::models;
 use super::{
-    AlertmanagerConfig, ClusterConfig, Config, LimitsConfig, LogsConfig, PrometheusConfig, ServerConfig, Site,
-    SiteConfig,
+    AlertmanagerConfig, ClusterConfig, Config, DeploysConfig, LimitsConfig, LogsConfig, PrometheusConfig, ServerConfig, Site, SiteConfig,
 };
 
 /// A setting cannot be used.
@@ -109,6 +108,7 @@ fn check_site(site: Site<'_>) -> Result<(), ConfigError> {
     if let Some(logs) = site.logs {
         super::logs::check(name, logs)?;
     }
+    site.deploys.map_or(Ok(()), DeploysConfig::check)?;
     check_cluster(site.cluster)
 }
 
@@ -180,7 +180,7 @@ fn rebase(config: &mut Config, base: &Path) {
     let Config { state_dir, policies, prompts, runbooks, webhook, slack, pager, model, models, .. } = config;
     let Config { other_clusters, warrant_key_file, .. } = config;
     let Config { cluster, alertmanager, prometheus, actions, reads, limits, .. } = config;
-    let Config { mcp_servers, mcp_pins, logs, .. } = config;
+    let Config { mcp_servers, mcp_pins, logs, deploys, .. } = config;
     let mut files = vec![state_dir, policies];
     files.extend(prompts);
     files.extend(runbooks);
@@ -196,8 +196,10 @@ fn rebase(config: &mut Config, base: &Path) {
     files.extend(files_of(cluster, tokens(alertmanager, prometheus), [actions, reads]));
     files.extend(files_within(limits));
     files.extend(logs.iter_mut().flat_map(LogsConfig::files));
-    for SiteConfig { cluster, alertmanager, prometheus, logs, actions, reads, limits } in other_clusters {
+    files.extend(deploys.iter_mut().flat_map(DeploysConfig::files));
+    for SiteConfig { cluster, alertmanager, prometheus, logs, deploys, actions, reads, limits } in other_clusters {
         files.extend(logs.iter_mut().flat_map(LogsConfig::files));
+        files.extend(deploys.iter_mut().flat_map(DeploysConfig::files));
         files.extend(files_of(cluster, tokens(alertmanager, prometheus), [actions, reads]));
         files.extend(files_within(limits));
     }

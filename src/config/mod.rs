@@ -2,6 +2,8 @@
 //! settings; secrets come from files and live in secret types.
 
 mod actions;
+mod checkout;
+mod deploys;
 mod load;
 mod logs;
 mod mcp;
@@ -21,6 +23,8 @@ pub use actions::{
     ActionServerConfig, ReadServerConfig, actions_schema, load_actions, load_reads, parse_actions,
 };
 pub use logs::{LogFieldsConfig, LogStore, LogsConfig};
+pub use checkout::commit_of;
+pub use deploys::{DeliveredConfig, DelivererConfig, DeploysConfig};
 pub use models::{Amount, BudgetConfig, ModelBudgetConfig, ModelConfig, PriceConfig};
 
 pub use load::{
@@ -28,7 +32,9 @@ pub use load::{
     text_if_there, user,
 };
 pub use mcp::{Argument, McpReadConfig, McpReadsConfig, McpServerConfig};
-pub use runbooks::{Front, Placed, RunbookFile, runbooks};
+pub use runbooks::{
+    CheckFront, Expected, Front, Placed, RunbookFile, State, StepFront, runbook_schema, runbooks,
+};
 
 /// `belay.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -68,6 +74,9 @@ pub struct Config {
     /// Where logs are kept; without it, those of the cluster's pods are read.
     #[serde(default)]
     pub logs: Option<LogsConfig>,
+    /// Who delivers which service: for the history of deploys.
+    #[serde(default)]
+    pub deploys: Option<DeploysConfig>,
     /// Slack; without it people answer on the command line.
     #[serde(default)]
     pub slack: Option<SlackConfig>,
@@ -128,6 +137,9 @@ pub struct SiteConfig {
     /// Where its logs are kept.
     #[serde(default)]
     pub logs: Option<LogsConfig>,
+    /// Who delivers which of its services.
+    #[serde(default)]
+    pub deploys: Option<DeploysConfig>,
     /// What its action server refuses, whatever policy says.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -147,6 +159,7 @@ pub struct Site<'a> {
     pub alertmanager: Option<&'a AlertmanagerConfig>,
     pub prometheus: Option<&'a PrometheusConfig>,
     pub logs: Option<&'a LogsConfig>,
+    pub deploys: Option<&'a DeploysConfig>,
     pub limits: &'a LimitsConfig,
     pub actions: Option<&'a ServerConfig>,
     pub reads: Option<&'a ServerConfig>,
@@ -155,12 +168,14 @@ pub struct Site<'a> {
 impl Config {
     /// Every cluster, the first one first.
     pub fn sites(&self) -> impl Iterator<Item = Site<'_>> {
-        let Self { cluster, alertmanager, prometheus, limits, actions, reads, other_clusters, logs, .. } = self;
+        let Self { cluster, alertmanager, prometheus, limits, actions, reads, other_clusters, .. } = self;
+        let Self { logs, deploys, .. } = self;
         let first = Site {
             cluster,
             alertmanager: alertmanager.as_ref(),
             prometheus: prometheus.as_ref(),
             logs: logs.as_ref(),
+            deploys: deploys.as_ref(),
             limits,
             actions: actions.as_ref(),
             reads: reads.as_ref(),
@@ -170,6 +185,7 @@ impl Config {
             alertmanager: other.alertmanager.as_ref(),
             prometheus: other.prometheus.as_ref(),
             logs: other.logs.as_ref(),
+            deploys: other.deploys.as_ref(),
             limits: &other.limits,
             actions: other.actions.as_ref(),
             reads: other.reads.as_ref(),

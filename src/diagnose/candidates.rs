@@ -10,7 +10,7 @@ use crate::domain::cause::CauseWord;
 use crate::domain::cluster::{Pod, Revision, Snapshot};
 use crate::domain::finding::{Cause, Certainty, Finding, PullTrouble};
 use crate::domain::ids::CandidateId;
-use crate::domain::recorded::WorkloadHistory;
+use crate::domain::recorded;
 use crate::domain::target::{Kind, Object};
 
 /// How far an alert can steer: more choices than this and the one who chooses decides more than the
@@ -210,25 +210,10 @@ fn restarts(snapshot: &Snapshot, cause: &Cause) -> Vec<Action> {
 fn back(snapshot: &Snapshot) -> Option<Action> {
     let workload = snapshot.workload.as_ref().ok()?.as_ref()?;
     let (_, older) = snapshot.revisions.as_ref().ok()?.split_first()?;
-    let known = snapshot.recorded.workload.as_ref();
-    let worked = known.and_then(|known| worked(known, older));
-    let serves = || older.iter().find(|r| r.ready > 0 && !known.is_some_and(|known| never(known, r)));
-    let template = worked.or_else(serves)?.template_hash.clone();
+    let template = recorded::back(snapshot.recorded.workload.as_ref(), older)?.template_hash.clone();
     let template = TemplateHash::try_from(template).ok()?;
     let workload = workload.object.clone();
     (workload.named.kind == Kind::Deployment).then_some(Action::RollbackWorkload { workload, template })
-}
-
-/// The newest of these revisions with which all replicas were seen to be ready for a while.
-fn worked<'a>(known: &WorkloadHistory, older: &'a [Revision]) -> Option<&'a Revision> {
-    let healthy = known.healthy.iter().rev().filter(|healthy| healthy.template != known.template);
-    healthy.filter_map(|healthy| healthy.revision).find_map(|n| older.iter().find(|r| r.revision == n))
-}
-
-/// Whether this revision was watched from its beginning, and never had all its replicas ready for a while.
-fn never(known: &WorkloadHistory, revision: &Revision) -> bool {
-    let watched = revision.created.is_some_and(|created| known.since <= created);
-    watched && known.healthy.iter().all(|healthy| healthy.revision != Some(revision.revision))
 }
 
 /// The content that a ConfigMap or Service had before, as it was recorded.

@@ -1,14 +1,18 @@
 //! Which runbook is meant for an incident, and which part of it: by what it says of itself, by the file that the
 //! alert's `runbook_url` names, and by its words. What stands in it is data: shown to people, fenced for the model.
 
+use std::sync::Arc;
+
 use super::recall::bm25::{Bag, Corpus};
-use crate::domain::alert::Alert;
+use crate::domain::alert::{Alert, Labels};
 use crate::domain::brief::{About, Point};
 use crate::domain::canonical::Hash;
 use crate::domain::finding::Finding;
 use crate::domain::matchers::Matchers;
 use crate::domain::redact;
+use crate::domain::runbook::{Runbook, STEPS, Step};
 use crate::domain::target::RootOwner;
+use crate::ports::runbooks::{Fit, Sought};
 
 /// Runbooks that are shown.
 const SHOWN: usize = 2;
@@ -39,6 +43,8 @@ pub struct Source {
     pub services: Vec<Said>,
     /// Where people read it.
     pub link: Option<Said>,
+    /// Its steps, each with the line it stands in; or why one cannot be used.
+    pub steps: Vec<(u64, Result<Step, String>)>,
     /// Its Markdown.
     pub text: String,
 }
@@ -65,11 +71,8 @@ pub struct Library {
 
 #[derive(Debug)]
 struct Book {
-    name: String,
-    title: String,
-    link: Option<String>,
+    told: Arc<Runbook>,
     alerts: Vec<Matchers>,
-    services: Vec<String>,
     sections: Vec<Section>,
     words: Bag,
 }
@@ -124,30 +127,36 @@ impl Library {
         self.books.iter().any(|book| book.names(namespace, service))
     }
 
-    /// What is written for this incident: link, heading and the beginning of the section that fits best.
-    pub fn point(&self, alert: &Alert, owner: &RootOwner, findings: &[Finding]) -> Point {
+    /// All of them, by name.
+    pub fn books(&self) -> impl Iterator<Item = &Arc<Runbook>> {
+        self.books.iter().map(|book| &book.told)
+    }
+
+    /// What is written for this incident (link, heading and the beginning of the section that fits best), and the
+    /// runbooks that it was taken from.
+    pub fn point(
+        &self,
+        alert: &Alert,
+        owner: &RootOwner,
+        findings: &[Finding],
+    ) -> (Point, Vec<Arc<Runbook>>) {
         let causes: Vec<&str> = findings.iter().map(|finding| finding.cause.name()).collect();
         let text = super::recall::text(alert, findings);
         let query = Bag::of(&format!("{} {} {text}", alert.name(), causes.join(" ")));
-        let mut found: Vec<(Why, f64, &Book)> = self
-            .books
-            .iter()
-            .filter_map(|book| {
-                let score = self.corpus.score(&query, &book.words);
-                let alike = score > 0.0 && score >= self.corpus.score(&query, &query) * ALIKE;
-                let why = book.why(alert, owner).or(alike.then_some(Why::Words))?;
-                Some((why, score, book))
-            })
-            .collect();
-        found.sort_by(|(why_a, score_a, a), (why_b, score_b, b)| {
-            why_a.cmp(why_b).then(score_b.total_cmp(score_a)).then(a.name.cmp(&b.name))
-        });
+        let named = &owner.0.named;
+        let about = On {
+            labels: &alert.labels,
+            namespace: &named.namespace,
+            service: Some(&named.name),
+            link: link_of(alert),
+        };
         let mut point = Point::found(About::Runbooks, Vec::new());
-        for (why, _, book) in found.into_iter().take(SHOWN) {
-            let section = book.section(&self.corpus, &query, alert);
+        let mut shown = Vec::new();
+        for (why, book, section) in self.fitting(&about, &query).into_iter().take(SHOWN) {
             point.says.push(book.says(why, section));
-            let text = section.map(|section| redact::safe(section.text.trim(), SECTION)).unwrap_or_default();
+            let text = section.map(Section::shown).unwrap_or_default();
             point.quoted.extend((!text.is_empty()).then_some(text));
+            shown.push(Arc::clone(&book.told));
         }
         if point.says.is_empty() {
             point.says.push(match self.books.len() {
@@ -155,13 +164,75 @@ impl Library {
                 n => format!("none of the {n} runbooks is for this"),
             });
         }
-        point
+        (point, shown)
+    }
+
+    /// The runbooks that fit, the surest first, at most so many: of each, why, and heading and beginning of its section
+    /// that fits best.
+    pub fn find(&self, sought: &Sought, most: usize) -> Vec<Fit> {
+        let Sought { labels, namespace, service, text } = sought;
+        let name = labels.get("alertname").map_or("", String::as_str);
+        let query = Bag::of(&format!("{name} {text}"));
+        let about = On { labels, namespace, service: service.as_deref(), link: None };
+        let fit = |(why, book, section): (Why, &Book, Option<&Section>)| Fit {
+            book: Arc::clone(&book.told),
+            why: why.words(),
+            heading: section.map(|section| redact::line(&section.heading, 120)).unwrap_or_default(),
+            section: section.map(Section::shown).unwrap_or_default(),
+        };
+        let fitting = self.fitting(&about, &query).into_iter();
+        fitting.filter(|(_, book, _)| !book.told.is_elsewhere(namespace)).take(most).map(fit).collect()
+    }
+
+    fn fitting(&self, about: &On<'_>, query: &Bag) -> Vec<(Why, &Book, Option<&Section>)> {
+        let mut found: Vec<(Why, f64, &Book)> = self
+            .books
+            .iter()
+            .filter_map(|book| {
+                let score = self.corpus.score(query, &book.words);
+                let alike = score > 0.0 && score >= self.corpus.score(query, query) * ALIKE;
+                let why = book.why(about).or(alike.then_some(Why::Words))?;
+                Some((why, score, book))
+            })
+            .collect();
+        found.sort_by(|(why_a, score_a, a), (why_b, score_b, b)| {
+            why_a.cmp(why_b).then(score_b.total_cmp(score_a)).then(a.told.name.cmp(&b.told.name))
+        });
+        found
+            .into_iter()
+            .map(|(why, _, book)| (why, book, book.section(&self.corpus, query, about)))
+            .collect()
+    }
+}
+
+/// What runbooks are held against.
+struct On<'a> {
+    labels: &'a Labels,
+    namespace: &'a str,
+    service: Option<&'a str>,
+    link: Option<(&'a str, Option<&'a str>)>,
+}
+
+impl Why {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Alert => "is for this alert",
+            Self::Link => "is what the alert links to",
+            Self::Service => "is for this service",
+            Self::Words => "speaks of the like",
+        }
+    }
+}
+
+impl Section {
+    fn shown(&self) -> String {
+        redact::safe(self.text.trim(), SECTION)
     }
 }
 
 impl Book {
     fn new(source: Source) -> Result<Self, Unusable> {
-        let Source { name, title, alerts, services, link, text } = source;
+        let Source { name, title, alerts, services, link, steps, text } = source;
         let refuse = |said: &Said, why: String| Unusable { name: name.clone(), line: said.line, why };
         let read = |said: &Said| {
             let why =
@@ -180,47 +251,49 @@ impl Book {
         if let Some(said) = link.as_ref().filter(|said| !is_link(&said.text)) {
             return Err(refuse(said, "`link` must begin with https:// and hold no spaces".to_owned()));
         }
+        let steps = steps
+            .into_iter()
+            .map(|(line, step)| step.map_err(|why| Unusable { name: name.clone(), line, why }));
+        let steps = steps.collect::<Result<Vec<_>, _>>()?;
+        if steps.len() > STEPS {
+            let why = format!("it has {} steps, and may have {STEPS}", steps.len());
+            return Err(Unusable { name, line: 1, why });
+        }
         let sections = sections(&text);
         let heading = sections.iter().map(|section| &section.heading).find(|heading| !heading.is_empty());
         let title = title.or_else(|| heading.cloned()).unwrap_or_else(|| name.clone());
         let words = Bag::of(&format!("{title} {text}"));
         let services = services.into_iter().map(|said| said.text).collect();
-        Ok(Self {
-            name,
-            title,
-            link: link.map(|said| said.text),
-            alerts: matchers,
-            services,
-            sections,
-            words,
-        })
+        let told = Runbook { name, title, link: link.map(|said| said.text), services, steps, text };
+        Ok(Self { told: Arc::new(told), alerts: matchers, sections, words })
     }
 
-    fn why(&self, alert: &Alert, owner: &RootOwner) -> Option<Why> {
-        let named = &owner.0.named;
-        let linked = || link_of(alert).is_some_and(|(file, _)| self.stem().eq_ignore_ascii_case(file));
-        if self.alerts.iter().any(|matchers| matchers.hold(&alert.labels)) {
+    fn why(&self, about: &On<'_>) -> Option<Why> {
+        let On { labels, namespace, service, link } = about;
+        let linked = || link.is_some_and(|(file, _)| self.stem().eq_ignore_ascii_case(file));
+        let ours = || self.names(namespace, service.unwrap_or_default());
+        if self.alerts.iter().any(|matchers| matchers.hold(labels)) {
             Some(Why::Alert)
         } else if linked() {
             Some(Why::Link)
         } else {
-            self.names(&named.namespace, &named.name).then_some(Why::Service)
+            ours().then_some(Why::Service)
         }
     }
 
     fn names(&self, namespace: &str, name: &str) -> bool {
         let whole = format!("{namespace}/{name}");
-        self.services.iter().any(|service| *service == name || *service == whole)
+        self.told.services.iter().any(|service| *service == name || *service == whole)
     }
 
     fn stem(&self) -> &str {
-        let file = self.name.rsplit('/').next().unwrap_or(&self.name);
+        let file = self.told.name.rsplit('/').next().unwrap_or(&self.told.name);
         file.strip_suffix(".md").unwrap_or(file)
     }
 
     /// The section that the link's anchor names, else the one whose words fit best, else the first with text.
-    fn section(&self, corpus: &Corpus, query: &Bag, alert: &Alert) -> Option<&Section> {
-        let anchor = link_of(alert).and_then(|(_, anchor)| anchor);
+    fn section(&self, corpus: &Corpus, query: &Bag, about: &On<'_>) -> Option<&Section> {
+        let anchor = about.link.and_then(|(_, anchor)| anchor);
         let named = anchor.and_then(|anchor| self.sections.iter().find(|s| slug(&s.heading) == slug(anchor)));
         let told = || self.sections.iter().filter(|section| !section.text.trim().is_empty());
         let score = |section: &Section| corpus.score(query, &section.words);
@@ -229,17 +302,13 @@ impl Book {
     }
 
     fn says(&self, why: Why, section: Option<&Section>) -> String {
-        let why = match why {
-            Why::Alert => "is for this alert",
-            Why::Link => "is what the alert links to",
-            Why::Service => "is for this service",
-            Why::Words => "speaks of the like",
-        };
+        let why = why.words();
         let heading =
             section.map(|section| redact::line(&section.heading, 120)).filter(|heading| !heading.is_empty());
         let at = heading.map_or_else(String::new, |heading| format!(", section `{heading}`"));
-        let link = self.link.as_ref().map_or_else(String::new, |link| format!(" ({link})"));
-        let (title, name) = (redact::line(&self.title, 120), redact::line(&self.name, 160));
+        let told = &self.told;
+        let link = told.link.as_ref().map_or_else(String::new, |link| format!(" ({link})"));
+        let (title, name) = (redact::line(&told.title, 120), redact::line(&told.name, 160));
         format!("runbook `{title}` (`{name}`){link} {why}{at}")
     }
 }
@@ -335,7 +404,7 @@ mod tests {
     fn shown(source: Source, alert: &Alert) -> (Vec<String>, Vec<String>) {
         let rest = self::source("savanna.md", "# Savanna\nzebra giraffe lion tiger");
         let library = Library::load(vec![source, rest]).unwrap();
-        let point = library.point(alert, &owner(), &[]);
+        let (point, _) = library.point(alert, &owner(), &[]);
         (point.says, point.quoted)
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::alert::Labels;
 use super::canonical::Hash;
+use super::deploy::Pieces;
 use super::gauge::Gauges;
 use super::recorded::Memory;
 use super::surroundings::{Needs, Surroundings};
@@ -264,6 +265,9 @@ pub struct Revision {
     /// What its pods are made from, without labels and annotations: a restart leaves it as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Hash>,
+    /// Its template in pieces, to be held against those of the same list; read only where a list was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Box<Pieces>>,
 }
 
 /// An event.

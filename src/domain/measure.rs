@@ -156,7 +156,8 @@ fn is_name(name: &str) -> bool {
 pub struct Threshold(i64);
 
 impl Threshold {
-    fn parse(text: &str) -> Option<Self> {
+    /// Reads one: `-1.5`.
+    pub fn parse(text: &str) -> Option<Self> {
         let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
         let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
         let plain = |t: &str| !t.is_empty() && t.chars().all(|c| c.is_ascii_digit());

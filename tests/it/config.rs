@@ -8,10 +8,7 @@ use std::path::{Path, PathBuf};
 
 use belay::app::build::hard_limits;
 use belay::config::{
-    AlertmanagerConfig, Amount, BudgetConfig, ClusterConfig, Config, ConfigError, FileConfig, ForgeName,
-    LimitsConfig, Log, LogStore, ModelBudgetConfig, ModelConfig, PagerConfig, PriceConfig, PrometheusConfig,
-    RepositoryConfig, ServerConfig, SiteConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts,
-    secret,
+    AlertmanagerConfig, Amount, BudgetConfig, ClusterConfig, Config, ConfigError, DeliveredConfig, DelivererConfig, DeploysConfig, FileConfig, ForgeName, LimitsConfig, Log, LogStore, ModelBudgetConfig, ModelConfig, PagerConfig, PriceConfig, PrometheusConfig, RepositoryConfig, ServerConfig, SiteConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
@@ -35,6 +32,7 @@ webhook: { bearerTokenFile: hook }
 alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 prometheus: { url: 'http://prom:9090', bearerTokenFile: prom, measures: { p99: x_$pods } }
 logs: { kind: loki, url: 'http://loki:3100', bearerTokenFile: loki, tenant: t, fields: { service: app }, services: { a: b } }
+deploys: { argocd: { url: 'https://argo', tokenFile: argo }, github: { url: 'https://gh', tokenFile: gh }, gitlab: { url: 'https://gl', tokenFile: gl }, services: { shop/web: { application: a, github: o/n, gitlab: g/p, environment: prod } } }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key, stream: true, egress: [shop], price: { prompt: 0.15, completion: 1, cached: 0.075 } }
@@ -47,6 +45,7 @@ otherClusters:
   alertmanager: { url: 'http://am2:9093', bearerTokenFile: am2 }
   prometheus: { url: 'http://prom2:9090', bearerTokenFile: prom2 }
   logs: { kind: elasticsearch, url: 'https://es2', index: logs-*, apiKeyFile: es2 }
+  deploys: { argocd: { url: 'https://argo2', tokenFile: argo2 } }
   limits: { namespaces: [till], jobs: [jobs2] }
 - cluster: { name: eu-3, labels: { cluster: eu-3 } }
   actions: { url: 'https://hands/mcp', tokenFile: hands }
@@ -109,7 +108,7 @@ fn each_key_is_read_into_its_place() {
         webhook,
         alertmanager,
         prometheus,
-        logs,
+    deploys, logs,
         slack,
         pager,
         model,
@@ -123,6 +122,20 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(listen.to_string(), "127.0.0.2:1234");
     assert_eq!((state_dir, policies, prompts), ("state".into(), "rules".into(), path("words")));
     assert_eq!(runbooks, path("books"));
+    let by = |url: &str, token: &str| Some(DelivererConfig { url: url.into(), token_file: token.into() });
+    let web = DeliveredConfig {
+        application: Some("a".into()),
+        github: Some("o/n".into()),
+        gitlab: Some("g/p".into()),
+        environment: Some("prod".into()),
+    };
+    let expected = DeploysConfig {
+        argocd: by("https://argo", "argo"),
+        github: by("https://gh", "gh"),
+        gitlab: by("https://gl", "gl"),
+        services: [("shop/web".to_owned(), web)].into(),
+    };
+    assert_eq!(deploys, Some(expected));
     assert_eq!(log, Log { filter: "debug".into(), format: LogFormat::Json });
     let expected = ClusterConfig {
         name: "eu-1".into(),
@@ -345,6 +358,10 @@ fn paths_are_relative_to_the_file() {
     let config = load(&file).unwrap();
     assert_eq!((Some(config.state_dir), Some(config.policies)), (here("state"), here("rules")));
     assert_eq!((config.prompts, config.runbooks), (here("words"), here("books")));
+    let deploys = config.deploys.unwrap();
+    let [argo, gh, gl] =
+        [deploys.argocd, deploys.github, deploys.gitlab].map(|one| Some(one.unwrap().token_file));
+    assert_eq!((argo, gh, gl), (here("argo"), here("gh"), here("gl")));
     let tokens = (config.cluster.token_file, config.cluster.write_token_file);
     assert_eq!(tokens, (here("read"), here("write")));
     assert_eq!(config.webhook.bearer_token_file, here("hook"));

@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 84] = [
+    const KEYS: [&str; 88] = [
         "listen",
         "stateDir",
         "policies",
@@ -120,6 +120,10 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "logs.sessionTokenFile",
         "logs.fields",
         "logs.services",
+        "deploys.argocd",
+        "deploys.github",
+        "deploys.gitlab",
+        "deploys.services",
         "slack.channel",
         "slack.policyChannel",
         "slack.app",

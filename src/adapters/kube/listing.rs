@@ -157,7 +157,8 @@ impl Listing for super::KubeReads {
             let sets: Api<apps::ReplicaSet> = Api::namespaced(fetch.client.clone(), namespace);
             let mut listed = fetch.list(&sets, &what, selector.as_ref()).await?;
             listed.items.retain(|s| views::controller_ref(&s.metadata).is_some_and(|c| c.uid == uid));
-            Ok(convert(&listed, |s| views::revision(&fetch.cluster, s)))
+            let items = views::revisions(&fetch.cluster, &listed.items);
+            Ok(Listed { items, left_out: listed.left_out })
         };
         let mut listed = self.in_time(&what, read).await?;
         listed.items.sort_by_key(|r| std::cmp::Reverse(r.revision));

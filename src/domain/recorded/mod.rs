@@ -1,6 +1,7 @@
 //! What belay remembers of the cluster from before a fault: earlier content of ConfigMaps and Services, and
 //! how workloads were when they were well. Pure: a book, what a watch shows, and the time.
 
+mod back;
 mod book;
 mod memory;
 mod values;
@@ -16,6 +17,7 @@ use super::alert::Labels;
 use super::canonical::Hash;
 use super::target::{Kind, Object};
 
+pub use back::{back, never};
 pub use book::Book;
 pub use memory::{Change, Concern, Config, Memory};
 pub use values::{Held, Key, looks_secret};

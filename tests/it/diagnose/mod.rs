@@ -94,6 +94,7 @@ pub fn revision(name: &str, number: u64, desired: u32, ready: u32) -> Revision {
         desired,
         ready,
         created: Some(ago(600)),
+        template: None,
         change_cause: None,
         content: None,
     }

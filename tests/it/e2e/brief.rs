@@ -109,6 +109,26 @@ async fn runbooks_are_matched_shown_and_taken_up_anew() {
 }
 
 #[tokio::test]
+async fn the_steps_of_a_runbook_that_is_meant_are_looked_at_and_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let runbook = "---\nalerts: ['alertname=\"KubePodCrashLooping\"']\nsteps:\n- title: It is steady\n  check: { workload: steady }\n- title: Few fail\n  check: { metric: 'x{namespace=\"$namespace\",pod=~\"$pods\"}', below: 1 }\n- title: Ask somebody\n---\n# Crash loops\n";
+    fs::write(dir.path().join("web.md"), runbook).unwrap();
+    let house = House::open(Wish::by_hand()).await;
+    house.daemon.take_runbooks(load(dir.path()).unwrap());
+    let pod = house.leak("web").await;
+    assert_eq!(house.deliver(body(&[crash_loop(&pod.name, STARTS, None)])).await, 200);
+    let state = house.phase("web", |p| matches!(p, Phase::Confirming(_))).await;
+    // as it is recorded with the diagnosis
+    let said = says(&state, About::Runbooks);
+    assert!(said.contains("`web.md` step 1 (`It is steady`): "), "{said}");
+    assert!(said.contains("step 2 (`Few fail`): could not tell: no metrics are configured"), "{said}");
+    assert!(said.contains("step 3 (`Ask somebody`): needs a person"), "{said}");
+    let told = told(&house).await;
+    assert!(told.contains("Ask somebody"), "{told}");
+    house.stop().await;
+}
+
+#[tokio::test]
 async fn measurements_become_part_of_what_is_diagnosed() {
     let (fake, url, _task) = Fake::start(|_, _| one(0.5)).await;
     let wish = Wish { more: format!("prometheus: {{ url: '{url}' }}\n"), ..Wish::by_hand() };

@@ -153,6 +153,7 @@ fn healthy() -> Snapshot {
             desired: 3,
             ready: 3,
             created: Some(after(-86_400)),
+            template: None,
             change_cause: None,
             content: None,
         }]),

@@ -2,12 +2,17 @@
 // said so that the lints know these helpers for tests
 #![cfg(test)]
 
+mod backend;
+mod deliveries;
+mod deploys;
+mod given;
 mod kubernetes;
 mod logs;
 mod logs_faults;
 mod logs_pods;
 mod logs_stores;
 mod prompts;
+mod runbooks;
 mod stand_in;
 mod tools;
 

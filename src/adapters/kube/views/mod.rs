@@ -20,7 +20,9 @@ use crate::domain::target::{Kind, Named, Object};
 pub(super) use others::{autoscaler, budget, event, usage};
 pub(super) use pods::pod;
 pub(super) use surroundings::{certificate, claim, job_run, meta, net_policy, node, quota};
-pub(super) use workloads::{cron_job, daemon_set, deployment, job, replica_set, revision, stateful_set};
+pub(super) use workloads::{
+    cron_job, daemon_set, deployment, job, replica_set, revision, revisions, stateful_set,
+};
 
 /// The object with this metadata. Its uid is empty only in tests' hand-made objects.
 pub(super) fn object(cluster: &Cluster, kind: Kind, meta: &ObjectMeta) -> Object {

@@ -7,6 +7,7 @@ use super::needs::needs;
 use super::{at, count, map, object, text};
 use crate::domain::alert::Labels;
 use crate::domain::cluster::{Condition, Revision, Workload, Writer};
+use crate::domain::deploy;
 use crate::domain::ids::Cluster;
 use crate::domain::recorded::digest;
 use crate::domain::target::Kind;
@@ -205,5 +206,18 @@ pub fn revision(cluster: &Cluster, r: &apps::ReplicaSet) -> Revision {
         created: at(meta.creation_timestamp.as_ref()),
         content: template.and_then(|spec| serde_json::to_value(spec).ok()).map(|spec| digest(&spec)),
         change_cause: annotation("kubernetes.io/change-cause").map(|cause| text(Some(&cause))),
+        template: None,
     }
+}
+
+/// ReplicaSets as revisions that can be held against each other.
+pub fn revisions(cluster: &Cluster, sets: &[apps::ReplicaSet]) -> Vec<Revision> {
+    let template = |set: &apps::ReplicaSet| {
+        let template = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
+        template.and_then(|template| serde_json::to_value(template).ok()).unwrap_or_default()
+    };
+    let templates: Vec<serde_json::Value> = sets.iter().map(template).collect();
+    let pieces = deploy::pieces(&templates.iter().collect::<Vec<_>>());
+    let with = |(set, pieces)| Revision { template: Some(Box::new(pieces)), ..revision(cluster, set) };
+    sets.iter().zip(pieces).map(with).collect()
 }
