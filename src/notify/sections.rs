@@ -127,8 +127,14 @@ fn looked_up(brief: &Brief) -> Vec<Line> {
     for point in &brief.points {
         let name = sentence(point.about.name());
         let says: Vec<&str> = point.says.iter().chain(&point.elsewhere).map(String::as_str).collect();
-        if !says.is_empty() {
-            lines.push(belay(&format!("{name}: {}.", says.join("; "))));
+        match (point.about, says.split_first()) {
+            // a step of a runbook is a line of its own: together they would be cut
+            (About::Runbooks, Some((first, steps))) => {
+                lines.push(belay(&format!("{name}: {first}.")));
+                lines.extend(steps.iter().map(|step| belay(&format!("{}.", sentence(step)))));
+            }
+            (_, Some(_)) => lines.push(belay(&format!("{name}: {}.", says.join("; ")))),
+            (_, None) => {}
         }
         if point.about == About::Runbooks {
             lines.extend(point.quoted.iter().map(|text| quoted(text)));

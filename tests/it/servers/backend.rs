@@ -34,11 +34,12 @@ pub const WAYS: [(Wrong, &str); 9] = [
     (Wrong::Status(500), "500"),
     (Wrong::Status(401), "401"),
     (Wrong::Status(403), "403"),
-    (Wrong::TooOften, "429"),
     (Wrong::Page, "cannot be read"),
     (Wrong::Cut, "cannot be read"),
     (Wrong::Endless, "larger than"),
     (Wrong::Redirect, "302"),
+    // last: who is told to wait, waits
+    (Wrong::TooOften, "429"),
 ];
 
 /// What came in: path with query, and who asked.

@@ -246,8 +246,7 @@ async fn runbooks_are_resources_page_by_page_and_nothing_else_is() {
     let client = plain(server(dir.path(), world(true), None, &[])).await;
     let first = client.list_resources(None).await.unwrap();
     assert_eq!((first.resources.len(), first.next_cursor.as_deref()), (100, Some("100")));
-    let mut next = PaginatedRequestParams::default();
-    next.cursor = first.next_cursor;
+    let next = PaginatedRequestParams::default().with_cursor(first.next_cursor);
     let second = client.list_resources(Some(next)).await.unwrap();
     assert_eq!((second.resources.len(), second.next_cursor), (53, None));
     let read = |uri: &str| client.read_resource(ReadResourceRequestParams::new(uri.to_owned()));
@@ -264,6 +263,7 @@ async fn runbooks_are_resources_page_by_page_and_nothing_else_is() {
     }
     client.cancel().await.unwrap();
     // one who may see a namespace
+    let dir = library();
     let client = plain(server(dir.path(), world(true), None, &["pay"])).await;
     let listed = client.list_resources(None).await.unwrap();
     let uris: Vec<&str> = listed.resources.iter().map(|r| r.uri.as_str()).collect();
@@ -305,8 +305,8 @@ fn a_check_that_cannot_be_meant_is_refused_with_file_and_line() {
     };
     let query = r#"'x{namespace="$namespace",pod=~"$pods"}'"#;
     for fine in [
-        &format!("{{ metric: {query}, below: 1 }}"),
-        &format!("{{ metric: {query}, above: -1.5, below: 2 }}"),
+        format!("{{ metric: {query}, below: 1 }}").as_str(),
+        format!("{{ metric: {query}, above: -1.5, below: 2 }}").as_str(),
         "{ workload: steady }",
         "{ log: 'a|b', expect: present }",
     ] {
@@ -318,7 +318,7 @@ fn a_check_that_cannot_be_meant_is_refused_with_file_and_line() {
         ("{ workload: ready, below: 1 }", "one of them alone"),
         ("{ log: x }", "one of them alone"),
         ("{ log: '(', expect: absent }", "no regular expression"),
-        (&format!("{{ metric: {query} }}"), "needs `below` or `above`"),
+        (format!("{{ metric: {query} }}").as_str(), "needs `below` or `above`"),
         ("{ metric: 'up', below: 1 }", "no `$workload`"),
     ] {
         let told = tried(check).unwrap_err();
