@@ -10,6 +10,7 @@ pub mod mcp;
 mod monitoring;
 pub mod openai;
 pub mod pager_webhook;
+pub mod pagerduty;
 pub mod prometheus;
 pub mod slack;
 pub mod terminal;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, Response, StatusCode, Url, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 
@@ -31,6 +31,8 @@ pub enum Credentials {
         /// The password.
         password: SecretString,
     },
+    /// A key in PagerDuty's manner, with the version of its API that is meant.
+    PagerDuty(SecretString),
 }
 
 /// The address cannot be used.
@@ -99,6 +101,11 @@ impl Monitoring {
         Ok(Self { http, base, credentials, body })
     }
 
+    /// The same API, for answers that may be larger or have to be smaller.
+    pub(super) fn with_body(&self, body: usize) -> Self {
+        Self { body, ..self.clone() }
+    }
+
     /// The JSON at this path; `what` is asked for, in messages. Statuses in `also` are answers as well as 200.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
@@ -117,6 +124,9 @@ impl Monitoring {
             Credentials::None => request,
             Credentials::Bearer(token) => request.bearer_auth(token.expose_secret()),
             Credentials::Basic { user, password } => request.basic_auth(user, Some(password.expose_secret())),
+            Credentials::PagerDuty(key) => request
+                .header(header::AUTHORIZATION, format!("Token token={}", key.expose_secret()))
+                .header(header::ACCEPT, "application/vnd.pagerduty+json;version=2"),
         };
         // without its URL: it may hold credentials
         let response = request.send().await.map_err(|e| failed(&chain(&e.without_url())))?;
