@@ -74,7 +74,15 @@ impl From<Gettable> for Firing {
         let annotations = alert.annotations.clone();
         let ActiveAlert { fingerprint, labels, starts_at, suppressed, .. } = alert.into();
         let fingerprint = Some(fingerprint);
-        Self { fingerprint, labels, annotations, since: starts_at, silenced_by, quiet: suppressed, value: None }
+        Self {
+            fingerprint,
+            labels,
+            annotations,
+            since: starts_at,
+            silenced_by,
+            quiet: suppressed,
+            value: None,
+        }
     }
 }
 

@@ -228,8 +228,12 @@ impl Paging for PagerDuty {
     }
 
     async fn told(&self, call: &str) -> Result<Listed<Told>, ReadError> {
+        let what = "the log of an incident of PagerDuty";
+        if !call.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(ReadError::Failed { what: what.into(), why: "its id is none of PagerDuty's".into() });
+        }
         let path = ["incidents", call, "log_entries"];
-        let mut told = self.list::<LogEntries>("the log of an incident of PagerDuty", &path, &[]).await?;
+        let mut told = self.list::<LogEntries>(what, &path, &[]).await?;
         told.items.sort_by_key(|told| told.at);
         Ok(told)
     }

@@ -114,7 +114,8 @@ fn number(text: &str) -> Result<f64, ReadError> {
 fn series(answer: Answer) -> Result<Vec<Series>, ReadError> {
     let all = match data(answer)? {
         Some(Data::Matrix(all)) if all.len() > LONG_SERIES => {
-            let why = format!("the query gives {} series: more than {LONG_SERIES}, aggregate them", all.len());
+            let why =
+                format!("the query gives {} series: more than {LONG_SERIES}, aggregate them", all.len());
             return Err(failed(&why));
         }
         Some(Data::Matrix(all)) => all,

@@ -111,6 +111,8 @@ pub enum BuildError {
         #[source]
         source: NotAMeasure,
     },
+    #[error("the file of `onCall` (`{}`) cannot be used: {why}", path.display())]
+    OnCall { path: PathBuf, why: String },
     #[error("Slack cannot be used")]
     Slack(#[from] slack::Misconfigured),
     #[error("the pager cannot be used")]
@@ -388,7 +390,7 @@ fn metrics(of: config::Site<'_>) -> Result<Option<Arc<dyn Metrics>>, BuildError>
     Ok(Some(Arc::new(Prometheus::new(&prometheus.url, credentials)?)))
 }
 
-fn credentials(token_file: Option<&Path>) -> Result<Credentials, BuildError> {
+pub(super) fn credentials(token_file: Option<&Path>) -> Result<Credentials, BuildError> {
     Ok(token_file.map(config::secret).transpose()?.map_or(Credentials::None, Credentials::Bearer))
 }
 

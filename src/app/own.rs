@@ -1,14 +1,18 @@
 //! belay's own read-only MCP servers: which of them a cluster's configuration has the sources for, as they join the
 //! hub of the model and as `belay mcp serve` offers them.
 
+mod monitoring;
+
 use std::sync::Arc;
 
 use crate::adapters::mcp::{self, ConnectError, Hub, InProcess};
 use crate::config::{self, Config};
 use crate::ports::clock::SharedClock;
 use crate::ports::reads::Listing;
+use crate::servers::alerts::{self, AlertsServer};
 use crate::servers::kit::{self, Scope};
 use crate::servers::kubernetes::{self, KubernetesServer, Paced};
+use crate::servers::metrics::{self, MetricsServer};
 
 use super::build::{BuildError, Server};
 
@@ -37,16 +41,22 @@ impl Sources<'_> {
 pub enum Kind {
     /// The cluster.
     Kubernetes,
+    /// Measurements.
+    Metrics,
+    /// Alerts, and who is on call.
+    Alerts,
 }
 
 impl Kind {
     /// All there are.
-    pub const ALL: [Self; 1] = [Self::Kubernetes];
+    pub const ALL: [Self; 3] = [Self::Kubernetes, Self::Metrics, Self::Alerts];
 
     /// Its name: that of its tools in the hub, and of its scopes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Kubernetes => "kubernetes",
+            Self::Metrics => "metrics",
+            Self::Alerts => "alerts",
         }
     }
 
@@ -54,13 +64,22 @@ impl Kind {
     pub const fn tools(self) -> &'static [&'static str] {
         match self {
             Self::Kubernetes => &kubernetes::TOOLS,
+            Self::Metrics => &metrics::TOOLS,
+            Self::Alerts => &alerts::TOOLS,
         }
     }
 
     /// The key of the configuration that it needs and that is missing, if any is.
-    fn missing(self, _: &Sources<'_>) -> Option<&'static str> {
+    fn missing(self, sources: &Sources<'_>) -> Option<&'static str> {
+        let Sources { config, site, .. } = sources;
         match self {
             Self::Kubernetes => None,
+            Self::Metrics => site.prometheus.is_none().then_some("prometheus"),
+            Self::Alerts => {
+                let some = site.alertmanager.is_some() || site.prometheus.is_some();
+                let people = config.pagerduty.is_some() || config.on_call.is_some();
+                (!some && !people).then_some("alertmanager")
+            }
         }
     }
 }
@@ -69,6 +88,10 @@ impl Kind {
 pub enum Own {
     /// The cluster.
     Kubernetes(KubernetesServer),
+    /// Measurements.
+    Metrics(MetricsServer),
+    /// Alerts, and who is on call.
+    Alerts(AlertsServer),
 }
 
 impl Own {
@@ -82,6 +105,8 @@ impl Own {
                 Arc::new(Paced::new(Arc::clone(sources.listing), Arc::clone(sources.clock))),
                 sources.scope(),
             )),
+            Kind::Metrics => Self::Metrics(monitoring::metrics(sources)?),
+            Kind::Alerts => Self::Alerts(monitoring::alerts(sources)?),
         })
     }
 
@@ -95,6 +120,8 @@ impl Own {
     pub async fn stdio(self) -> Result<(), BuildError> {
         let served = match self {
             Self::Kubernetes(server) => kit::serve_stdio(server).await,
+            Self::Metrics(server) => kit::serve_stdio(server).await,
+            Self::Alerts(server) => kit::serve_stdio(server).await,
         };
         served.map_err(|e| BuildError::Served(e.to_string()))
     }
@@ -103,6 +130,8 @@ impl Own {
     async fn connect(self) -> Result<InProcess, ConnectError> {
         match self {
             Self::Kubernetes(server) => mcp::connect_in_process(server).await,
+            Self::Metrics(server) => mcp::connect_in_process(server).await,
+            Self::Alerts(server) => mcp::connect_in_process(server).await,
         }
     }
 }

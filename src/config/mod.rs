@@ -5,6 +5,7 @@ mod actions;
 mod load;
 mod mcp;
 mod models;
+mod on_call;
 mod runbooks;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,10 @@ pub use load::{
     text_if_there, user,
 };
 pub use mcp::{Argument, McpReadConfig, McpReadsConfig, McpServerConfig};
+pub use on_call::{
+    DayConfig, HandoffConfig, LayerConfig, OnCallFile, OverrideConfig, PagedConfig, PagerDutyConfig,
+    TeamConfig, on_call,
+};
 pub use runbooks::{Front, Placed, RunbookFile, runbooks};
 
 /// `belay.yaml`.
@@ -68,6 +73,12 @@ pub struct Config {
     /// How people are called.
     #[serde(default)]
     pub pager: Option<PagerConfig>,
+    /// PagerDuty, to see who is on call and who was called.
+    #[serde(default)]
+    pub pagerduty: Option<PagerDutyConfig>,
+    /// A file with rotations: who is on call where no service says it.
+    #[serde(default)]
+    pub on_call: Option<PathBuf>,
     /// The model; without it playbooks and diagnosis carry on alone.
     #[serde(default)]
     pub model: Option<ModelConfig>,

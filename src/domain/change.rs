@@ -221,7 +221,11 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let at = |n: usize| values.get(n).copied().unwrap_or(0.0);
     let half = values.len() / 2;
-    if values.len().is_multiple_of(2) { f64::midpoint(at(half.saturating_sub(1)), at(half)) } else { at(half) }
+    if values.len().is_multiple_of(2) {
+        f64::midpoint(at(half.saturating_sub(1)), at(half))
+    } else {
+        at(half)
+    }
 }
 
 #[cfg(test)]
@@ -256,7 +260,8 @@ mod tests {
         let flat = shift(&points((0..20).map(|n| if n < 10 { 1.0 } else { 2.0 }))).unwrap();
         assert_eq!((flat.before, flat.after, flat.apart), (1.0, 2.0, f64::INFINITY));
         // from nothing
-        let errors = shift(&points((0..40).map(|n| if n < 20 { 0.0 } else { 0.3 + 0.05 * noise(n) }))).unwrap();
+        let errors =
+            shift(&points((0..40).map(|n| if n < 20 { 0.0 } else { 0.3 + 0.05 * noise(n) }))).unwrap();
         assert_eq!(errors.before, 0.0);
     }
 

@@ -232,7 +232,11 @@ mod tests {
         ] {
             let found = comparison(expression).unwrap_or_else(|| panic!("{expression}"));
             let Comparison { value: v, operator, threshold: t } = found;
-            assert_eq!((v.as_str(), operator.symbol(), t.as_str()), (value, symbol, threshold), "{expression}");
+            assert_eq!(
+                (v.as_str(), operator.symbol(), t.as_str()),
+                (value, symbol, threshold),
+                "{expression}"
+            );
         }
     }
 

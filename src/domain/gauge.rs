@@ -308,7 +308,7 @@ fn mesh(namespace: &str, owner: &str) -> String {
 }
 
 /// A name inside a string of PromQL.
-fn escaped(name: &str) -> String {
+pub fn escaped(name: &str) -> String {
     name.replace('\\', r"\\").replace('"', r#"\""#).replace('\n', r"\n")
 }
 

@@ -45,7 +45,9 @@ pub enum NotAMeasure {
     )]
     Everything(String),
     /// It names something that there is not.
-    #[error("the query of `{name}` has `{place}`: there are `$namespace`, `$workload`, `$pods` and `$window`")]
+    #[error(
+        "the query of `{name}` has `{place}`: there are `$namespace`, `$workload`, `$pods` and `$window`"
+    )]
     Place {
         /// The measure.
         name: String,

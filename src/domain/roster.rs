@@ -166,9 +166,8 @@ fn overrides(team: &Team) -> Result<(), NotARoster> {
         return Err(NotARoster::Count { of, what, most: OVERRIDES });
     }
     for (n, this) in team.overrides.iter().enumerate() {
-        let wrong = |why| {
-            Err(NotARoster::Override { team: team.name.clone(), member: this.member.clone(), why })
-        };
+        let wrong =
+            |why| Err(NotARoster::Override { team: team.name.clone(), member: this.member.clone(), why });
         Names::default().take(&this.member)?;
         if this.from >= this.until {
             return wrong("ends before it begins");
@@ -348,7 +347,8 @@ mod tests {
             from: at("2026-01-07T00:00:00Z"),
             until: at("2026-01-08T00:00:00Z"),
         };
-        let team = team("UTC", layer(&["ada", "bob"], Some(Weekday::Monday), time(0, 0, 0, 0)), vec![instead]);
+        let team =
+            team("UTC", layer(&["ada", "bob"], Some(Weekday::Monday), time(0, 0, 0, 0)), vec![instead]);
         let all = duties(&team, &team.layers[0], at("2026-01-05T00:00:00Z"), at("2026-01-13T00:00:00Z"), 9);
         let plain: Vec<(&str, bool)> = all.iter().map(|d| (d.member.as_str(), d.stands_in)).collect();
         assert_eq!(plain, [("ada", false), ("sam", true), ("ada", false), ("bob", false)]);

@@ -63,8 +63,10 @@ mod tests {
 
     #[test]
     fn the_same_elsewhere_has_the_same_signature() {
-        let one = labels(&[("alertname", "A"), ("severity", "page"), ("pod", "web-1"), ("deployment", "web")]);
-        let other = labels(&[("alertname", "A"), ("severity", "page"), ("namespace", "shop"), ("container", "x")]);
+        let one =
+            labels(&[("alertname", "A"), ("severity", "page"), ("pod", "web-1"), ("deployment", "web")]);
+        let other =
+            labels(&[("alertname", "A"), ("severity", "page"), ("namespace", "shop"), ("container", "x")]);
         assert_eq!(signature(&one), signature(&other));
         assert_ne!(signature(&one), signature(&labels(&[("alertname", "B"), ("severity", "page")])));
         assert_eq!(service(&one), Some("web"));

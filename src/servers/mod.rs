@@ -1,6 +1,8 @@
 //! belay's own MCP servers.
 
 pub mod actions;
+pub mod alerts;
 pub mod kit;
 pub mod kubernetes;
+pub mod metrics;
 pub mod reads;

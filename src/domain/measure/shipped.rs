@@ -122,20 +122,13 @@ pub fn all() -> Vec<Shipped> {
             "oom_killed",
             Unit::Count,
             None,
-            format!(
-                r#"sum(kube_pod_container_status_last_terminated_reason{{{PODS},reason="OOMKilled"}})"#
-            ),
+            format!(r#"sum(kube_pod_container_status_last_terminated_reason{{{PODS},reason="OOMKilled"}})"#),
         ),
         // RED: Prometheus' client libraries, OpenTelemetry, Istio, gRPC
         one("request_rate", Unit::PerSecond, None, requests.clone()),
         // where nothing fails there is no series of failures, and there are none
         one("error_rate", Unit::PerSecond, None, format!("({errors}) or 0 * ({requests})")),
-        one(
-            "error_ratio",
-            Unit::Ratio,
-            whole,
-            format!("(({errors}) or 0 * ({requests})) / ({requests})"),
-        ),
+        one("error_ratio", Unit::Ratio, whole, format!("(({errors}) or 0 * ({requests})) / ({requests})")),
         one("latency_avg", Unit::Seconds, None, latency_avg()),
         one("latency_p50", Unit::Seconds, None, latency("0.5")),
         one("latency_p95", Unit::Seconds, None, latency("0.95")),
