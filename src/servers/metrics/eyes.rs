@@ -14,7 +14,7 @@ use crate::domain::measure::{Limit, Measures};
 use crate::domain::series::{Aggregation, Series, Window};
 use crate::ports::clock::SharedClock;
 use crate::ports::reads::{MOST_STEPS, Metrics};
-use crate::servers::kit::{Extent, Moment, Scope, Span, Trouble, list, object_name};
+use crate::servers::kit::{Extent, Moment, Scope, Span, Trouble, did_you_mean, list, object_name, quoted};
 
 /// Steps of a stretch: each block of a sparkline is the mean of six.
 const STEPS: u32 = 240;
@@ -172,10 +172,10 @@ impl Eyes {
     }
 
     fn no_metric(&self, metric: &str) -> Trouble {
-        let hint = crate::servers::kit::did_you_mean(metric, self.measures.names());
+        let hint = did_you_mean(metric, self.measures.names());
         let known: Vec<&str> = self.measures.names().collect();
-        let metric = crate::servers::kit::quoted(metric);
-        Trouble::Argument(format!("there is no metric `{metric}`{hint} There are: {}", known.join(", ")))
+        let metric = quoted(metric);
+        Trouble::Argument(format!("there is no metric `{metric}`: there are {}{hint}", known.join(", ")))
     }
 
     fn unit(&self, metric: &str) -> Option<String> {
