@@ -12,12 +12,12 @@ pub const MOST_DAYS: u32 = 30;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ActiveArgs {
-    /// The namespace to look in.
+    /// The namespace.
     pub namespace: String,
     /// Only alerts of this name.
     #[serde(default)]
     pub alert: Option<String>,
-    /// How many to show at most; the loudest come first.
+    /// At most, the loudest.
     #[serde(default = "rows")]
     #[schemars(range(min = 1, max = MOST_ROWS))]
     pub limit: u32,
@@ -27,18 +27,18 @@ pub struct ActiveArgs {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HistoryArgs {
-    /// The namespace to look in.
+    /// The namespace.
     pub namespace: String,
-    /// A time, or how long ago: `1d`.
+    /// Time or age: `1d`.
     #[serde(default = "day")]
     pub since: String,
-    /// The same; now without it.
+    /// Now without it.
     #[serde(default)]
     pub until: Option<String>,
     /// Only alerts of this name.
     #[serde(default)]
     pub alert: Option<String>,
-    /// How many to show at most, the newest.
+    /// At most, the newest.
     #[serde(default = "rows")]
     #[schemars(range(min = 1, max = MOST_ROWS))]
     pub limit: u32,
@@ -48,7 +48,7 @@ pub struct HistoryArgs {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SilenceArgs {
-    /// The namespace to look in.
+    /// The namespace.
     pub namespace: String,
 }
 
@@ -56,9 +56,9 @@ pub struct SilenceArgs {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OnCallArgs {
-    /// The namespace that they answer for.
+    /// The namespace.
     pub namespace: String,
-    /// A time; now without it.
+    /// Now without it.
     #[serde(default)]
     pub at: Option<String>,
     /// How many days ahead.
@@ -71,12 +71,12 @@ pub struct OnCallArgs {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PagesArgs {
-    /// The namespace to look in.
+    /// The namespace.
     pub namespace: String,
-    /// A time, or how long ago: `1d`.
+    /// Time or age: `1d`.
     #[serde(default = "day")]
     pub since: String,
-    /// Only those that are not resolved.
+    /// Only unresolved ones.
     #[serde(default)]
     pub open: bool,
 }
@@ -85,14 +85,14 @@ pub struct PagesArgs {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SimilarArgs {
-    /// The namespace to look in.
+    /// The namespace.
     pub namespace: String,
-    /// The name of the alert.
+    /// Its name.
     pub alert: String,
-    /// The workload that it is about, where that is known.
+    /// The workload.
     #[serde(default)]
     pub service: Option<String>,
-    /// A time, or how long ago: `7d`.
+    /// Time or age: `7d`.
     #[serde(default = "days")]
     pub since: String,
 }

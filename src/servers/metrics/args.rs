@@ -14,14 +14,14 @@ pub const LONGEST: u32 = 4096;
 pub struct ServiceArgs {
     /// Its namespace.
     pub namespace: String,
-    /// The name of the workload.
+    /// The workload.
     pub service: String,
-    /// As in `error_ratio`, `latency_p99`; a wrong one is answered with all.
+    /// `error_ratio`, `latency_p99`, …; a wrong one lists all.
     pub metric: String,
     /// How far back.
     #[serde(default)]
     pub period: Period,
-    /// How the period becomes one number.
+    /// Over the period.
     #[serde(default)]
     pub aggregation: How,
 }
@@ -91,14 +91,14 @@ impl From<How> for Aggregation {
 pub struct ChangeArgs {
     /// Its namespace.
     pub namespace: String,
-    /// The name of the workload.
+    /// The workload.
     pub service: String,
     /// As in `memory_usage`.
     pub metric: String,
-    /// A time, or how long ago: `6h`.
+    /// Time or age: `6h`.
     #[serde(default = "hours")]
     pub since: String,
-    /// Predict when this is met, instead of the metric's own limit.
+    /// Instead of its own limit.
     #[serde(default)]
     pub limit: Option<f64>,
 }
@@ -115,7 +115,7 @@ pub struct QueryArgs {
     /// PromQL.
     #[schemars(length(min = 1, max = LONGEST))]
     pub promql: String,
-    /// A time, or how long ago; now without it.
+    /// Time or age; now without it.
     #[serde(default)]
     pub at: Option<String>,
 }
@@ -127,12 +127,12 @@ pub struct RangeArgs {
     /// PromQL.
     #[schemars(length(min = 1, max = LONGEST))]
     pub promql: String,
-    /// A time, or how long ago: `1h`.
+    /// Time or age: `1h`.
     pub since: String,
-    /// The same; now without it.
+    /// Now without it.
     #[serde(default)]
     pub until: Option<String>,
-    /// As many seconds from point to point; made larger where there would be too many points.
+    /// From point to point.
     #[serde(default)]
     pub step_seconds: Option<u32>,
 }

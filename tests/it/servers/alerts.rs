@@ -473,5 +473,5 @@ async fn the_tools_are_few_and_cheap_and_each_names_its_namespace() {
         assert!(required.contains("namespace"), "{}", tool.name);
     }
     let tokens = server.tokens().await;
-    assert!(tokens < 900, "{tokens}");
+    assert!(tokens < 730, "{tokens}");
 }

@@ -222,7 +222,7 @@ async fn the_tools_are_few_and_cheap_and_promise_to_read_only() {
         assert_eq!(required.contains("namespace"), !raw, "{}", tool.name);
     }
     let tokens = server.tokens().await;
-    assert!(tokens < 620, "{tokens}");
+    assert!(tokens < 600, "{tokens}");
 }
 
 proptest! {
