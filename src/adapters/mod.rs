@@ -19,6 +19,7 @@ mod monitoring;
 pub mod openai;
 pub mod pager_webhook;
 pub mod pod_logs;
+pub mod pagerduty;
 pub mod prometheus;
 pub mod slack;
 pub mod terminal;

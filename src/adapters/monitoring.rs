@@ -37,6 +37,8 @@ pub enum Credentials {
         /// The password.
         password: SecretString,
     },
+    /// A key in PagerDuty's manner, with the version of its API that is meant.
+    PagerDuty(SecretString),
 }
 
 /// The address cannot be used.
@@ -105,6 +107,11 @@ impl Monitoring {
         Ok(Self { http, base, credentials, body })
     }
 
+    /// The same API, for answers that may be larger or have to be smaller.
+    pub(super) fn with_body(&self, body: usize) -> Self {
+        Self { body, ..self.clone() }
+    }
+
     /// The JSON at this path; `what` is asked for, in messages. Statuses in `also` are answers as well as 200.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
@@ -148,6 +155,9 @@ impl Monitoring {
                 request.header(header::AUTHORIZATION, format!("ApiKey {}", key.expose_secret()))
             }
             Credentials::Basic { user, password } => request.basic_auth(user, Some(password.expose_secret())),
+            Credentials::PagerDuty(key) => request
+                .header(header::AUTHORIZATION, format!("Token token={}", key.expose_secret()))
+                .header(header::ACCEPT, "application/vnd.pagerduty+json;version=2"),
         }
     }
 

@@ -112,6 +112,8 @@ pub enum BuildError {
         #[source]
         source: NotAMeasure,
     },
+    #[error("the file of `onCall` (`{}`) cannot be used: {why}", path.display())]
+    OnCall { path: PathBuf, why: String },
     #[error("Slack cannot be used")]
     Slack(#[from] slack::Misconfigured),
     #[error("the pager cannot be used")]

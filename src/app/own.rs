@@ -4,6 +4,7 @@
 pub(super) mod logs;
 mod deploys;
 mod runbooks;
+mod monitoring;
 
 use std::sync::Arc;
 
@@ -18,6 +19,10 @@ use crate::servers::kit::{self, Scope};
 use crate::servers::kubernetes::{self, KubernetesServer, Paced};
 use crate::servers::logs::{self as log_server, LogServer};
 use crate::servers::runbooks::RunbooksServer;
+use crate::servers::alerts::{self, AlertsServer};
+use crate::servers::kit::{self, Scope};
+use crate::servers::kubernetes::{self, KubernetesServer, Paced};
+use crate::servers::metrics::{self, MetricsServer};
 
 use super::build::{BuildError, Server};
 
@@ -56,12 +61,17 @@ pub enum Kind {
     Deploys,
     /// Runbooks.
     Runbooks,
+    /// Measurements.
+    Metrics,
+    /// Alerts, and who is on call.
+    Alerts,
 }
 
 impl Kind {
     /// All there are.
     pub const ALL: [Self; 2] = [Self::Kubernetes, Self::Logs];
     pub const ALL: [Self; 3] = [Self::Kubernetes, Self::Deploys, Self::Runbooks];
+    pub const ALL: [Self; 3] = [Self::Kubernetes, Self::Metrics, Self::Alerts];
 
     /// Its name: that of its tools in the hub, and of its scopes.
     pub const fn name(self) -> &'static str {
@@ -70,6 +80,8 @@ impl Kind {
             Self::Logs => "logs",
             Self::Deploys => "deploys",
             Self::Runbooks => "runbooks",
+            Self::Metrics => "metrics",
+            Self::Alerts => "alerts",
         }
     }
 
@@ -80,6 +92,8 @@ impl Kind {
             Self::Logs => &log_server::TOOLS,
             Self::Deploys => &crate::servers::deploys::TOOLS,
             Self::Runbooks => &crate::servers::runbooks::TOOLS,
+            Self::Metrics => &metrics::TOOLS,
+            Self::Alerts => &alerts::TOOLS,
         }
     }
 
@@ -92,6 +106,15 @@ impl Kind {
             // the cluster's own revisions are a history, too
             Self::Kubernetes | Self::Deploys => None,
             Self::Runbooks => sources.config.runbooks.is_none().then_some(runbooks::KEY),
+        let Sources { config, site, .. } = sources;
+        match self {
+            Self::Kubernetes => None,
+            Self::Metrics => site.prometheus.is_none().then_some("prometheus"),
+            Self::Alerts => {
+                let some = site.alertmanager.is_some() || site.prometheus.is_some();
+                let people = config.pagerduty.is_some() || config.on_call.is_some();
+                (!some && !people).then_some("alertmanager")
+            }
         }
     }
 }
@@ -106,6 +129,10 @@ pub enum Own {
     Deploys(DeploysServer),
     /// Runbooks.
     Runbooks(RunbooksServer),
+    /// Measurements.
+    Metrics(MetricsServer),
+    /// Alerts, and who is on call.
+    Alerts(AlertsServer),
 }
 
 impl Own {
@@ -128,6 +155,8 @@ impl Own {
                 let dir = dir.ok_or(BuildError::NoSource { server, key })?;
                 Self::Runbooks(runbooks::server(dir, sources)?)
             }
+            Kind::Metrics => Self::Metrics(monitoring::metrics(sources)?),
+            Kind::Alerts => Self::Alerts(monitoring::alerts(sources)?),
         })
     }
 
@@ -144,6 +173,8 @@ impl Own {
             Self::Logs(server) => kit::serve_stdio(server).await,
             Self::Deploys(server) => kit::serve_stdio(server).await,
             Self::Runbooks(server) => kit::serve_stdio(server).await,
+            Self::Metrics(server) => kit::serve_stdio(server).await,
+            Self::Alerts(server) => kit::serve_stdio(server).await,
         };
         served.map_err(|e| BuildError::Served(e.to_string()))
     }
@@ -155,6 +186,8 @@ impl Own {
             Self::Logs(server) => mcp::connect_in_process(server).await,
             Self::Deploys(server) => mcp::connect_in_process(server).await,
             Self::Runbooks(server) => mcp::connect_in_process(server).await,
+            Self::Metrics(server) => mcp::connect_in_process(server).await,
+            Self::Alerts(server) => mcp::connect_in_process(server).await,
         }
     }
 }

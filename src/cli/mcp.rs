@@ -79,6 +79,10 @@ enum Server {
     Deploys,
     /// Find runbooks, and walk their steps; read-only
     Runbooks,
+    /// Measure services by their Prometheus, and find what changed; read-only
+    Metrics,
+    /// Look at alerts, silences, who is on call and who was called; read-only
+    Alerts,
     /// Plan actions, and carry out those that belay signed
     Actions,
     /// What belay's core reads of a cluster, for a daemon in another one
@@ -138,6 +142,8 @@ fn serve(server: Server, config: &Path, cluster: Option<&str>) -> anyhow::Result
             Server::Logs => build::serve_own(own::Kind::Logs, &config, site).await?,
             Server::Deploys => build::serve_own(own::Kind::Deploys, &config, site).await?,
             Server::Runbooks => build::serve_own(own::Kind::Runbooks, &config, site).await?,
+            Server::Metrics => build::serve_own(own::Kind::Metrics, &config, site).await?,
+            Server::Alerts => build::serve_own(own::Kind::Alerts, &config, site).await?,
             Server::Actions => build::serve_actions(&config, site).await?,
             Server::Reads => {} // has a file of its own
         }

@@ -85,6 +85,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     models::check(config)?;
     config.sites().try_for_each(check_site)?;
     super::mcp::check(&config.mcp_servers, config.mcp_pins.as_ref(), &config.mcp_reads)?;
+    config.pagerduty.as_ref().map_or(Ok(()), super::on_call::check)?;
     apart(config)
 }
 
@@ -181,7 +182,10 @@ fn rebase(config: &mut Config, base: &Path) {
     let Config { other_clusters, warrant_key_file, .. } = config;
     let Config { cluster, alertmanager, prometheus, actions, reads, limits, .. } = config;
     let Config { mcp_servers, mcp_pins, logs, deploys, .. } = config;
+    let Config { pagerduty, on_call, .. } = config;
     let mut files = vec![state_dir, policies];
+    files.extend(pagerduty.as_mut().map(|p| &mut p.token_file));
+    files.extend(on_call);
     files.extend(prompts);
     files.extend(runbooks);
     files.extend(warrant_key_file);

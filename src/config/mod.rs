@@ -8,6 +8,7 @@ mod load;
 mod logs;
 mod mcp;
 mod models;
+mod on_call;
 mod runbooks;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,10 @@ pub use load::{
     text_if_there, user,
 };
 pub use mcp::{Argument, McpReadConfig, McpReadsConfig, McpServerConfig};
+pub use on_call::{
+    DayConfig, HandoffConfig, LayerConfig, OnCallFile, OverrideConfig, PagedConfig, PagerDutyConfig,
+    TeamConfig, on_call,
+};
 pub use runbooks::{
     CheckFront, Expected, Front, Placed, RunbookFile, State, StepFront, runbook_schema, runbooks,
 };
@@ -83,6 +88,12 @@ pub struct Config {
     /// How people are called.
     #[serde(default)]
     pub pager: Option<PagerConfig>,
+    /// PagerDuty, to see who is on call and who was called.
+    #[serde(default)]
+    pub pagerduty: Option<PagerDutyConfig>,
+    /// A file with rotations: who is on call where no service says it.
+    #[serde(default)]
+    pub on_call: Option<PathBuf>,
     /// The model; without it playbooks and diagnosis carry on alone.
     #[serde(default)]
     pub model: Option<ModelConfig>,

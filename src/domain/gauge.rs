@@ -10,6 +10,9 @@ use super::target::Kind;
 /// Pods that are asked about: a query stays under 4 KiB, and ten show a pattern.
 const PODS: usize = 20;
 
+/// The stretch over which requests are counted.
+const LATELY: &str = "5m";
+
 /// One thing that is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -240,10 +243,11 @@ fn promql(gauge: Gauge, names: &Names) -> Option<String> {
         Gauge::MemoryLimit => {
             format!(r#"sum by (pod) (kube_pod_container_resource_limits{{{ours},resource="memory"}})"#)
         }
-        Gauge::Requests => requests(namespace, owner, any),
+        Gauge::Requests => requests(namespace, owner, any, LATELY),
         Gauge::ErrorsNow | Gauge::ErrorsBefore => {
             // where nothing fails there is no series of failures, and the share is nought
-            let (errors, requests) = (errors(namespace, owner, any), requests(namespace, owner, any));
+            let errors = errors(namespace, owner, any, LATELY);
+            let requests = requests(namespace, owner, any, LATELY);
             format!("({errors} or 0 * ({requests})) / ({requests})")
         }
         // Istio's sidecars, on the side of the caller
@@ -279,20 +283,21 @@ fn promql(gauge: Gauge, names: &Names) -> Option<String> {
 }
 
 /// By whichever of the usual names there is: Prometheus' client libraries, Istio, gRPC.
-fn requests(namespace: &str, owner: &str, any: &str) -> String {
+pub(super) fn requests(namespace: &str, owner: &str, any: &str, window: &str) -> String {
     let ours = format!(r#"namespace="{namespace}",pod=~"{any}""#);
     let mesh = mesh(namespace, owner);
     format!(
-        "sum(rate(http_requests_total{{{ours}}}[5m])) or sum(rate(istio_requests_total{{{mesh}}}[5m])) or sum(rate(grpc_server_handled_total{{{ours}}}[5m]))"
+        "sum(rate(http_requests_total{{{ours}}}[{window}])) or sum(rate(istio_requests_total{{{mesh}}}[{window}])) or sum(rate(grpc_server_handled_total{{{ours}}}[{window}]))"
     )
 }
 
-fn errors(namespace: &str, owner: &str, any: &str) -> String {
+/// Those of them that fail, by the same names.
+pub(super) fn errors(namespace: &str, owner: &str, any: &str, window: &str) -> String {
     let ours = format!(r#"namespace="{namespace}",pod=~"{any}""#);
     let mesh = mesh(namespace, owner);
     let grpc = "Unknown|Internal|Unavailable|DataLoss|DeadlineExceeded";
     format!(
-        r#"sum(rate(http_requests_total{{{ours},code=~"5.."}}[5m]) or rate(http_requests_total{{{ours},status=~"5.."}}[5m]) or rate(http_requests_total{{{ours},status_code=~"5.."}}[5m])) or sum(rate(istio_requests_total{{{mesh},response_code=~"5.."}}[5m])) or sum(rate(grpc_server_handled_total{{{ours},grpc_code=~"{grpc}"}}[5m]))"#
+        r#"sum(rate(http_requests_total{{{ours},code=~"5.."}}[{window}]) or rate(http_requests_total{{{ours},status=~"5.."}}[{window}]) or rate(http_requests_total{{{ours},status_code=~"5.."}}[{window}])) or sum(rate(istio_requests_total{{{mesh},response_code=~"5.."}}[{window}])) or sum(rate(grpc_server_handled_total{{{ours},grpc_code=~"{grpc}"}}[{window}]))"#
     )
 }
 
@@ -303,7 +308,7 @@ fn mesh(namespace: &str, owner: &str) -> String {
 }
 
 /// A name inside a string of PromQL.
-fn escaped(name: &str) -> String {
+pub fn escaped(name: &str) -> String {
     name.replace('\\', r"\\").replace('"', r#"\""#).replace('\n', r"\n")
 }
 

@@ -1,14 +1,21 @@
-//! Measures that a grant verifies by: a name, the PromQL behind it, and how its value has to have moved.
+//! Measures of a service: a name and the PromQL behind it, one table for grants, which verify by how a value moved, and
+//! for whoever looks.
+
+mod shipped;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+
+use shipped::Shipped;
+pub use shipped::{Limit, Unit};
 
 use super::target::{Kind, Named, is_dns_label};
 
 /// What may stand in a template for the names of the owner.
-const PLACES: [&str; 3] = ["$namespace", "$workload", "$pods"];
+const PLACES: [&str; 4] = ["$namespace", "$workload", "$pods", "$window"];
 /// Letters and digits that Kubernetes makes names of: no vowels, and nothing that looks like another.
 const MADE: &str = "[bcdfghjklmnpqrstvwxz2456789]";
 /// How far a value has to have moved where a rule does not say: a tenth is beyond what the rate of a steady load
@@ -21,25 +28,8 @@ const MOST: usize = 200;
 /// Decimal places of a threshold.
 const PLACES_AFTER: usize = 6;
 
-/// The measures that every cluster with the usual exporters has: cAdvisor's and kube-state-metrics'.
-const SHIPPED: [(&str, &str); 4] = [
-    (
-        "cpu_usage",
-        r#"sum(rate(container_cpu_usage_seconds_total{namespace="$namespace",pod=~"$pods",container!=""}[5m]))"#,
-    ),
-    (
-        "cpu_throttled",
-        r#"sum(rate(container_cpu_cfs_throttled_periods_total{namespace="$namespace",pod=~"$pods",container!=""}[5m])) / sum(rate(container_cpu_cfs_periods_total{namespace="$namespace",pod=~"$pods",container!=""}[5m]))"#,
-    ),
-    (
-        "memory_usage",
-        r#"max(container_memory_working_set_bytes{namespace="$namespace",pod=~"$pods",container!=""})"#,
-    ),
-    (
-        "restarts",
-        r#"sum(increase(kube_pod_container_status_restarts_total{namespace="$namespace",pod=~"$pods"}[10m]))"#,
-    ),
-];
+/// The stretch over which a grant's measure counts rates: five scrapes of the usual minute.
+const WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
 /// A measure cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -55,7 +45,9 @@ pub enum NotAMeasure {
     )]
     Everything(String),
     /// It names something that there is not.
-    #[error("the query of `{name}` has `{place}`: there are `$namespace`, `$workload` and `$pods`")]
+    #[error(
+        "the query of `{name}` has `{place}`: there are `$namespace`, `$workload`, `$pods` and `$window`"
+    )]
     Place {
         /// The measure.
         name: String,
@@ -71,8 +63,15 @@ pub enum NotAMeasure {
 }
 
 /// PromQL by the names of measures.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Measures(BTreeMap<String, String>);
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measures(BTreeMap<String, Measure>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Measure {
+    template: String,
+    unit: Option<Unit>,
+    limit: Option<Limit>,
+}
 
 impl Measures {
     /// Those that are shipped, and these, which win.
@@ -80,13 +79,28 @@ impl Measures {
         for (name, template) in &own {
             checked(name, template)?;
         }
-        let shipped = SHIPPED.map(|(name, template)| (name.to_owned(), template.to_owned()));
-        let mut all = BTreeMap::from(shipped);
-        all.extend(own);
-        if all.len() > MOST {
+        if own.len() > MOST {
             return Err(NotAMeasure::Many);
         }
+        let shipped = shipped::all().into_iter();
+        let mut all: BTreeMap<String, Measure> = shipped
+            .map(|Shipped { name, unit, limit, template }| {
+                (name.to_owned(), Measure { template, unit: Some(unit), limit })
+            })
+            .collect();
+        let bare = |template| Measure { template, unit: None, limit: None };
+        all.extend(own.into_iter().map(|(name, template)| (name, bare(template))));
         Ok(Self(all))
+    }
+
+    /// What a number of it counts, where that is known.
+    pub fn unit(&self, name: &str) -> Option<Unit> {
+        self.0.get(name)?.unit
+    }
+
+    /// How much of it there may be, where that is known.
+    pub fn limit(&self, name: &str) -> Option<Limit> {
+        self.0.get(name)?.limit
     }
 
     /// Their names.
@@ -96,15 +110,7 @@ impl Measures {
 
     /// The query for this owner, or why there is none.
     pub fn query(&self, name: &str, owner: &Named) -> Result<String, String> {
-        let template = self.0.get(name).ok_or_else(|| {
-            let known: Vec<&str> = self.names().collect();
-            format!("there is no measure `{name}` in `prometheus.measures`: there is {}", known.join(", "))
-        })?;
         let Named { cluster: _, kind, namespace, name: workload } = owner;
-        // in a regular expression a dot is any character; anything else would be one of these names
-        if !is_dns_label(namespace) || !is_dns_label(workload) {
-            return Err(format!("`{workload}` has a dot in its name, which a measure cannot tell apart"));
-        }
         let pods = match kind {
             Kind::Deployment => format!("{workload}-{MADE}{{1,10}}-{MADE}{{5}}"),
             Kind::StatefulSet => format!("{workload}-[0-9]+"),
@@ -120,7 +126,40 @@ impl Measures {
             | Kind::ConfigMap
             | Kind::Other => return Err(format!("`{owner}` has no pods of its own to measure")),
         };
-        Ok(template.replace("$namespace", namespace).replace("$workload", workload).replace("$pods", &pods))
+        self.filled(name, [namespace, workload], &pods, WINDOW)
+    }
+
+    /// The query for the workload of this name, of whichever kind it is, with rates over `window`; or why there is
+    /// none.
+    pub fn of_service(
+        &self,
+        name: &str,
+        namespace: &str,
+        service: &str,
+        window: SignedDuration,
+    ) -> Result<String, String> {
+        // a hash of fewer than six letters is one in forty thousand, and could be a word of another workload's name
+        let pods = format!("{service}-({MADE}{{6,10}}-)?{MADE}{{5}}|{service}-[0-9]+|{service}");
+        self.filled(name, [namespace, service], &pods, window.max(WINDOW))
+    }
+
+    fn filled(
+        &self,
+        name: &str,
+        [namespace, workload]: [&str; 2],
+        pods: &str,
+        window: SignedDuration,
+    ) -> Result<String, String> {
+        let measure = self.0.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.names().collect();
+            format!("there is no measure `{name}` in `prometheus.measures`: there is {}", known.join(", "))
+        })?;
+        // in a regular expression a dot is any character; anything else would be one of these names
+        if !is_dns_label(namespace) || !is_dns_label(workload) {
+            return Err(format!("`{workload}` has a dot in its name, which a measure cannot tell apart"));
+        }
+        let names = measure.template.replace("$namespace", namespace).replace("$workload", workload);
+        Ok(names.replace("$pods", pods).replace("$window", &format!("{}s", window.as_secs())))
     }
 }
 

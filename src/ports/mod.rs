@@ -1,6 +1,7 @@
 //! The traits at process boundaries: what belay needs from the world, and nothing about who provides it.
 
 pub mod actions;
+pub mod alerting;
 pub mod brief;
 pub mod clock;
 pub mod cluster_writes;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::alert::Labels;
 use crate::domain::cluster::{ActiveAlert, Event, Fleet, LogTail, Pod, Revision, Snapshot, Workload};
 use crate::domain::inventory;
+use crate::domain::series::{Series, Window};
 use crate::domain::target::{Named, Object, RootOwner};
 
 /// Something could not be read: nothing is known of it.
@@ -81,12 +82,19 @@ pub struct Sample {
     pub value: f64,
 }
 
+/// The most steps of a window: as many points as a screen is wide, and as many as a change is looked for in.
+pub const MOST_STEPS: u32 = 300;
+
 /// Measurements, by a time-series database that answers PromQL.
 #[async_trait]
 pub trait Metrics: Send + Sync {
     /// What `promql` gave at this moment: one sample a series, none where nothing matches. An answer in part is an
     /// error.
     async fn query(&self, promql: &str, at: Timestamp) -> Result<Vec<Sample>, ReadError>;
+
+    /// What `promql` gave at each step of the window, none where nothing matches; points without a value are left out.
+    /// An answer in part is an error, and so is a window of more than [`MOST_STEPS`].
+    async fn range(&self, promql: &str, window: Window) -> Result<Vec<Series>, ReadError>;
 }
 
 /// What a list showed, and how much of it there is.

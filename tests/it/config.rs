@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use belay::app::build::hard_limits;
 use belay::config::{
-    AlertmanagerConfig, Amount, BudgetConfig, ClusterConfig, Config, ConfigError, DeliveredConfig, DelivererConfig, DeploysConfig, FileConfig, ForgeName, LimitsConfig, Log, LogStore, ModelBudgetConfig, ModelConfig, PagerConfig, PriceConfig, PrometheusConfig, RepositoryConfig, ServerConfig, SiteConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
+    AlertmanagerConfig, Amount, BudgetConfig, ClusterConfig, Config, ConfigError, DeliveredConfig, DelivererConfig, DeploysConfig, FileConfig, ForgeName, LimitsConfig, Log, LogStore, ModelBudgetConfig, ModelConfig, PagedConfig, PagerConfig, PagerDutyConfig, PriceConfig, PrometheusConfig, RepositoryConfig, ServerConfig, SiteConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
@@ -35,6 +35,8 @@ logs: { kind: loki, url: 'http://loki:3100', bearerTokenFile: loki, tenant: t, f
 deploys: { argocd: { url: 'https://argo', tokenFile: argo }, github: { url: 'https://gh', tokenFile: gh }, gitlab: { url: 'https://gl', tokenFile: gl }, services: { shop/web: { application: a, github: o/n, gitlab: g/p, environment: prod } } }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
+pagerduty: { url: 'https://api.eu.pagerduty.com', tokenFile: pd, namespaces: { shop: { services: [PIJ90N7], schedules: [PI7DH85] } } }
+onCall: rotations.yaml
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key, stream: true, egress: [shop], price: { prompt: 0.15, completion: 1, cached: 0.075 } }
 modelBudget: { perIncident: { tokens: 9, money: 0.5 }, perDay: { turns: 8, seconds: 7 } }
 mcpServers: { g: { url: 'https://g/mcp', tools: [x] } }
@@ -111,6 +113,8 @@ fn each_key_is_read_into_its_place() {
     deploys, logs,
         slack,
         pager,
+        pagerduty,
+        on_call,
         model,
         models,
         model_budget,
@@ -170,6 +174,13 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(slack, Some(expected));
     let expected = PagerConfig { webhook: "https://pager.example".into(), bearer_token_file: path("page") };
     assert_eq!(pager, Some(expected));
+    let shop = PagedConfig { services: vec!["PIJ90N7".into()], schedules: vec!["PI7DH85".into()] };
+    let expected = PagerDutyConfig {
+        url: "https://api.eu.pagerduty.com".into(),
+        token_file: "pd".into(),
+        namespaces: [("shop".to_owned(), shop)].into(),
+    };
+    assert_eq!((pagerduty, on_call), (Some(expected), path("rotations.yaml")));
     models_are_read(model.unwrap(), &models, &model_budget);
     let expected = LimitsConfig {
         namespaces: vec!["shop".into()],
@@ -369,6 +380,10 @@ fn paths_are_relative_to_the_file() {
     let slack = config.slack.unwrap();
     assert_eq!((Some(slack.token_file), Some(slack.signing_secret_file)), (here("bot"), here("sign")));
     assert_eq!(config.pager.unwrap().bearer_token_file, here("page"));
+    assert_eq!(
+        (Some(config.pagerduty.unwrap().token_file), config.on_call),
+        (here("pd"), here("rotations.yaml"))
+    );
     assert_eq!(config.model.unwrap().api_key_file, here("key"));
     assert_eq!(config.limits.jobs.first(), here("jobs").as_ref());
     assert_eq!(config.warrant_key_file, here("key.pem"));
@@ -474,6 +489,22 @@ fn a_mistake_is_placed_and_nothing_beside_it_is_shown() {
         assert!(why.starts_with("`belay.yaml` is not a usable configuration"), "{why}");
         assert!(why.contains(place) && why.contains("column") && why.contains(word), "{text}: {why}");
         assert!(!why.contains("hunter2"), "{text}: {why}");
+    }
+}
+
+#[test]
+fn pagerduty_s_ids_are_ids_and_belong_to_a_namespace() {
+    let with = |namespaces: &str| format!("{LEAST}pagerduty: {{ tokenFile: t, namespaces: {namespaces} }}\n");
+    assert_eq!(ok(&with("{ '*': { services: [P1] } }")).pagerduty.unwrap().url, "https://api.pagerduty.com");
+    for (namespaces, said) in [
+        ("{}", "name 1 to 1000"),
+        ("{ shop: {} }", "needs 1 to 50"),
+        ("{ shop: { services: ['../users'] } }", "no id"),
+        ("{ shop: { schedules: [''] } }", "no id"),
+        ("{ shop: { service: [P1] } }", "service"),
+    ] {
+        let why = why(&with(namespaces));
+        assert!(why.contains(said), "{namespaces}: {why}");
     }
 }
 

@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 88] = [
+    const KEYS: [&str; 92] = [
         "listen",
         "stateDir",
         "policies",
@@ -133,6 +133,10 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "slack.url",
         "pager.webhook",
         "pager.bearerTokenFile",
+        "pagerduty.url",
+        "pagerduty.tokenFile",
+        "pagerduty.namespaces",
+        "onCall",
         "model.url",
         "model.name",
         "model.apiKeyFile",

@@ -10,6 +10,7 @@
 #![cfg(test)]
 
 mod alertmanager;
+mod alerts;
 mod daemon;
 mod gauges;
 #[allow(dead_code, reason = "the story is shared with the other tests, which use more of it")]

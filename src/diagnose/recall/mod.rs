@@ -15,6 +15,7 @@ use crate::domain::finding::Finding;
 use crate::domain::ids::IncidentId;
 use crate::domain::past::IncidentNote;
 use crate::domain::redact;
+use crate::domain::signature;
 use crate::domain::target::RootOwner;
 use crate::domain::track::Became;
 
@@ -26,29 +27,6 @@ const TOLD: usize = 3;
 const ALIKE: f64 = 0.5;
 /// Text of one incident: a summary and two findings.
 const TEXT: usize = 600;
-/// Labels that say where something happened, or who looked, and not what it is.
-const PLACES: [&str; 17] = [
-    "cluster",
-    "pod",
-    "instance",
-    "node",
-    "host",
-    "hostname",
-    "container_id",
-    "uid",
-    "endpoint",
-    "job",
-    "prometheus",
-    "replica",
-    "replicaset",
-    "namespace",
-    "service",
-    "exported_instance",
-    "pod_ip",
-];
-/// Labels of one alert that are kept.
-const LABELS: usize = 16;
-
 /// What is asked about.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
@@ -232,18 +210,7 @@ pub fn causes(findings: &[Finding]) -> Vec<CauseWord> {
 
 /// The labels that say what it is, wherever it happens.
 pub fn labels(alert: &Alert) -> Labels {
-    let owners = [
-        "deployment",
-        "statefulset",
-        "daemonset",
-        "job_name",
-        "cronjob",
-        "container",
-        "persistentvolumeclaim",
-    ];
-    let tells = |name: &String| !PLACES.contains(&name.as_str()) && !owners.contains(&name.as_str());
-    let kept = alert.labels.iter().filter(|(name, _)| tells(name)).take(LABELS);
-    kept.map(|(name, value)| (redact::line(name, 80), redact::line(value, 120))).collect()
+    signature::signature(&alert.labels)
 }
 
 /// What is said of an incident.
