@@ -8,6 +8,7 @@ pub mod gitlab;
 pub mod kube;
 pub mod mcp;
 mod monitoring;
+pub mod oauth;
 pub mod openai;
 pub mod pager_webhook;
 pub mod prometheus;

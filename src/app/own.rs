@@ -3,10 +3,14 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::adapters::mcp::{self, ConnectError, Hub, InProcess};
 use crate::config::{self, Config};
+use crate::domain::authority::Caller;
 use crate::ports::clock::SharedClock;
 use crate::ports::reads::Listing;
+use crate::servers::guard::{Guard, Guarded};
 use crate::servers::kit::{self, Scope};
 use crate::servers::kubernetes::{self, KubernetesServer, Paced};
 
@@ -91,12 +95,19 @@ impl Own {
         there.map(|kind| Ok((kind, Self::build(kind, sources)?))).collect()
     }
 
-    /// Serves on standard input and output until the client goes away.
-    pub async fn stdio(self) -> Result<(), BuildError> {
+    /// Serves on standard input and output, behind its guard, until the client goes away.
+    pub async fn stdio(self, guard: Arc<Guard>, caller: Caller) -> Result<(), BuildError> {
         let served = match self {
-            Self::Kubernetes(server) => kit::serve_stdio(server).await,
+            Self::Kubernetes(server) => kit::serve_stdio(Guarded::of_process(server, guard, caller)).await,
         };
         served.map_err(|e| BuildError::Served(e.to_string()))
+    }
+
+    /// As a service of HTTP behind its guard; it ends with `stop`.
+    pub fn over_http(self, guard: Arc<Guard>, stop: &CancellationToken) -> kit::HttpService {
+        match self {
+            Self::Kubernetes(server) => kit::with_sessions(Guarded::over_http(server, guard), stop),
+        }
     }
 
     /// Runs it as a task of this process, and connects to it.

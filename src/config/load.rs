@@ -85,6 +85,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     models::check(config)?;
     config.sites().try_for_each(check_site)?;
     super::mcp::check(&config.mcp_servers, config.mcp_pins.as_ref(), &config.mcp_reads)?;
+    config.mcp.as_ref().map_or(Ok(()), super::mcp_access::check)?;
     apart(config)
 }
 
@@ -176,12 +177,13 @@ fn rebase(config: &mut Config, base: &Path) {
     let Config { state_dir, policies, prompts, runbooks, webhook, slack, pager, model, models, .. } = config;
     let Config { other_clusters, warrant_key_file, .. } = config;
     let Config { cluster, alertmanager, prometheus, actions, reads, limits, .. } = config;
-    let Config { mcp_servers, mcp_pins, .. } = config;
+    let Config { mcp_servers, mcp_pins, mcp, .. } = config;
     let mut files = vec![state_dir, policies];
     files.extend(prompts);
     files.extend(runbooks);
     files.extend(warrant_key_file);
     files.extend(mcp_pins);
+    files.extend(mcp.as_mut().and_then(|mcp| mcp.tokens.as_mut()));
     files.extend(
         mcp_servers.values_mut().flat_map(|s| s.token_file.iter_mut().chain(s.env_files.values_mut())),
     );

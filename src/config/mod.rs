@@ -4,6 +4,7 @@
 mod actions;
 mod load;
 mod mcp;
+mod mcp_access;
 mod models;
 mod runbooks;
 
@@ -25,6 +26,7 @@ pub use load::{
     text_if_there, user,
 };
 pub use mcp::{Argument, McpReadConfig, McpReadsConfig, McpServerConfig};
+pub use mcp_access::{McpAccessConfig, OAuthConfig, TokenConfig, Who, tokens};
 pub use runbooks::{Front, Placed, RunbookFile, runbooks};
 
 /// `belay.yaml`.
@@ -95,6 +97,9 @@ pub struct Config {
     /// Which of their tools answer which of belay's own questions.
     #[serde(default)]
     pub mcp_reads: McpReadsConfig,
+    /// Who may ask belay's own read-only MCP servers over HTTP, and for what.
+    #[serde(default)]
+    pub mcp: Option<McpAccessConfig>,
     /// The key that signs warrants, in PEM; without it, belay makes one in its state directory.
     #[serde(default)]
     pub warrant_key_file: Option<PathBuf>,

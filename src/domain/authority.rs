@@ -178,7 +178,8 @@ mod tests {
     #[test]
     fn a_star_is_all_and_odd_names_are_none() {
         assert_eq!(Namespaces::of(["*"]), Namespaces::All);
-        let Namespaces::These(these) = Namespaces::of(["shop", "Shop", "sh*p", "", "shop/x", "../shop"]) else {
+        let Namespaces::These(these) = Namespaces::of(["shop", "Shop", "sh*p", "", "shop/x", "../shop"])
+        else {
             panic!("not all");
         };
         assert_eq!(these.into_iter().collect::<Vec<_>>(), ["shop"]);

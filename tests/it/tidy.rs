@@ -98,7 +98,19 @@ const VENDORS: [(&str, &[&str]); 27] = [
     ("clap_complete", &["cli"]),
     ("prometheus_client", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
-    ("ring", &["domain/canonical.rs", "execute", "servers/actions", "store", "http/slack.rs", "sim/slack"]),
+    (
+        "ring",
+        &[
+            "adapters/oauth",
+            "domain/canonical.rs",
+            "execute",
+            "servers/actions",
+            "store",
+            "http/served/session.rs",
+            "http/slack.rs",
+            "sim/slack",
+        ],
+    ),
     ("serde_json_canonicalizer", &["domain"]),
     ("anyhow", &["cli"]),
 ];
