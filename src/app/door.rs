@@ -77,13 +77,13 @@ impl Door {
     ) -> Result<Self, BuildError> {
         let home = address.ip().is_loopback();
         let Some(mcp) = mcp else {
-            return match home {
-                true => Ok(Self::at_home(address)),
-                false => Err(conflict(
-                    "there are no tokens, which is allowed only on a loopback address: set `mcp.tokens` or \
-                     `mcp.oauth`, or listen on 127.0.0.1",
-                )),
-            };
+            if home {
+                return Ok(Self::at_home(address));
+            }
+            return Err(conflict(
+                "there are no tokens, which is allowed only on a loopback address: set `mcp.tokens` or `mcp.oauth`, or \
+                 listen on 127.0.0.1",
+            ));
         };
         let McpAccessConfig { environment, public_url, allowed_origins, tokens, oauth, .. } = mcp;
         let mut all: Vec<Box<dyn Tokens>> = Vec::new();
@@ -99,6 +99,13 @@ impl Door {
             return Err(conflict(
                 "`mcp` has no tokens, which is allowed only on a loopback address: set `mcp.tokens` or `mcp.oauth`, or \
                  listen on 127.0.0.1",
+            ));
+        }
+        // what comes through a proxy on this machine comes from this machine
+        if all.is_empty() && public_url.is_some() {
+            return Err(conflict(
+                "`mcp.publicUrl` is for clients elsewhere, and without tokens only this machine may ask: set `mcp.tokens` \
+                 or `mcp.oauth`, or leave it out",
             ));
         }
         if public_url.is_none() && !home {
@@ -180,10 +187,8 @@ impl Door {
         peer: IpAddr,
     ) -> Result<Arc<Caller>, TurnedAway> {
         if !self.asks_for_tokens() {
-            return match peer.is_loopback() {
-                true => Ok(Arc::new(Caller::at_home(THIS_MACHINE))),
-                false => Err(TurnedAway::NoToken),
-            };
+            let home = || Arc::new(Caller::at_home(THIS_MACHINE));
+            return if peer.is_loopback() { Ok(home()) } else { Err(TurnedAway::NoToken) };
         }
         let token = token.ok_or(TurnedAway::NoToken)?;
         let resource = self.resource(server);

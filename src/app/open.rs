@@ -77,13 +77,11 @@ fn guard(kind: Kind, environment: &str, per_minute: Option<u32>, clock: &SharedC
 
 /// A log without the audit would let calls go by unseen.
 fn audited() -> Result<(), BuildError> {
-    match tracing::enabled!(target: "belay::audit", Level::INFO) {
-        true => Ok(()),
-        false => Err(ConfigError::Conflict(format!(
-            "`log.filter` leaves out the audit of calls: add `{AUDIT}=info` to it"
-        ))
-        .into()),
+    if tracing::enabled!(target: AUDIT, Level::INFO) {
+        return Ok(());
     }
+    let why = format!("`log.filter` leaves out the audit of calls: add `{AUDIT}=info` to it");
+    Err(ConfigError::Conflict(why).into())
 }
 
 /// Opens these servers of the cluster behind the door of a listener at `address`; all that the configuration has sources

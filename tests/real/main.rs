@@ -10,6 +10,7 @@
 #![cfg(test)]
 
 mod alertmanager;
+mod conformance;
 mod daemon;
 mod gauges;
 mod mcp;

@@ -160,14 +160,15 @@ impl<'a> Parts<'a> {
 fn timely(claims: &Known, now: Timestamp) -> Result<(), TokenError> {
     let (now, skew) = (now.as_second() as f64, SKEW as f64);
     let Known { exp, nbf, iat, .. } = claims;
-    // written so that what is no number is refused too
-    if !(now < exp + skew) {
+    let lives = now < exp + skew;
+    if !lives {
         return Err(invalid("the token has expired"));
     }
-    if nbf.is_some_and(|nbf| !(nbf <= now + skew)) || iat.is_some_and(|iat| !(iat <= now + skew)) {
-        return Err(invalid("the token is not valid yet"));
+    let begun = |at: &Option<f64>| at.is_none_or(|at| at <= now + skew);
+    if begun(nbf) && begun(iat) {
+        return Ok(());
     }
-    Ok(())
+    Err(invalid("the token is not valid yet"))
 }
 
 impl Claims {
@@ -177,10 +178,8 @@ impl Claims {
         let name = name.filter(|name| !name.is_empty());
         let name = name.ok_or_else(|| invalid("the token says of nobody that it is theirs (`sub`)"))?;
         let plain = name.len() <= NAME && name.bytes().all(|b| b.is_ascii_graphic());
-        Ok(match plain {
-            true => format!("oauth:{name}"),
-            false => format!("oauth:sha256:{}", Hash::of(name.as_bytes())),
-        })
+        let hashed = || format!("oauth:sha256:{}", Hash::of(name.as_bytes()));
+        Ok(if plain { format!("oauth:{name}") } else { hashed() })
     }
 
     /// The rights among its scopes; other scopes are for others.

@@ -74,10 +74,7 @@ struct Metadata {
 fn address(key: &'static str, text: &str) -> Result<Url, SetupError> {
     let url = Url::parse(text).map_err(|_| SetupError::Address { key })?;
     let host = url.host_str().ok_or(SetupError::Address { key })?;
-    match is_private(url.scheme(), host) {
-        true => Ok(url),
-        false => Err(SetupError::Address { key }),
-    }
+    if is_private(url.scheme(), host) { Ok(url) } else { Err(SetupError::Address { key }) }
 }
 
 /// Whether something of this age is younger than `most`; a clock that jumped back makes it old.
@@ -117,10 +114,10 @@ impl Jwks {
         if parts.kid.is_none() && fitting.clone().count() > 1 {
             return Err(invalid("the token does not say by which key it is signed (`kid`)"));
         }
-        match fitting.any(|key| key.verifies(parts.algorithm, parts.signed.as_bytes(), &parts.signature)) {
-            true => Ok(()),
-            false => Err(invalid("the token is not signed by a key of its issuer")),
+        if fitting.any(|key| key.verifies(parts.algorithm, parts.signed.as_bytes(), &parts.signature)) {
+            return Ok(());
         }
+        Err(invalid("the token is not signed by a key of its issuer"))
     }
 
     /// The keys, had anew where they are old or none of them fits.
@@ -149,10 +146,10 @@ impl Jwks {
             }
         }
         let kept = self.kept();
-        match within(kept.had, now, STALE) {
-            true => Ok(kept.keys),
-            false => Err(TokenError::Unavailable("the keys of the issuer cannot be had; try again".into())),
+        if within(kept.had, now, STALE) {
+            return Ok(kept.keys);
         }
+        Err(TokenError::Unavailable("the keys of the issuer cannot be had; try again".into()))
     }
 
     fn kept(&self) -> Kept {
@@ -169,10 +166,10 @@ impl Jwks {
             None => self.discovered().await?,
         };
         let keys = keys::read(&self.get(url).await?).map_err(|e| format!("the keys cannot be read: {e}"))?;
-        match keys.is_empty() {
-            true => Err("none of the keys is of a kind that is accepted".into()),
-            false => Ok(keys),
+        if keys.is_empty() {
+            return Err("none of the keys is of a kind that is accepted".into());
         }
+        Ok(keys)
     }
 
     /// Where its metadata says that the keys are.

@@ -20,7 +20,7 @@ use axum::{Json, Router};
 use futures::StreamExt as _;
 use tower::{Service, ServiceExt as _};
 
-use crate::app::door::{Door, METADATA, PATH, TurnedAway};
+use crate::app::door::{Door, METADATA, PATH};
 
 use session::Seal;
 
@@ -99,15 +99,15 @@ where
     let (head, body) = request.into_parts();
     let text = match tokio::time::timeout(BODY_WITHIN, read(body)).await {
         Ok(Ok(text)) => text,
-        Ok(Err(refused)) => return Ok(refused),
+        Ok(Err(refused)) => return Ok(refused.into_response()),
         Err(_) => return Ok((StatusCode::REQUEST_TIMEOUT, "the body took too long\n").into_response()),
     };
     let answer = service.oneshot(http::Request::from_parts(head, text)).await?;
     Ok(answer.into_response())
 }
 
-async fn read(body: Body) -> Result<String, Response> {
-    let refused = |status: StatusCode, why: &'static str| (status, why).into_response();
+async fn read(body: Body) -> Result<String, (StatusCode, &'static str)> {
+    let refused = |status: StatusCode, why: &'static str| (status, why);
     let mut bytes = Vec::new();
     let mut chunks = body.into_data_stream();
     while let Some(chunk) = chunks.next().await {
@@ -118,13 +118,4 @@ async fn read(body: Body) -> Result<String, Response> {
         bytes.extend_from_slice(&chunk);
     }
     String::from_utf8(bytes).map_err(|_| refused(StatusCode::BAD_REQUEST, "the body is not UTF-8\n"))
-}
-
-/// Whether what was said is worth the log's attention.
-fn is_news(why: &TurnedAway) -> bool {
-    match why {
-        // every client begins without one, to learn where tokens are had
-        TurnedAway::NoToken => false,
-        TurnedAway::Invalid(_) | TurnedAway::Scope(_) | TurnedAway::Unavailable(_) => true,
-    }
 }

@@ -28,8 +28,14 @@ pub(super) fn turned_away(door: &Door, server: &'static str, why: &TurnedAway) -
         TurnedAway::Scope(_) => StatusCode::FORBIDDEN,
         TurnedAway::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
     };
-    if super::is_news(why) {
-        tracing::info!(target: "belay::audit", server, %status, %why, "a request was turned away");
+    match why {
+        TurnedAway::Scope(_) => {
+            tracing::info!(target: "belay::audit", server, %why, "a request was turned away");
+        }
+        // anybody can send these, at any pace: they must not fill the log
+        TurnedAway::NoToken | TurnedAway::Invalid(_) | TurnedAway::Unavailable(_) => {
+            tracing::debug!(target: "belay::audit", server, %why, "a request was turned away");
+        }
     }
     let mut response = (status, format!("{why}\n")).into_response();
     let headers = response.headers_mut();
