@@ -16,6 +16,7 @@ pub mod logs;
 pub mod loki;
 pub mod mcp;
 mod monitoring;
+pub mod oauth;
 pub mod openai;
 pub mod pager_webhook;
 pub mod pod_logs;

@@ -44,6 +44,7 @@ use super::{Apart, Daemon, Ports, Recorder, Site, Sites, Strangers, logged, mode
 pub use super::forges::repositories;
 pub use super::hands::{actions_alone, exercised, hard_limits, serve_actions, templates};
 pub use super::keys::{RotationError, prepare, public_keys, rotate, signer};
+pub use super::open::serve_own;
 pub use super::strangers::pins;
 
 /// The folder with what was recorded.
@@ -114,6 +115,8 @@ pub enum BuildError {
     },
     #[error("the file of `onCall` (`{}`) cannot be used: {why}", path.display())]
     OnCall { path: PathBuf, why: String },
+    #[error("the tokens of `mcp.oauth` cannot be verified")]
+    OAuth(#[from] crate::adapters::oauth::SetupError),
     #[error("Slack cannot be used")]
     Slack(#[from] slack::Misconfigured),
     #[error("the pager cannot be used")]
@@ -367,14 +370,6 @@ pub async fn reads_alone(config: &ReadServerConfig) -> Result<ReadServer, BuildE
     let client = kube::connect(&access(cluster, cluster.token_file.as_ref())).await?;
     let reads = Arc::new(KubeReads::new(client, Cluster::new(&cluster.name), Arc::new(SystemClock)));
     Ok(ReadServer::new(Arc::clone(&reads) as _, Arc::clone(&reads) as _, reads))
-}
-
-/// Serves one of belay's own read-only servers on standard input and output.
-pub async fn serve_own(kind: own::Kind, config: &Config, of: config::Site<'_>) -> Result<(), BuildError> {
-    let clock: SharedClock = Arc::new(SystemClock);
-    let Eyes { listing, inventory, .. } = eyes(of, &clock).await?;
-    let sources = own::Sources { config, site: of, listing: &listing, inventory: &inventory, clock: &clock, recorded: None };
-    own::Own::build(kind, &sources)?.stdio().await
 }
 
 pub(super) type Server = AbortOnDropHandle<Result<(), ConnectError>>;

@@ -1,28 +1,31 @@
 //! belay's own read-only MCP servers: which of them a cluster's configuration has the sources for, as they join the
 //! hub of the model and as `belay mcp serve` offers them.
 
-pub(super) mod logs;
 mod deploys;
-mod runbooks;
+pub(super) mod logs;
 mod monitoring;
+mod runbooks;
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::adapters::mcp::{self, ConnectError, Hub, InProcess};
 use crate::config::{self, Config};
+use crate::domain::authority::Caller;
 use crate::ports::clock::SharedClock;
-use crate::ports::inventory::Inventory;
 use crate::ports::deploys::Recorded;
+use crate::ports::inventory::Inventory;
 use crate::ports::reads::Listing;
+use crate::servers;
+use crate::servers::alerts::AlertsServer;
 use crate::servers::deploys::DeploysServer;
+use crate::servers::guard::{Guard, Guarded};
 use crate::servers::kit::{self, Scope};
-use crate::servers::kubernetes::{self, KubernetesServer, Paced};
-use crate::servers::logs::{self as log_server, LogServer};
+use crate::servers::kubernetes::{KubernetesServer, Paced};
+use crate::servers::logs::LogServer;
+use crate::servers::metrics::MetricsServer;
 use crate::servers::runbooks::RunbooksServer;
-use crate::servers::alerts::{self, AlertsServer};
-use crate::servers::kit::{self, Scope};
-use crate::servers::kubernetes::{self, KubernetesServer, Paced};
-use crate::servers::metrics::{self, MetricsServer};
 
 use super::build::{BuildError, Server};
 
@@ -57,64 +60,58 @@ pub enum Kind {
     Kubernetes,
     /// Its logs.
     Logs,
-    /// Deploys.
-    Deploys,
-    /// Runbooks.
-    Runbooks,
     /// Measurements.
     Metrics,
     /// Alerts, and who is on call.
     Alerts,
+    /// Deploys.
+    Deploys,
+    /// Runbooks.
+    Runbooks,
 }
 
 impl Kind {
     /// All there are.
-    pub const ALL: [Self; 2] = [Self::Kubernetes, Self::Logs];
-    pub const ALL: [Self; 3] = [Self::Kubernetes, Self::Deploys, Self::Runbooks];
-    pub const ALL: [Self; 3] = [Self::Kubernetes, Self::Metrics, Self::Alerts];
+    pub const ALL: [Self; 6] =
+        [Self::Kubernetes, Self::Logs, Self::Metrics, Self::Alerts, Self::Deploys, Self::Runbooks];
 
     /// Its name: that of its tools in the hub, and of its scopes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Kubernetes => "kubernetes",
             Self::Logs => "logs",
-            Self::Deploys => "deploys",
-            Self::Runbooks => "runbooks",
             Self::Metrics => "metrics",
             Self::Alerts => "alerts",
+            Self::Deploys => "deploys",
+            Self::Runbooks => "runbooks",
         }
     }
 
     /// Its tools, by name.
     pub const fn tools(self) -> &'static [&'static str] {
         match self {
-            Self::Kubernetes => &kubernetes::TOOLS,
-            Self::Logs => &log_server::TOOLS,
-            Self::Deploys => &crate::servers::deploys::TOOLS,
-            Self::Runbooks => &crate::servers::runbooks::TOOLS,
-            Self::Metrics => &metrics::TOOLS,
-            Self::Alerts => &alerts::TOOLS,
+            Self::Kubernetes => &servers::kubernetes::TOOLS,
+            Self::Logs => &servers::logs::TOOLS,
+            Self::Metrics => &servers::metrics::TOOLS,
+            Self::Alerts => &servers::alerts::TOOLS,
+            Self::Deploys => &servers::deploys::TOOLS,
+            Self::Runbooks => &servers::runbooks::TOOLS,
         }
     }
 
     /// The key of the configuration that it needs and that is missing, if any is.
     fn missing(self, sources: &Sources<'_>) -> Option<&'static str> {
-        match self {
-            Self::Kubernetes => None,
-            // without `logs`, those of the cluster's pods
-            Self::Logs => None,
-            // the cluster's own revisions are a history, too
-            Self::Kubernetes | Self::Deploys => None,
-            Self::Runbooks => sources.config.runbooks.is_none().then_some(runbooks::KEY),
         let Sources { config, site, .. } = sources;
         match self {
-            Self::Kubernetes => None,
+            // without `logs` those of the cluster's pods; its own revisions are a history, too
+            Self::Kubernetes | Self::Logs | Self::Deploys => None,
             Self::Metrics => site.prometheus.is_none().then_some("prometheus"),
             Self::Alerts => {
                 let some = site.alertmanager.is_some() || site.prometheus.is_some();
                 let people = config.pagerduty.is_some() || config.on_call.is_some();
                 (!some && !people).then_some("alertmanager")
             }
+            Self::Runbooks => config.runbooks.is_none().then_some(runbooks::KEY),
         }
     }
 }
@@ -125,21 +122,36 @@ pub enum Own {
     Kubernetes(KubernetesServer),
     /// Its logs.
     Logs(LogServer),
-    /// Deploys.
-    Deploys(DeploysServer),
-    /// Runbooks.
-    Runbooks(RunbooksServer),
     /// Measurements.
     Metrics(MetricsServer),
     /// Alerts, and who is on call.
     Alerts(AlertsServer),
+    /// Deploys.
+    Deploys(DeploysServer),
+    /// Runbooks.
+    Runbooks(RunbooksServer),
+}
+
+/// The same with whichever server it is: each is of a type of its own.
+macro_rules! with_server {
+    ($own:expr, $server:ident => $done:expr) => {
+        match $own {
+            Own::Kubernetes($server) => $done,
+            Own::Logs($server) => $done,
+            Own::Metrics($server) => $done,
+            Own::Alerts($server) => $done,
+            Own::Deploys($server) => $done,
+            Own::Runbooks($server) => $done,
+        }
+    };
 }
 
 impl Own {
     /// The server of this kind; an error that names the key where the configuration has no source for it.
     pub fn build(kind: Kind, sources: &Sources<'_>) -> Result<Self, BuildError> {
+        let none = |key| BuildError::NoSource { server: kind.name(), key };
         if let Some(key) = kind.missing(sources) {
-            return Err(BuildError::NoSource { server: kind.name(), key });
+            return Err(none(key));
         }
         Ok(match kind {
             Kind::Kubernetes => Self::Kubernetes(kubernetes(sources)),
@@ -148,15 +160,13 @@ impl Own {
                 sources.scope(),
                 Arc::clone(sources.clock),
             )),
-            Kind::Deploys => Self::Deploys(deploys::server(sources)?),
-            Kind::Runbooks => {
-                let (server, key) = (kind.name(), runbooks::KEY);
-                let dir = sources.config.runbooks.as_deref();
-                let dir = dir.ok_or(BuildError::NoSource { server, key })?;
-                Self::Runbooks(runbooks::server(dir, sources)?)
-            }
             Kind::Metrics => Self::Metrics(monitoring::metrics(sources)?),
             Kind::Alerts => Self::Alerts(monitoring::alerts(sources)?),
+            Kind::Deploys => Self::Deploys(deploys::server(sources)?),
+            Kind::Runbooks => {
+                let dir = sources.config.runbooks.as_deref().ok_or_else(|| none(runbooks::KEY))?;
+                Self::Runbooks(runbooks::server(dir, sources)?)
+            }
         })
     }
 
@@ -166,29 +176,21 @@ impl Own {
         there.map(|kind| Ok((kind, Self::build(kind, sources)?))).collect()
     }
 
-    /// Serves on standard input and output until the client goes away.
-    pub async fn stdio(self) -> Result<(), BuildError> {
-        let served = match self {
-            Self::Kubernetes(server) => kit::serve_stdio(server).await,
-            Self::Logs(server) => kit::serve_stdio(server).await,
-            Self::Deploys(server) => kit::serve_stdio(server).await,
-            Self::Runbooks(server) => kit::serve_stdio(server).await,
-            Self::Metrics(server) => kit::serve_stdio(server).await,
-            Self::Alerts(server) => kit::serve_stdio(server).await,
-        };
+    /// Serves on standard input and output, behind its guard, until the client goes away.
+    pub async fn stdio(self, guard: Arc<Guard>, caller: Caller) -> Result<(), BuildError> {
+        let served =
+            with_server!(self, server => kit::serve_stdio(Guarded::of_process(server, guard, caller)).await);
         served.map_err(|e| BuildError::Served(e.to_string()))
+    }
+
+    /// As a service of HTTP behind its guard; it ends with `stop`.
+    pub fn over_http(self, guard: Arc<Guard>, stop: &CancellationToken) -> kit::HttpService {
+        with_server!(self, server => kit::with_sessions(Guarded::over_http(server, guard), stop))
     }
 
     /// Runs it as a task of this process, and connects to it.
     pub async fn connect(self) -> Result<InProcess, ConnectError> {
-        match self {
-            Self::Kubernetes(server) => mcp::connect_in_process(server).await,
-            Self::Logs(server) => mcp::connect_in_process(server).await,
-            Self::Deploys(server) => mcp::connect_in_process(server).await,
-            Self::Runbooks(server) => mcp::connect_in_process(server).await,
-            Self::Metrics(server) => mcp::connect_in_process(server).await,
-            Self::Alerts(server) => mcp::connect_in_process(server).await,
-        }
+        with_server!(self, server => mcp::connect_in_process(server).await)
     }
 }
 

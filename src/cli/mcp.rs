@@ -1,5 +1,5 @@
-//! `belay mcp`: belay's own MCP servers, over standard input and output for any MCP client, and the action server
-//! over HTTP as a process of its own.
+//! `belay mcp`: belay's own MCP servers, over standard input and output for any MCP client; the read-only ones over HTTP
+//! too, for callers with tokens, and the action server as a process of its own.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{build, own};
+use crate::app::{build, open, own};
 use crate::config;
 use crate::http;
 use crate::servers::{actions, kit, reads};
@@ -26,7 +26,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Serve one of belay's servers on standard input and output, or the action server over HTTP
+    /// Serve one of belay's servers on standard input and output, or with `--listen` over HTTP
     Serve(Serve),
     /// Print the public keys that a daemon's warrants are verified with, for `warrantKeys`: the one that signs, and
     /// the one that will
@@ -63,7 +63,9 @@ struct Serve {
     /// Which cluster of the configuration; its first one unless given
     #[arg(long, value_name = "NAME", conflicts_with_all = ["limits", "reads"])]
     cluster: Option<String>,
-    /// Serve over HTTP at this address, under `/mcp`, to clients with the token in `clientTokenFile`
+    /// Serve over HTTP at this address: read-only servers under `/mcp/<server>`, to callers that `mcp` of the
+    /// configuration lets in; the action server and the read server under `/mcp`, to clients with the token in
+    /// `clientTokenFile`
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 }
@@ -83,10 +85,27 @@ enum Server {
     Metrics,
     /// Look at alerts, silences, who is on call and who was called; read-only
     Alerts,
+    /// All read-only servers that the configuration has sources for, on one listener
+    All,
     /// Plan actions, and carry out those that belay signed
     Actions,
     /// What belay's core reads of a cluster, for a daemon in another one
     Reads,
+}
+
+impl Server {
+    /// Which of the read-only servers it is; none where it is all of them, or another.
+    const fn kind(self) -> Option<own::Kind> {
+        match self {
+            Self::Kubernetes => Some(own::Kind::Kubernetes),
+            Self::Logs => Some(own::Kind::Logs),
+            Self::Metrics => Some(own::Kind::Metrics),
+            Self::Alerts => Some(own::Kind::Alerts),
+            Self::Deploys => Some(own::Kind::Deploys),
+            Self::Runbooks => Some(own::Kind::Runbooks),
+            Self::All | Self::Actions | Self::Reads => None,
+        }
+    }
 }
 
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
@@ -103,10 +122,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
                 anyhow::bail!("`--limits` is for `belay mcp serve actions`")
             }
             Serve { reads: Some(_), .. } => anyhow::bail!("`--reads` is for `belay mcp serve reads`"),
-            Serve { listen: Some(_), .. } => {
+            Serve { server: Server::Actions, listen: Some(_), .. } => {
                 anyhow::bail!(
-                    "`--listen` is for a server that a file of its own holds: `--limits` or `--reads`"
+                    "over HTTP the action server is held by a file of its own: name it in `--limits`"
                 )
+            }
+            Serve { server, config, cluster, listen: Some(listen), .. } => {
+                open(server.kind(), &config, cluster.as_deref(), listen)
             }
             Serve { server, config, cluster, .. } => serve(server, &config, cluster.as_deref()),
         },
@@ -137,17 +159,36 @@ fn serve(server: Server, config: &Path, cluster: Option<&str>) -> anyhow::Result
     // standard output belongs to the protocol
     crate::telemetry::init(&config.log.filter, config.log.format).map_err(anyhow::Error::msg)?;
     super::runtime()?.block_on(async {
-        match server {
-            Server::Kubernetes => build::serve_own(own::Kind::Kubernetes, &config, site).await?,
-            Server::Logs => build::serve_own(own::Kind::Logs, &config, site).await?,
-            Server::Deploys => build::serve_own(own::Kind::Deploys, &config, site).await?,
-            Server::Runbooks => build::serve_own(own::Kind::Runbooks, &config, site).await?,
-            Server::Metrics => build::serve_own(own::Kind::Metrics, &config, site).await?,
-            Server::Alerts => build::serve_own(own::Kind::Alerts, &config, site).await?,
-            Server::Actions => build::serve_actions(&config, site).await?,
-            Server::Reads => {} // has a file of its own
+        match (server, server.kind()) {
+            (_, Some(kind)) => build::serve_own(kind, &config, site).await?,
+            (Server::Actions, None) => build::serve_actions(&config, site).await?,
+            (_, None) => anyhow::bail!(
+                "several servers need `--listen ADDRESS`: standard input and output are for one"
+            ),
         }
         Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Read-only servers over HTTP: this one, or all.
+fn open(
+    kind: Option<own::Kind>,
+    config: &Path,
+    cluster: Option<&str>,
+    address: SocketAddr,
+) -> anyhow::Result<ExitCode> {
+    let config = config::load(config)?;
+    let site = config.site(cluster)?;
+    crate::telemetry::init(&config.log.filter, config.log.format).map_err(anyhow::Error::msg)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (listener, stop) = (bind(address).await?, CancellationToken::new());
+        let opened = open::open(kind, &config, site, listener.local_addr()?, &stop).await?;
+        for (server, _) in &opened.servers {
+            tracing::info!(server, url = opened.door.resource(server), "served");
+        }
+        let routes = http::server_routes(&opened.door, opened.servers);
+        serve_on(listener, routes.context("this machine gives no random numbers")?, stop).await
     })
 }
 
@@ -182,14 +223,25 @@ fn reading(file: &Path, address: SocketAddr) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Serves over HTTP until a signal comes.
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("cannot listen on {address}"))
+}
+
 async fn listen_on(
     address: SocketAddr,
     routes: http::Routes,
     stop: CancellationToken,
 ) -> anyhow::Result<ExitCode> {
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+    serve_on(bind(address).await?, routes, stop).await
+}
+
+/// Serves over HTTP until a signal comes.
+async fn serve_on(
+    listener: TcpListener,
+    routes: http::Routes,
+    stop: CancellationToken,
+) -> anyhow::Result<ExitCode> {
     tracing::info!(listen = %listener.local_addr()?, "ready");
     let mut terminate = signal(SignalKind::terminate())?;
     let serving = http::serve(listener, routes, stop.clone());

@@ -86,6 +86,7 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     config.sites().try_for_each(check_site)?;
     super::mcp::check(&config.mcp_servers, config.mcp_pins.as_ref(), &config.mcp_reads)?;
     config.pagerduty.as_ref().map_or(Ok(()), super::on_call::check)?;
+    config.mcp.as_ref().map_or(Ok(()), super::mcp_access::check)?;
     apart(config)
 }
 
@@ -181,7 +182,7 @@ fn rebase(config: &mut Config, base: &Path) {
     let Config { state_dir, policies, prompts, runbooks, webhook, slack, pager, model, models, .. } = config;
     let Config { other_clusters, warrant_key_file, .. } = config;
     let Config { cluster, alertmanager, prometheus, actions, reads, limits, .. } = config;
-    let Config { mcp_servers, mcp_pins, logs, deploys, .. } = config;
+    let Config { mcp_servers, mcp_pins, mcp, logs, deploys, .. } = config;
     let Config { pagerduty, on_call, .. } = config;
     let mut files = vec![state_dir, policies];
     files.extend(pagerduty.as_mut().map(|p| &mut p.token_file));
@@ -190,6 +191,7 @@ fn rebase(config: &mut Config, base: &Path) {
     files.extend(runbooks);
     files.extend(warrant_key_file);
     files.extend(mcp_pins);
+    files.extend(mcp.as_mut().and_then(|mcp| mcp.tokens.as_mut()));
     files.extend(
         mcp_servers.values_mut().flat_map(|s| s.token_file.iter_mut().chain(s.env_files.values_mut())),
     );

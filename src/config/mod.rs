@@ -7,6 +7,7 @@ mod deploys;
 mod load;
 mod logs;
 mod mcp;
+mod mcp_access;
 mod models;
 mod on_call;
 mod runbooks;
@@ -33,6 +34,7 @@ pub use load::{
     text_if_there, user,
 };
 pub use mcp::{Argument, McpReadConfig, McpReadsConfig, McpServerConfig};
+pub use mcp_access::{McpAccessConfig, OAuthConfig, TokenConfig, Who, tokens};
 pub use on_call::{
     DayConfig, HandoffConfig, LayerConfig, OnCallFile, OverrideConfig, PagedConfig, PagerDutyConfig,
     TeamConfig, on_call,
@@ -121,6 +123,9 @@ pub struct Config {
     /// Which of their tools answer which of belay's own questions.
     #[serde(default)]
     pub mcp_reads: McpReadsConfig,
+    /// Who may ask belay's own read-only MCP servers over HTTP, and for what.
+    #[serde(default)]
+    pub mcp: Option<McpAccessConfig>,
     /// The key that signs warrants, in PEM; without it, belay makes one in its state directory.
     #[serde(default)]
     pub warrant_key_file: Option<PathBuf>,

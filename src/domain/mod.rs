@@ -3,6 +3,7 @@
 pub mod action;
 pub mod alert;
 pub mod approval;
+pub mod authority;
 pub mod brief;
 pub mod canonical;
 pub mod cause;

@@ -5,6 +5,7 @@ mod auth;
 mod clicks;
 mod health;
 mod mcp;
+mod served;
 mod server;
 pub mod slack;
 mod webhook;
@@ -19,6 +20,7 @@ use crate::app::Daemon;
 pub use auth::WebhookAuth;
 pub use clicks::Clicks;
 pub use mcp::mcp_routes;
+pub use served::server_routes;
 pub use server::serve;
 
 /// What a listener serves.

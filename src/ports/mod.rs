@@ -1,5 +1,6 @@
 //! The traits at process boundaries: what belay needs from the world, and nothing about who provides it.
 
+pub mod access;
 pub mod actions;
 pub mod alerting;
 pub mod brief;

@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod deploys;
+pub mod guard;
 pub mod kit;
 pub mod kubernetes;
 pub mod logs;

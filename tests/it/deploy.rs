@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 92] = [
+    const KEYS: [&str; 98] = [
         "listen",
         "stateDir",
         "policies",
@@ -154,6 +154,12 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "mcpServers",
         "mcpPins",
         "mcpReads",
+        "mcp.environment",
+        "mcp.publicUrl",
+        "mcp.allowedOrigins",
+        "mcp.tokens",
+        "mcp.oauth",
+        "mcp.callsPerMinute",
         "warrantKeyFile",
         "oneProcessHoldsEverything",
         "minimumGrade",

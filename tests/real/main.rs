@@ -11,6 +11,7 @@
 
 mod alertmanager;
 mod alerts;
+mod conformance;
 mod daemon;
 mod gauges;
 #[allow(dead_code, reason = "the story is shared with the other tests, which use more of it")]

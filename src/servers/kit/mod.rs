@@ -8,6 +8,7 @@ mod prompts;
 mod reply;
 mod scope;
 mod served;
+mod sessions;
 mod table;
 mod when;
 
@@ -18,5 +19,6 @@ pub use prompts::{Prompt, get_prompt, list_prompts};
 pub use reply::{Extent, Readable, answer, or_dash, page};
 pub use scope::{Scope, Trouble, did_you_mean, list, object_name, quoted};
 pub use served::{Ended, serve_stdio, service};
+pub use sessions::{HttpService, Nothing, with_sessions};
 pub use table::{grouped, table};
 pub use when::{Moment, Span};

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod alerts;
+mod authority;
 mod backend;
 mod built;
 mod deliveries;
