@@ -11,7 +11,10 @@ use crate::domain::brief::{About, Brief, Point};
 use crate::domain::cluster::Snapshot;
 use crate::domain::finding::Finding;
 use crate::domain::ids::Fingerprint;
+use crate::domain::service_map::Beside;
+use crate::domain::trace::Place;
 use crate::incident::State;
+use crate::servers::kit::Scope;
 
 use super::Daemon;
 use super::sites::Site;
@@ -19,6 +22,20 @@ use super::watch::active;
 
 /// How long one look-up may take: people and the model wait for the slowest. As of a request, in the network's time.
 const WITHIN: Duration = Duration::from_secs(5);
+
+/// What the service map tells of the owner, where there is one. Policy and candidates know nothing of it.
+async fn beside(site: &Site, snapshot: &Snapshot) -> Option<Beside> {
+    let map = site.map.as_ref()?;
+    let named = &snapshot.owner.0.named;
+    let place = Place { namespace: Some(named.namespace.clone()), service: named.name.clone() };
+    // for people: what is of other namespaces is kept from the model
+    let told = async { map.around(&place, &Scope::new(Vec::new())).await.beside(&place) };
+    let late = |_| Beside {
+        gaps: vec![format!("no answer of the service map within {} seconds", WITHIN.as_secs())],
+        ..Beside::default()
+    };
+    Some(timeout(WITHIN, told).await.unwrap_or_else(late))
+}
 
 impl Daemon {
     /// The brief about an incident: what is known by now, with gaps where something does not answer in time.
@@ -33,13 +50,14 @@ impl Daemon {
         let own: Vec<Fingerprint> = state.alerts.keys().cloned().collect();
         let late = || Err(format!("no answer within {} seconds", WITHIN.as_secs()));
         let active = async { timeout(WITHIN, active(site)).await.unwrap_or_else(|_| Some(late())) };
-        let (active, similar) = tokio::join!(active, self.similar(state, snapshot, lead, findings));
+        let (active, similar, beside) =
+            tokio::join!(active, self.similar(state, snapshot, lead, findings), beside(site, snapshot));
         let runbooks = self.runbooks().point(lead, &snapshot.owner, findings);
         let points = vec![
             brief::alerts(snapshot, active.as_ref(), &own),
             brief::changes(snapshot),
             brief::errors(snapshot),
-            brief::dependencies(snapshot),
+            brief::dependencies(snapshot, beside.as_ref()),
             similar,
             runbooks,
         ];

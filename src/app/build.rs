@@ -322,6 +322,10 @@ async fn site(
         actions,
         jobs: Arc::new(hands::jobs(config, of)?),
         recorder: recorder(config, of, clock).await?,
+        map: match config.mcp_reads.dependencies {
+            None => own::map(of, &listing, clock)?,
+            Some(_) => None,
+        },
         mind,
     };
     Ok((site, servers))
@@ -382,13 +386,13 @@ fn alerts(of: config::Site<'_>) -> Result<Option<Arc<dyn Alerts>>, BuildError> {
     Ok(Some(Arc::new(Alertmanager::new(&alertmanager.url, credentials)?)))
 }
 
-fn metrics(of: config::Site<'_>) -> Result<Option<Arc<dyn Metrics>>, BuildError> {
+pub(super) fn metrics(of: config::Site<'_>) -> Result<Option<Arc<dyn Metrics>>, BuildError> {
     let Some(prometheus) = of.prometheus else { return Ok(None) };
     let credentials = credentials(prometheus.bearer_token_file.as_deref())?;
     Ok(Some(Arc::new(Prometheus::new(&prometheus.url, credentials)?)))
 }
 
-fn credentials(token_file: Option<&Path>) -> Result<Credentials, BuildError> {
+pub(super) fn credentials(token_file: Option<&Path>) -> Result<Credentials, BuildError> {
     Ok(token_file.map(config::secret).transpose()?.map_or(Credentials::None, Credentials::Bearer))
 }
 

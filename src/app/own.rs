@@ -9,8 +9,14 @@ use crate::ports::clock::SharedClock;
 use crate::ports::reads::Listing;
 use crate::servers::kit::{self, Scope};
 use crate::servers::kubernetes::{self, KubernetesServer, Paced};
+use crate::servers::map::{self as service_map, MapServer};
+use crate::servers::traces::{self, TracesServer};
 
 use super::build::{BuildError, Server};
+
+mod ways;
+
+pub(super) use ways::map;
 
 /// What the servers of one cluster are made of.
 #[derive(Clone, Copy)]
@@ -37,16 +43,22 @@ impl Sources<'_> {
 pub enum Kind {
     /// The cluster.
     Kubernetes,
+    /// Who calls whom.
+    Map,
+    /// Traces.
+    Traces,
 }
 
 impl Kind {
     /// All there are.
-    pub const ALL: [Self; 1] = [Self::Kubernetes];
+    pub const ALL: [Self; 3] = [Self::Kubernetes, Self::Map, Self::Traces];
 
     /// Its name: that of its tools in the hub, and of its scopes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Kubernetes => "kubernetes",
+            Self::Map => "map",
+            Self::Traces => "traces",
         }
     }
 
@@ -54,13 +66,18 @@ impl Kind {
     pub const fn tools(self) -> &'static [&'static str] {
         match self {
             Self::Kubernetes => &kubernetes::TOOLS,
+            Self::Map => &service_map::TOOLS,
+            Self::Traces => &traces::TOOLS,
         }
     }
 
     /// The key of the configuration that it needs and that is missing, if any is.
-    fn missing(self, _: &Sources<'_>) -> Option<&'static str> {
+    fn missing(self, sources: &Sources<'_>) -> Option<&'static str> {
         match self {
             Self::Kubernetes => None,
+            Self::Map => (sources.site.service_map.is_none() && sources.site.traces.is_none())
+                .then_some("serviceMap"),
+            Self::Traces => sources.site.traces.is_none().then_some("traces"),
         }
     }
 }
@@ -69,6 +86,10 @@ impl Kind {
 pub enum Own {
     /// The cluster.
     Kubernetes(KubernetesServer),
+    /// Who calls whom.
+    Map(MapServer),
+    /// Traces.
+    Traces(TracesServer),
 }
 
 impl Own {
@@ -82,6 +103,17 @@ impl Own {
                 Arc::new(Paced::new(Arc::clone(sources.listing), Arc::clone(sources.clock))),
                 sources.scope(),
             )),
+            Kind::Map => {
+                let Sources { site, listing, clock, .. } = *sources;
+                let told = map(site, listing, clock)?;
+                let told = told.ok_or(BuildError::NoSource { server: kind.name(), key: "serviceMap" })?;
+                Self::Map(MapServer::new(told, sources.scope()))
+            }
+            Kind::Traces => {
+                let found = ways::traces(sources.site)?;
+                let (traces, placed) = found.ok_or(BuildError::NoSource { server: kind.name(), key: "traces" })?;
+                Self::Traces(TracesServer::new(traces, Arc::clone(sources.clock), sources.scope(), placed))
+            }
         })
     }
 
@@ -95,6 +127,8 @@ impl Own {
     pub async fn stdio(self) -> Result<(), BuildError> {
         let served = match self {
             Self::Kubernetes(server) => kit::serve_stdio(server).await,
+            Self::Map(server) => kit::serve_stdio(server).await,
+            Self::Traces(server) => kit::serve_stdio(server).await,
         };
         served.map_err(|e| BuildError::Served(e.to_string()))
     }
@@ -103,6 +137,8 @@ impl Own {
     async fn connect(self) -> Result<InProcess, ConnectError> {
         match self {
             Self::Kubernetes(server) => mcp::connect_in_process(server).await,
+            Self::Map(server) => mcp::connect_in_process(server).await,
+            Self::Traces(server) => mcp::connect_in_process(server).await,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::measure::Measures;
 use crate::investigate::Mind;
 use crate::ports::actions::Actions;
 use crate::ports::reads::{Alerts, Metrics, Reads};
+use crate::servers::map;
 
 use super::effects::NotNow;
 use super::{Daemon, Recorder};
@@ -43,6 +44,8 @@ pub struct Site {
     pub jobs: Arc<Templates>,
     /// What was recorded of it, where anything is.
     pub recorder: Option<Arc<Recorder>>,
+    /// Who calls whom in it, where anything says so and no server of others is asked instead.
+    pub map: Option<map::Sources>,
     /// The model with its tools for this cluster, where one is configured.
     pub mind: Option<Mind>,
 }

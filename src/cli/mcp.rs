@@ -73,6 +73,10 @@ struct Serve {
 enum Server {
     /// Look at pods, logs, deployments, events and rollouts; read-only
     Kubernetes,
+    /// Tell which services call which, and how each is; read-only
+    Map,
+    /// Look at traces of requests; read-only
+    Traces,
     /// Plan actions, and carry out those that belay signed
     Actions,
     /// What belay's core reads of a cluster, for a daemon in another one
@@ -129,6 +133,8 @@ fn serve(server: Server, config: &Path, cluster: Option<&str>) -> anyhow::Result
     super::runtime()?.block_on(async {
         match server {
             Server::Kubernetes => build::serve_own(own::Kind::Kubernetes, &config, site).await?,
+            Server::Map => build::serve_own(own::Kind::Map, &config, site).await?,
+            Server::Traces => build::serve_own(own::Kind::Traces, &config, site).await?,
             Server::Actions => build::serve_actions(&config, site).await?,
             Server::Reads => {} // has a file of its own
         }

@@ -7,7 +7,8 @@ use secrecy::SecretString;
 
 use super::models;
 use super::{
-    AlertmanagerConfig, ClusterConfig, Config, LimitsConfig, PrometheusConfig, ServerConfig, Site, SiteConfig,
+    AlertmanagerConfig, ClusterConfig, Config, LimitsConfig, PrometheusConfig, ServerConfig, ServiceMapConfig, Site, SiteConfig,
+    TracesConfig,
 };
 
 /// A setting cannot be used.
@@ -105,6 +106,7 @@ fn check_site(site: Site<'_>) -> Result<(), ConfigError> {
              `cluster.context` and `cluster.tokenFile` would be used by nothing; leave them out"
         )));
     }
+    super::traces::check(site)?;
     check_cluster(site.cluster)
 }
 
@@ -191,7 +193,12 @@ fn rebase(config: &mut Config, base: &Path) {
     files.extend(model.iter_mut().chain(models).filter_map(|m| m.api_key_file.as_mut()));
     files.extend(files_of(cluster, tokens(alertmanager, prometheus), [actions, reads]));
     files.extend(files_within(limits));
-    for SiteConfig { cluster, alertmanager, prometheus, actions, reads, limits } in other_clusters {
+    let Config { traces, service_map, .. } = config;
+    files.extend(files_of_ways(traces, service_map));
+    for SiteConfig { cluster, alertmanager, prometheus, actions, reads, limits, traces, service_map } in
+        other_clusters
+    {
+        files.extend(files_of_ways(traces, service_map));
         files.extend(files_of(cluster, tokens(alertmanager, prometheus), [actions, reads]));
         files.extend(files_within(limits));
     }
@@ -203,6 +210,15 @@ fn rebase(config: &mut Config, base: &Path) {
 /// The files that the limits of one cluster name.
 fn files_within(limits: &mut LimitsConfig) -> impl Iterator<Item = &mut PathBuf> {
     limits.jobs.iter_mut().chain(limits.repositories.iter_mut().map(|repository| &mut repository.token_file))
+}
+
+/// The files that traces and the service map of one cluster name.
+fn files_of_ways<'a>(
+    traces: &'a mut Option<TracesConfig>,
+    service_map: &'a mut Option<ServiceMapConfig>,
+) -> impl Iterator<Item = &'a mut PathBuf> {
+    let token = traces.as_mut().and_then(|traces| traces.token_file.as_mut());
+    token.into_iter().chain(service_map.as_mut().and_then(|map| map.file.as_mut()))
 }
 
 /// The tokens for the monitoring of one cluster.

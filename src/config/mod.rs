@@ -6,6 +6,7 @@ mod load;
 mod mcp;
 mod models;
 mod runbooks;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -26,6 +27,10 @@ pub use load::{
 };
 pub use mcp::{Argument, McpReadConfig, McpReadsConfig, McpServerConfig};
 pub use runbooks::{Front, Placed, RunbookFile, runbooks};
+pub use traces::{
+    MeshName, ServiceEntry, ServiceMapConfig, ServiceMapFile, TracesConfig, TracesKind, service_map,
+    service_map_schema,
+};
 
 /// `belay.yaml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -62,6 +67,12 @@ pub struct Config {
     /// Where measurements are had: without it, metrics that a grant names cannot be verified.
     #[serde(default)]
     pub prometheus: Option<PrometheusConfig>,
+    /// Where traces are had.
+    #[serde(default)]
+    pub traces: Option<TracesConfig>,
+    /// What is known of who calls whom, besides what traces show.
+    #[serde(default)]
+    pub service_map: Option<ServiceMapConfig>,
     /// Slack; without it people answer on the command line.
     #[serde(default)]
     pub slack: Option<SlackConfig>,
@@ -116,6 +127,12 @@ pub struct SiteConfig {
     /// Where its measurements are had.
     #[serde(default)]
     pub prometheus: Option<PrometheusConfig>,
+    /// Where its traces are had.
+    #[serde(default)]
+    pub traces: Option<TracesConfig>,
+    /// What is known of who calls whom in it.
+    #[serde(default)]
+    pub service_map: Option<ServiceMapConfig>,
     /// What its action server refuses, whatever policy says.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -134,6 +151,8 @@ pub struct Site<'a> {
     pub cluster: &'a ClusterConfig,
     pub alertmanager: Option<&'a AlertmanagerConfig>,
     pub prometheus: Option<&'a PrometheusConfig>,
+    pub traces: Option<&'a TracesConfig>,
+    pub service_map: Option<&'a ServiceMapConfig>,
     pub limits: &'a LimitsConfig,
     pub actions: Option<&'a ServerConfig>,
     pub reads: Option<&'a ServerConfig>,
@@ -143,10 +162,13 @@ impl Config {
     /// Every cluster, the first one first.
     pub fn sites(&self) -> impl Iterator<Item = Site<'_>> {
         let Self { cluster, alertmanager, prometheus, limits, actions, reads, other_clusters, .. } = self;
+        let Self { traces, service_map, .. } = self;
         let first = Site {
             cluster,
             alertmanager: alertmanager.as_ref(),
             prometheus: prometheus.as_ref(),
+            traces: traces.as_ref(),
+            service_map: service_map.as_ref(),
             limits,
             actions: actions.as_ref(),
             reads: reads.as_ref(),
@@ -155,6 +177,8 @@ impl Config {
             cluster: &other.cluster,
             alertmanager: other.alertmanager.as_ref(),
             prometheus: other.prometheus.as_ref(),
+            traces: other.traces.as_ref(),
+            service_map: other.service_map.as_ref(),
             limits: &other.limits,
             actions: other.actions.as_ref(),
             reads: other.reads.as_ref(),

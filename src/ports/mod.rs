@@ -11,3 +11,4 @@ pub mod reads;
 pub mod recorder;
 pub mod store;
 pub mod survey;
+pub mod traces;

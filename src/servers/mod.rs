@@ -3,4 +3,6 @@
 pub mod actions;
 pub mod kit;
 pub mod kubernetes;
+pub mod map;
 pub mod reads;
+pub mod traces;
