@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{build, own};
+use crate::app::{build, incidents_server, own};
 use crate::config;
 use crate::http;
 use crate::servers::{actions, kit, reads};
@@ -73,6 +73,8 @@ struct Serve {
 enum Server {
     /// Look at pods, logs, deployments, events and rollouts; read-only
     Kubernetes,
+    /// Tell of belay's own incidents, and take proposals for them; through the daemon whose `stateDir` this is
+    Incidents,
     /// Tell which services call which, and how each is; read-only
     Map,
     /// Look at traces of requests; read-only
@@ -133,6 +135,7 @@ fn serve(server: Server, config: &Path, cluster: Option<&str>) -> anyhow::Result
     super::runtime()?.block_on(async {
         match server {
             Server::Kubernetes => build::serve_own(own::Kind::Kubernetes, &config, site).await?,
+            Server::Incidents => incidents_server::serve(&config, site).await?,
             Server::Map => build::serve_own(own::Kind::Map, &config, site).await?,
             Server::Traces => build::serve_own(own::Kind::Traces, &config, site).await?,
             Server::Actions => build::serve_actions(&config, site).await?,

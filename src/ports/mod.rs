@@ -5,6 +5,7 @@ pub mod brief;
 pub mod clock;
 pub mod cluster_writes;
 pub mod forge;
+pub mod incidents;
 pub mod messenger;
 pub mod model;
 pub mod reads;

@@ -1,6 +1,7 @@
 //! belay's own MCP servers.
 
 pub mod actions;
+pub mod incidents;
 pub mod kit;
 pub mod kubernetes;
 pub mod map;
