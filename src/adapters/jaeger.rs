@@ -253,7 +253,8 @@ impl Traces for Jaeger {
     }
 
     async fn search(&self, query: &TraceQuery) -> Result<Found, ReadError> {
-        let (start, end) = (query.since.as_microsecond().to_string(), query.until.as_microsecond().to_string());
+        let (start, end) =
+            (query.since.as_microsecond().to_string(), query.until.as_microsecond().to_string());
         let limit = query.limit.to_string();
         let mut parameters = vec![
             ("service", query.service.as_str()),

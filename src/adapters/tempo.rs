@@ -67,7 +67,13 @@ impl Tempo {
             [("q", text.as_str()), ("start", &start), ("end", &end), ("limit", &limit), ("spss", "1")];
         let searched: Searched =
             self.http.get("traces of Tempo", &["api", "search"], &parameters, &[]).await?;
-        let ids: Vec<Option<TraceId>> = searched.traces.unwrap_or_default().iter().take(query.limit as usize).map(|t| TraceId::read(&t.trace_id)).collect();
+        let ids: Vec<Option<TraceId>> = searched
+            .traces
+            .unwrap_or_default()
+            .iter()
+            .take(query.limit as usize)
+            .map(|t| TraceId::read(&t.trace_id))
+            .collect();
         let all = ids.len();
         let read = stream::iter(ids.into_iter().flatten())
             .map(|id| async move { self.trace(&id).await })

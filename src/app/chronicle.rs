@@ -131,7 +131,9 @@ pub(super) fn post_mortem(state: &State, timeline: &[Happening]) -> String {
         found(state),
         acts(state),
     ];
-    let rows = timeline.iter().map(|h| format!("| {} | {} |", h.at.strftime("%Y-%m-%d %H:%M:%S UTC"), cell(&h.says)));
+    let rows = timeline
+        .iter()
+        .map(|h| format!("| {} | {} |", h.at.strftime("%Y-%m-%d %H:%M:%S UTC"), cell(&h.says)));
     parts.push(format!("## Timeline\n\n| when | what |\n|---|---|\n{}", rows.collect::<Vec<_>>().join("\n")));
     parts.push(
         "## To be answered\n\n- What was the root cause, beyond what was found above?\n- What would have told sooner?\n- \

@@ -101,7 +101,9 @@ impl Daemon {
                 let timeline = chronicle::timeline(entries.iter().map(|e| &**e));
                 Ok(IncidentAnswer::PostMortem(chronicle::post_mortem(&state, &timeline)))
             }
-            IncidentAsk::Propose(proposal) => self.propose(proposal, caller).await.map(IncidentAnswer::Proposed),
+            IncidentAsk::Propose(proposal) => {
+                self.propose(proposal, caller).await.map(IncidentAnswer::Proposed)
+            }
         }
     }
 
@@ -122,7 +124,8 @@ impl Daemon {
 
     /// The incident of this name, if it is about this namespace. Of one elsewhere not even its existence is told.
     async fn of_namespace(&self, namespace: &str, given: &str) -> Result<(IncidentId, State), String> {
-        let none = || format!("there is no incident `{}` in namespace `{namespace}`", redact::line(given, 80));
+        let none =
+            || format!("there is no incident `{}` in namespace `{namespace}`", redact::line(given, 80));
         // as long as a whole name's beginning that tells two apart: guesses find nothing
         if given.len() < 4 {
             return Err(none());
@@ -135,7 +138,10 @@ impl Daemon {
             let state = self.incident(&id).await.map_err(|e| e.to_string())?;
             if namespace_of(&state).as_deref() == Some(namespace) {
                 if found.is_some() {
-                    return Err(format!("`{}` could be several incidents: give more of it", redact::line(given, 80)));
+                    return Err(format!(
+                        "`{}` could be several incidents: give more of it",
+                        redact::line(given, 80)
+                    ));
                 }
                 found = Some((id, state));
             }
@@ -157,7 +163,9 @@ impl Daemon {
         let (id, state) = self.of_namespace(&namespace, &incident).await?;
         // a node is of no namespace, and no caller of one may speak of it
         if matches!(kind, Kind::Node | Kind::Namespace | Kind::Other) {
-            return Err(format!("a proposal is about an object in namespace `{namespace}`, and a {kind} is in none"));
+            return Err(format!(
+                "a proposal is about an object in namespace `{namespace}`, and a {kind} is in none"
+            ));
         }
         let target = Named { cluster: state.cluster.clone(), kind, namespace, name };
         let suggestion = Suggestion {
@@ -179,8 +187,12 @@ impl Daemon {
             return Err("the proposal was taken and is not there".to_owned());
         };
         let says = match (&last.candidate, last.queued) {
-            (Some(_), true) => "it is put to policy, and then to a person: nothing is done before somebody approves",
-            (Some(_), false) => "it is noted and shown: belay, or a person, is deciding about this incident without it",
+            (Some(_), true) => {
+                "it is put to policy, and then to a person: nothing is done before somebody approves"
+            }
+            (Some(_), false) => {
+                "it is noted and shown: belay, or a person, is deciding about this incident without it"
+            }
             (None, _) => {
                 "it is noted and shown, and cannot be approved here: belay's own diagnosis has no such candidate"
             }

@@ -75,8 +75,9 @@ impl Kind {
     fn missing(self, sources: &Sources<'_>) -> Option<&'static str> {
         match self {
             Self::Kubernetes => None,
-            Self::Map => (sources.site.service_map.is_none() && sources.site.traces.is_none())
-                .then_some("serviceMap"),
+            Self::Map => {
+                (sources.site.service_map.is_none() && sources.site.traces.is_none()).then_some("serviceMap")
+            }
             Self::Traces => sources.site.traces.is_none().then_some("traces"),
         }
     }
@@ -111,7 +112,8 @@ impl Own {
             }
             Kind::Traces => {
                 let found = ways::traces(sources.site)?;
-                let (traces, placed) = found.ok_or(BuildError::NoSource { server: kind.name(), key: "traces" })?;
+                let (traces, placed) =
+                    found.ok_or(BuildError::NoSource { server: kind.name(), key: "traces" })?;
                 Self::Traces(TracesServer::new(traces, Arc::clone(sources.clock), sources.scope(), placed))
             }
         })

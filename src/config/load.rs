@@ -7,8 +7,8 @@ use secrecy::SecretString;
 
 use super::models;
 use super::{
-    AlertmanagerConfig, ClusterConfig, Config, LimitsConfig, PrometheusConfig, ServerConfig, ServiceMapConfig, Site, SiteConfig,
-    TracesConfig,
+    AlertmanagerConfig, ClusterConfig, Config, LimitsConfig, PrometheusConfig, ServerConfig,
+    ServiceMapConfig, Site, SiteConfig, TracesConfig,
 };
 
 /// A setting cannot be used.

@@ -123,7 +123,9 @@ pub(super) fn check(site: Site<'_>) -> Result<(), ConfigError> {
         return conflict(format!("cluster `{name}`: `serviceMap` names no `file`, `mesh` or `annotation`"));
     }
     if mesh.is_some() && site.prometheus.is_none() {
-        return conflict(format!("cluster `{name}`: `serviceMap.mesh` needs `prometheus.url`: its metrics are read there"));
+        return conflict(format!(
+            "cluster `{name}`: `serviceMap.mesh` needs `prometheus.url`: its metrics are read there"
+        ));
     }
     if annotation.as_ref().is_some_and(|key| !plain(key)) {
         return conflict(format!(

@@ -139,8 +139,9 @@ pub fn dependencies(snapshot: &Snapshot, beside: Option<&Beside>) -> Point {
         return Point::found(About::Dependencies, says);
     };
     let namespace = snapshot.owner.0.named.namespace.as_str();
-    let (here, there): (Vec<_>, Vec<_>) =
-        worst_first(neighbours).into_iter().partition(|(n, _)| n.place.namespace.as_deref() == Some(namespace));
+    let (here, there): (Vec<_>, Vec<_>) = worst_first(neighbours)
+        .into_iter()
+        .partition(|(n, _)| n.place.namespace.as_deref() == Some(namespace));
     if neighbours.is_empty() {
         says.push("the service map knows nothing that it calls and nothing that calls it".to_owned());
     }
@@ -177,7 +178,8 @@ fn line_of((neighbour, health): Beneath<'_>) -> String {
         Way::Downstream => "it calls",
         Way::Upstream => "it is called by",
     };
-    let namespace = place.namespace.as_ref().map_or_else(String::new, |n| format!("{}/", redact::line(n, 80)));
+    let namespace =
+        place.namespace.as_ref().map_or_else(String::new, |n| format!("{}/", redact::line(n, 80)));
     let mut line = format!("{does} `{namespace}{}`", redact::line(&place.service, 80));
     if let Some(health) = health {
         line = format!("{line}: {}", health.words());

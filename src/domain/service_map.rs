@@ -280,12 +280,8 @@ mod tests {
     #[test]
     fn a_count_without_namespaces_joins_what_is_known_with_one() {
         let bare = |name: &str| Place { namespace: None, service: name.into() };
-        let counted = Edge {
-            from: bare("web"),
-            to: bare("postgres"),
-            teller: Teller::Counted,
-            flow: Flow::default(),
-        };
+        let counted =
+            Edge { from: bare("web"), to: bare("postgres"), teller: Teller::Counted, flow: Flow::default() };
         let both = ServiceMap::of([counted.clone(), edge("web", "data/postgres", Teller::File, None)]);
         let beside = both.beside(&place("web"));
         assert_eq!(beside.len(), 1, "{beside:?}");

@@ -11,8 +11,8 @@ use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, Cluster, Fingerprint, IncidentId, IntentId, QuestionId};
 use crate::domain::plan::{Direction, Plan};
 use crate::domain::record::{
-    Answer, Ask, Choice, Conclusion, Diagnosis, Entry, Intent, MessageRef, Opening, Outcome, Question, Record,
-    Suggestion,
+    Answer, Ask, Choice, Conclusion, Diagnosis, Entry, Intent, MessageRef, Opening, Outcome, Question,
+    Record, Suggestion,
 };
 use crate::domain::target::{RootOwner, Targeted};
 use crate::domain::warrant::Applied;

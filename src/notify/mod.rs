@@ -12,9 +12,7 @@ use crate::domain::evidence::Preserved;
 use crate::domain::ids::{Cluster, IncidentId};
 use crate::domain::message::{Button, Buttons, Standing, View};
 use crate::domain::plan::{Plan, Refusal};
-use crate::domain::record::{
-    Answer, Ask, Choice, Diagnosis, Intent, Outcome, Question, Suggestion, Verdict,
-};
+use crate::domain::record::{Answer, Ask, Choice, Diagnosis, Intent, Outcome, Question, Suggestion, Verdict};
 use crate::domain::target::{RootOwner, Targeted};
 use crate::domain::warrant::Applied;
 

@@ -7,7 +7,7 @@ use crate::domain::evidence::{Evidence, Source};
 use crate::domain::ids::EvidenceId;
 use crate::domain::message::{Line, Section};
 use crate::domain::plan::Plan;
-use crate::domain::record::{Answer, Choice, Conclusion, Diagnosis, Investigator, Verdict, Suggestion};
+use crate::domain::record::{Answer, Choice, Conclusion, Diagnosis, Investigator, Suggestion, Verdict};
 use crate::domain::redact;
 use crate::domain::target::Targeted;
 use crate::domain::warrant::{Applied, Proposed};

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use belay::app::build::hard_limits;
 use belay::config::{
     AlertmanagerConfig, Amount, BudgetConfig, ClusterConfig, Config, ConfigError, FileConfig, ForgeName,
-    LimitsConfig, Log, ModelBudgetConfig, ModelConfig, PagerConfig, PriceConfig, PrometheusConfig,
-    RepositoryConfig, ServerConfig, SiteConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts,
-    secret,
+    LimitsConfig, Log, MeshName, ModelBudgetConfig, ModelConfig, PagerConfig, PriceConfig, PrometheusConfig,
+    RepositoryConfig, ServerConfig, ServiceMapConfig, SiteConfig, SlackConfig, TracesConfig, TracesKind,
+    WebhookConfig, load, parse, policies, prompts, secret,
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
@@ -34,6 +34,8 @@ cluster: { name: eu-1, labels: { cluster: eu-1 }, url: 'http://127.0.0.1:6443', 
 webhook: { bearerTokenFile: hook }
 alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 prometheus: { url: 'http://prom:9090', bearerTokenFile: prom, measures: { p99: x_$pods } }
+traces: { kind: tempo, url: 'http://tempo:3200', tokenFile: tempo, namespaceAttributes: [ns] }
+serviceMap: { file: map, mesh: istio, annotation: belay.dev/calls }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key, stream: true, egress: [shop], price: { prompt: 0.15, completion: 1, cached: 0.075 } }
@@ -107,6 +109,8 @@ fn each_key_is_read_into_its_place() {
         webhook,
         alertmanager,
         prometheus,
+        traces,
+        service_map,
         slack,
         pager,
         model,
@@ -140,6 +144,16 @@ fn each_key_is_read_into_its_place() {
     let expected =
         PrometheusConfig { url: "http://prom:9090".into(), bearer_token_file: path("prom"), measures };
     assert_eq!(prometheus, Some(expected));
+    let expected = TracesConfig {
+        kind: TracesKind::Tempo,
+        url: "http://tempo:3200".into(),
+        token_file: path("tempo"),
+        namespace_attributes: vec!["ns".into()],
+    };
+    assert_eq!(traces, Some(expected));
+    let annotation = Some("belay.dev/calls".to_owned());
+    let expected = ServiceMapConfig { file: path("map"), mesh: Some(MeshName::Istio), annotation };
+    assert_eq!(service_map, Some(expected));
     let expected = SlackConfig {
         policy_channel: Some("C2".into()),
         channel: "C1".into(),
@@ -181,8 +195,19 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(limits, expected);
     assert_eq!((actions, reads), (None, None), "it excludes `writeTokenFile`");
     assert_eq!((warrant_key_file, one_process_holds_everything), (path("key.pem"), true));
-    let [SiteConfig { cluster, alertmanager, prometheus, limits, actions: None, reads: None }, apart] =
-        <[SiteConfig; 2]>::try_from(other_clusters).unwrap()
+    let [
+        SiteConfig {
+            cluster,
+            alertmanager,
+            prometheus,
+            limits,
+            actions: None,
+            reads: None,
+            traces: None,
+            service_map: None,
+        },
+        apart,
+    ] = <[SiteConfig; 2]>::try_from(other_clusters).unwrap()
     else {
         panic!("the second is reached from here");
     };

@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 68] = [
+    const KEYS: [&str; 75] = [
         "listen",
         "stateDir",
         "policies",
@@ -105,6 +105,13 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "prometheus.url",
         "prometheus.bearerTokenFile",
         "prometheus.measures",
+        "traces.kind",
+        "traces.url",
+        "traces.tokenFile",
+        "traces.namespaceAttributes",
+        "serviceMap.file",
+        "serviceMap.mesh",
+        "serviceMap.annotation",
         "slack.channel",
         "slack.policyChannel",
         "slack.app",

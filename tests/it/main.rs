@@ -34,6 +34,7 @@ mod policy;
 mod policy_tools;
 mod recorder;
 mod rights;
+mod servers;
 mod sim;
 mod slack;
 mod store;

@@ -47,7 +47,9 @@ pub(in crate::app) fn map(
         fixed: Arc::default(),
         clock: Arc::clone(clock),
     };
-    let Some(ServiceMapConfig { file, mesh, annotation }) = site.service_map else { return Ok(Some(sources)) };
+    let Some(ServiceMapConfig { file, mesh, annotation }) = site.service_map else {
+        return Ok(Some(sources));
+    };
     sources.annotation.clone_from(annotation);
     sources.fixed = file.as_deref().map(fixed).transpose()?.unwrap_or_default().into();
     let metrics = mesh.map(|mesh| Ok::<_, BuildError>((mesh, build::metrics(site)?))).transpose()?;

@@ -57,7 +57,9 @@ impl Writer<'_> {
             return Err(Ignored::TooLate(format!("{} proposed the same before", before.by)));
         }
         if known.len() >= MOST {
-            return Err(Ignored::TooLate(format!("the incident has taken {MOST} proposals, and takes no more")));
+            return Err(Ignored::TooLate(format!(
+                "the incident has taken {MOST} proposals, and takes no more"
+            )));
         }
         let meant = self.state.meant(&suggestion);
         let candidate = meant.clone().filter(|_| self.state.takes_proposals());

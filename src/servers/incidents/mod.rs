@@ -130,7 +130,8 @@ impl IncidentsServer {
     )]
     async fn get_incident(&self, Parameters(args): Parameters<IncidentArgs>) -> CallToolResult {
         let IncidentArgs { namespace, incident } = args;
-        let asked = self.asked(&namespace, IncidentAsk::Show { namespace: namespace.clone(), incident }).await;
+        let asked =
+            self.asked(&namespace, IncidentAsk::Show { namespace: namespace.clone(), incident }).await;
         answer(asked.and_then(|is| match is {
             IncidentAnswer::Show(story) => Ok(StoryView::from(&*story)),
             _ => Err(odd()),
@@ -217,7 +218,9 @@ impl IncidentsServer {
         };
         object_name(&name, "an object")?;
         if why.trim().is_empty() {
-            return Err(Trouble::Argument("`why` is empty: say what the person who decides should know".into()));
+            return Err(Trouble::Argument(
+                "`why` is empty: say what the person who decides should know".into(),
+            ));
         }
         let proposal = Proposal { namespace: namespace.clone(), incident, action, kind, name, why };
         match self.asked(&namespace, IncidentAsk::Propose(proposal)).await? {

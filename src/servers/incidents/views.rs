@@ -101,7 +101,8 @@ impl From<&IncidentLine> for IncidentRow {
 impl From<&IncidentStory> for StoryView {
     fn from(story: &IncidentStory) -> Self {
         let IncidentStory { line, timeline, candidates, takes_proposals } = story;
-        let moment = |h: &crate::ports::incidents::Happening| Moment { at: h.at.to_string(), says: h.says.clone() };
+        let moment =
+            |h: &crate::ports::incidents::Happening| Moment { at: h.at.to_string(), says: h.says.clone() };
         Self {
             incident: IncidentRow::from(line),
             timeline: timeline.iter().map(moment).collect(),
@@ -120,7 +121,8 @@ impl From<Proposed> for Outcome {
 
 impl Readable for IncidentList {
     fn text(&self) -> String {
-        let sentence = self.extent.words(&format!("incidents in namespace `{}`, newest first", self.namespace));
+        let sentence =
+            self.extent.words(&format!("incidents in namespace `{}`, newest first", self.namespace));
         let row = |i: &IncidentRow| {
             let (incident, phase, opened) = (i.incident.clone(), i.phase.clone(), i.opened.clone());
             vec![incident, phase, opened, i.about.clone(), i.alert.clone(), i.note.clone()]

@@ -83,7 +83,8 @@ pub async fn edges(
     }
     let names = mesh.names();
     let ends = [Some(names.from), Some(names.to), names.or_to];
-    let queries: Vec<[String; 2]> = ends.into_iter().flatten().map(|end| queries(names, end, namespace)).collect();
+    let queries: Vec<[String; 2]> =
+        ends.into_iter().flatten().map(|end| queries(names, end, namespace)).collect();
     let asked = queries.iter().map(|[all, failed]| async move {
         futures::try_join!(metrics.query(all, at), metrics.query(failed, at))
     });

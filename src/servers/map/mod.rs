@@ -191,7 +191,11 @@ impl ServerHandler for MapServer {
             ResourceTemplate::new(uri, name).with_description(says).with_mime_type("text/plain")
         };
         Ok(ListResourceTemplatesResult::with_all_items(vec![
-            template(NAMESPACE, "namespace", "The services of a namespace: what each calls, what calls it, how it is"),
+            template(
+                NAMESPACE,
+                "namespace",
+                "The services of a namespace: what each calls, what calls it, how it is",
+            ),
             template(SERVICE, "service", "What a service calls and what calls it, and how each is"),
         ]))
     }

@@ -85,7 +85,11 @@ impl Sources {
             listed.iter().take(SERVICES).map(|d| d.object.named.name.clone()).collect();
         let mut told = self.told(namespace, &services, scope).await;
         if listed.len() > SERVICES && self.traces.is_some() {
-            told.gaps.push(format!("the traces of {} of {} workloads were looked at", SERVICES, listed.len()));
+            told.gaps.push(format!(
+                "the traces of {} of {} workloads were looked at",
+                SERVICES,
+                listed.len()
+            ));
         }
         told
     }

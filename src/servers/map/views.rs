@@ -71,8 +71,7 @@ impl Dependencies {
     pub fn new(told: &Told, place: &Place, way: Option<Way>, scope: &Scope) -> Self {
         let beside = told.map.beside(place);
         let wanted = |n: &&Neighbour| way.is_none_or(|way| n.way == way);
-        let mut rows: Vec<NeighbourRow> =
-            beside.iter().filter(wanted).map(|n| row(n, told, scope)).collect();
+        let mut rows: Vec<NeighbourRow> = beside.iter().filter(wanted).map(|n| row(n, told, scope)).collect();
         // several of another namespace look alike, and in no order that tells them apart
         rows.sort_by(|a, b| (&a.direction, &a.service).cmp(&(&b.direction, &b.service)));
         rows.dedup();

@@ -58,7 +58,8 @@ impl Eyes {
         if self.scope.is_everywhere() {
             return trace;
         }
-        let allowed = |namespace: Option<&str>| namespace.is_some_and(|n| self.scope.allowed().iter().any(|a| a == n));
+        let allowed =
+            |namespace: Option<&str>| namespace.is_some_and(|n| self.scope.allowed().iter().any(|a| a == n));
         trace.seen_by(allowed)
     }
 
@@ -85,7 +86,8 @@ impl Eyes {
 
     /// Traces that fit.
     pub async fn search(&self, args: &SearchArgs) -> Result<TracesView, Trouble> {
-        let SearchArgs { namespace, service, operation, min_duration, errors_only, since, until, limit } = args;
+        let SearchArgs { namespace, service, operation, min_duration, errors_only, since, until, limit } =
+            args;
         let span = Span::read(since, until.as_deref(), self.clock.now())?;
         let at_least = min_duration.as_deref().map(duration).transpose()?;
         if let Some(operation) = operation {
@@ -164,14 +166,18 @@ impl Eyes {
         let all = traces.len();
         let of_it = |trace: &Trace| {
             let here = |span: &crate::domain::trace::Span| {
-                span.service == query.service && (!self.placed || span.namespace.as_deref() == Some(namespace))
+                span.service == query.service
+                    && (!self.placed || span.namespace.as_deref() == Some(namespace))
             };
             trace.spans.iter().any(here)
         };
         // backends search as they see fit
         let kept: Vec<Trace> = traces.into_iter().filter(of_it).map(|trace| self.seen(trace)).collect();
         if kept.len() < all {
-            notes.push(format!("{} more have a service of that name, but not in this namespace", all - kept.len()));
+            notes.push(format!(
+                "{} more have a service of that name, but not in this namespace",
+                all - kept.len()
+            ));
         }
         Ok((kept, notes))
     }
@@ -193,7 +199,10 @@ fn duration(text: &str) -> Result<SignedDuration, Trouble> {
     // longer than a day is no request
     let read = read.filter(|d| *d <= SignedDuration::from_hours(24));
     read.ok_or_else(|| {
-        Trouble::Argument(format!("`min_duration` is `{}`: write as in `250ms`, `2s`, `1m`, at most a day", quoted(text)))
+        Trouble::Argument(format!(
+            "`min_duration` is `{}`: write as in `250ms`, `2s`, `1m`, at most a day",
+            quoted(text)
+        ))
     })
 }
 

@@ -22,7 +22,11 @@ impl Readable for TraceView {
             let percent = format!("{:.1}", s.share * 100.0);
             vec![s.service.clone(), s.operation.clone(), s.own_ms.to_string(), percent]
         });
-        list("critical path, the largest step first:", &["SERVICE", "OPERATION", "OWN MS", "%"], path.collect());
+        list(
+            "critical path, the largest step first:",
+            &["SERVICE", "OPERATION", "OWN MS", "%"],
+            path.collect(),
+        );
         let services = self.services.iter().map(|s| {
             vec![s.service.clone(), s.spans.to_string(), s.errors.to_string(), s.own_ms.to_string()]
         });
@@ -44,7 +48,8 @@ fn failed_row(span: &SpanView) -> Vec<String> {
 
 impl Readable for Traces {
     fn text(&self) -> String {
-        let what = format!("traces of service `{}` in namespace `{}`, failed first", self.service, self.namespace);
+        let what =
+            format!("traces of service `{}` in namespace `{}`, failed first", self.service, self.namespace);
         let heading = ["TRACE", "START", "MS", "ROOT", "SPANS", "FAILED", "LARGEST STEP", "FAILURE"];
         let rows: Vec<Vec<String>> = self.traces.iter().map(trace_row).collect();
         noted(page(&self.extent.words(&what), &heading, &rows), &self.notes)
@@ -75,7 +80,14 @@ impl Readable for Slowest {
         );
         let row = |s: &SpanView| {
             let (own, whole) = (s.own_ms.to_string(), s.duration_ms.to_string());
-            vec![own, whole, s.operation.clone(), s.trace_id.clone(), s.start.clone(), or_dash(s.error.as_ref())]
+            vec![
+                own,
+                whole,
+                s.operation.clone(),
+                s.trace_id.clone(),
+                s.start.clone(),
+                or_dash(s.error.as_ref()),
+            ]
         };
         let rows: Vec<Vec<String>> = self.spans.iter().map(row).collect();
         let heading = ["OWN MS", "MS", "OPERATION", "TRACE", "START", "ERROR"];

@@ -264,8 +264,11 @@ impl Looked {
         }
         let mut rows: Vec<_> = all.into_iter().collect();
         rows.sort_by_key(|(_, (_, _, own))| std::cmp::Reverse(*own));
-        let row = |(of, (spans, errors, own)): (Place, _)| {
-            ServiceView { service: place(&of), spans, errors, own_ms: ms(own) }
+        let row = |(of, (spans, errors, own)): (Place, _)| ServiceView {
+            service: place(&of),
+            spans,
+            errors,
+            own_ms: ms(own),
         };
         rows.into_iter().take(ROWS).map(row).collect()
     }
