@@ -23,6 +23,7 @@ use crate::domain::message::{Button, View};
 use crate::domain::record::{Answer, Record};
 use crate::incident::{Ignored, Input, State};
 use crate::policy;
+use crate::ports::incidents::{IncidentAnswer, IncidentAsk};
 use crate::ports::store::{Append, Hold, HoldOp};
 
 use super::inquiries::{Inquire, Inquired};
@@ -115,6 +116,13 @@ pub enum Request {
         /// Under which name.
         evidence: String,
     },
+    /// What the incidents server asks about one namespace, or proposes there.
+    Incidents {
+        /// What.
+        asked: IncidentAsk,
+        /// For whom (the socket's owner vouches for it).
+        name: String,
+    },
     /// Look at track records, or do something about them.
     Track {
         /// What.
@@ -148,6 +156,8 @@ pub enum Response {
     InForce(Vec<InForce>),
     /// How far putting an act back has come.
     Undo(Progress),
+    /// What the incidents server was asked.
+    Incidents(Box<IncidentAnswer>),
     /// What is being read; more follows.
     Reading(String),
     /// What came of a question.
@@ -294,6 +304,10 @@ impl Daemon {
             }
             Request::Cited { conversation, evidence } => {
                 self.cited(&conversation, &evidence).await.map(Response::Text)
+            }
+            Request::Incidents { asked, name } => {
+                let answer = self.tell_incidents(asked, &operator(&name, uid).name().to_owned()).await;
+                answer.map(|answer| Response::Incidents(Box::new(answer)))
             }
             Request::Undo { intent } => self.undo(&intent).await.map(Response::Undo),
             Request::InForce(wanted) => self.in_force(&wanted).await.map(Response::InForce),

@@ -14,7 +14,10 @@ use crate::domain::finding::Finding;
 use crate::domain::ids::Fingerprint;
 use crate::domain::redact;
 use crate::domain::runbook::Runbook;
+use crate::domain::service_map::Beside;
+use crate::domain::trace::Place;
 use crate::incident::State;
+use crate::servers::kit::Scope;
 use crate::servers::runbooks::{Ground, walk};
 
 use super::Daemon;
@@ -27,6 +30,20 @@ const WITHIN: Duration = Duration::from_secs(5);
 const STEPS: usize = 12;
 /// The name of a file.
 const NAME: usize = 160;
+
+/// What the service map tells of the owner, where there is one. Policy and candidates know nothing of it.
+async fn beside(site: &Site, snapshot: &Snapshot) -> Option<Beside> {
+    let map = site.map.as_ref()?;
+    let named = &snapshot.owner.0.named;
+    let place = Place { namespace: Some(named.namespace.clone()), service: named.name.clone() };
+    // for people: what is of other namespaces is kept from the model
+    let told = async { map.around(&place, &Scope::new(Vec::new())).await.beside(&place) };
+    let late = |_| Beside {
+        gaps: vec![format!("no answer of the service map within {} seconds", WITHIN.as_secs())],
+        ..Beside::default()
+    };
+    Some(timeout(WITHIN, told).await.unwrap_or_else(late))
+}
 
 impl Daemon {
     /// The brief about an incident: what is known by now, with gaps where something does not answer in time.
@@ -43,8 +60,13 @@ impl Daemon {
         let active = async { timeout(WITHIN, active(site)).await.unwrap_or_else(|_| Some(late())) };
         let (mut runbooks, books) = self.runbooks().point(lead, &snapshot.owner, findings);
         let walked = self.walked(site, snapshot, &books);
-        let (active, similar, walked) =
-            tokio::join!(active, self.similar(state, snapshot, lead, findings), walked);
+        let (active, similar, walked, beside) =
+            tokio::join!(
+                active,
+                self.similar(state, snapshot, lead, findings),
+                walked,
+                beside(site, snapshot)
+            );
         let (says, quoted) = walked;
         runbooks.says.extend(says);
         runbooks.quoted.extend(quoted);
@@ -52,7 +74,7 @@ impl Daemon {
             brief::alerts(snapshot, active.as_ref(), &own),
             brief::changes(snapshot),
             brief::errors(snapshot),
-            brief::dependencies(snapshot),
+            brief::dependencies(snapshot, beside.as_ref()),
             similar,
             runbooks,
         ];

@@ -311,6 +311,10 @@ async fn site(
     let mut servers: Vec<Server> = server.into_iter().collect();
     let recorder = recorder(config, of, clock).await?;
     let logged = logged::errors(config, of, &listing, clock)?;
+    let map = match config.mcp_reads.dependencies {
+        None => own::map(of, &listing, clock)?,
+        Some(_) => None,
+    };
     let mind = match endpoints {
         None => None,
         Some(endpoints) => {
@@ -336,6 +340,7 @@ async fn site(
         actions,
         jobs: Arc::new(hands::jobs(config, of)?),
         recorder,
+        map,
         mind,
     };
     Ok((site, servers))

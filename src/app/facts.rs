@@ -76,6 +76,7 @@ impl Daemon {
             action: asking.plan.map_or(&candidate.action, |plan| &plan.action).clone(),
             plan: asking.plan.cloned(),
             chosen_by_model: chosen_by_model(state),
+            outside: state.outside().is_some(),
             alert: AlertFacts {
                 labels: lead.labels.clone(),
                 severity: lead.severity(),
@@ -178,7 +179,11 @@ fn beside(diagnosis: &Diagnosis, snapshot: &Snapshot) -> BTreeSet<String> {
 }
 
 fn chosen_by_model(state: &State) -> bool {
-    matches!(state.choice.as_ref().map(|c| &c.by), Some(Investigator::Model { .. }))
+    // an outside agent is a model to belay, and a person is asked
+    matches!(
+        state.choice.as_ref().map(|c| &c.by),
+        Some(Investigator::Model { .. } | Investigator::Outside { .. })
+    )
 }
 
 /// Whether text that was read speaks to its reader: what the analysers read, or what the model did.

@@ -155,7 +155,8 @@ fn reached<'a>(config: &'a Config, site: Site<'a>) -> Vec<(&'static str, &'a str
     let model = config.endpoints().map(|m| ("model.url", m.url.as_str()));
     let pager = config.pager.iter().map(|p| ("pager.webhook", p.webhook.as_str()));
     let prometheus = site.prometheus.into_iter().map(|p| ("prometheus.url", p.url.as_str()));
-    alertmanager.chain(prometheus).chain(model).chain(pager).collect()
+    let traces = site.traces.into_iter().map(|t| ("traces.url", t.url.as_str()));
+    alertmanager.chain(prometheus).chain(traces).chain(model).chain(pager).collect()
 }
 
 async fn action_server(held: Held<'_>, clock: &SharedClock) -> Result<ActionServer, BuildError> {

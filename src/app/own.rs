@@ -5,6 +5,7 @@ mod deploys;
 pub(super) mod logs;
 mod monitoring;
 mod runbooks;
+mod ways;
 
 use std::sync::Arc;
 
@@ -24,10 +25,18 @@ use crate::servers::guard::{Guard, Guarded};
 use crate::servers::kit::{self, Scope};
 use crate::servers::kubernetes::{KubernetesServer, Paced};
 use crate::servers::logs::LogServer;
+use crate::servers::map::MapServer;
 use crate::servers::metrics::MetricsServer;
 use crate::servers::runbooks::RunbooksServer;
+use crate::servers::traces::TracesServer;
 
 use super::build::{BuildError, Server};
+
+pub(super) use ways::map;
+
+/// The key of the traces server, and that of the map.
+const TRACES: &str = "traces";
+const MAP: &str = "serviceMap";
 
 /// What the servers of one cluster are made of.
 #[derive(Clone)]
@@ -68,12 +77,24 @@ pub enum Kind {
     Deploys,
     /// Runbooks.
     Runbooks,
+    /// Traces.
+    Traces,
+    /// Who calls whom.
+    Map,
 }
 
 impl Kind {
     /// All there are.
-    pub const ALL: [Self; 6] =
-        [Self::Kubernetes, Self::Logs, Self::Metrics, Self::Alerts, Self::Deploys, Self::Runbooks];
+    pub const ALL: [Self; 8] = [
+        Self::Kubernetes,
+        Self::Logs,
+        Self::Metrics,
+        Self::Alerts,
+        Self::Deploys,
+        Self::Runbooks,
+        Self::Traces,
+        Self::Map,
+    ];
 
     /// Its name: that of its tools in the hub, and of its scopes.
     pub const fn name(self) -> &'static str {
@@ -84,6 +105,8 @@ impl Kind {
             Self::Alerts => "alerts",
             Self::Deploys => "deploys",
             Self::Runbooks => "runbooks",
+            Self::Traces => "traces",
+            Self::Map => "map",
         }
     }
 
@@ -96,6 +119,8 @@ impl Kind {
             Self::Alerts => &servers::alerts::TOOLS,
             Self::Deploys => &servers::deploys::TOOLS,
             Self::Runbooks => &servers::runbooks::TOOLS,
+            Self::Traces => &servers::traces::TOOLS,
+            Self::Map => &servers::map::TOOLS,
         }
     }
 
@@ -112,6 +137,8 @@ impl Kind {
                 (!some && !people).then_some("alertmanager")
             }
             Self::Runbooks => config.runbooks.is_none().then_some(runbooks::KEY),
+            Self::Traces => site.traces.is_none().then_some(TRACES),
+            Self::Map => (site.service_map.is_none() && site.traces.is_none()).then_some(MAP),
         }
     }
 }
@@ -130,6 +157,10 @@ pub enum Own {
     Deploys(DeploysServer),
     /// Runbooks.
     Runbooks(RunbooksServer),
+    /// Traces.
+    Traces(TracesServer),
+    /// Who calls whom.
+    Map(MapServer),
 }
 
 /// The same with whichever server it is: each is of a type of its own.
@@ -142,6 +173,8 @@ macro_rules! with_server {
             Own::Alerts($server) => $done,
             Own::Deploys($server) => $done,
             Own::Runbooks($server) => $done,
+            Own::Traces($server) => $done,
+            Own::Map($server) => $done,
         }
     };
 }
@@ -166,6 +199,14 @@ impl Own {
             Kind::Runbooks => {
                 let dir = sources.config.runbooks.as_deref().ok_or_else(|| none(runbooks::KEY))?;
                 Self::Runbooks(runbooks::server(dir, sources)?)
+            }
+            Kind::Traces => {
+                let (traces, placed) = ways::traces(sources.site)?.ok_or_else(|| none(TRACES))?;
+                Self::Traces(TracesServer::new(traces, Arc::clone(sources.clock), sources.scope(), placed))
+            }
+            Kind::Map => {
+                let told = map(sources.site, sources.listing, sources.clock)?.ok_or_else(|| none(MAP))?;
+                Self::Map(MapServer::new(told, sources.scope()))
             }
         })
     }

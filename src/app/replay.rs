@@ -147,10 +147,12 @@ fn chosen(state: &State, then: &Choice, kept: &Kept<'_>) -> Made {
     let words = match &then.by {
         Investigator::Playbook { .. } => format!("{}, by the playbook", replay::words(&then.conclusion)),
         Investigator::Model { model, .. } => format!("{}, by {model}", replay::words(&then.conclusion)),
+        Investigator::Outside { .. } => format!("{}, proposed from outside", replay::words(&then.conclusion)),
     };
     let outcome = match (&then.minutes, &then.by) {
         (Some(_), _) => recording(state, then, kept).map(|recording| recording.play(kept.prompts).differs),
         (None, Investigator::Playbook { why }) => playbook(state, then, why),
+        (None, Investigator::Outside { .. }) => Err("nothing of belay chose it".to_owned()),
         (None, Investigator::Model { .. }) => Err("what the model said was not kept in full then".to_owned()),
     };
     ("chosen", words, outcome)

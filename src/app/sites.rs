@@ -13,6 +13,7 @@ use crate::investigate::Mind;
 use crate::ports::actions::Actions;
 use crate::ports::brief::Brief;
 use crate::ports::reads::{Alerts, Listing, Metrics, Reads};
+use crate::servers::map;
 
 use super::effects::NotNow;
 use super::{Daemon, Recorder};
@@ -48,6 +49,8 @@ pub struct Site {
     pub jobs: Arc<Templates>,
     /// What was recorded of it, where anything is.
     pub recorder: Option<Arc<Recorder>>,
+    /// Who calls whom in it, where anything says so and no server of others is asked instead.
+    pub map: Option<map::Sources>,
     /// The model with its tools for this cluster, where one is configured.
     pub mind: Option<Mind>,
 }

@@ -27,6 +27,7 @@ fn story(entries: &[Durable<Entry>], state: &State, holds: Vec<String>, now: jif
         owner: state.owner.clone(),
         diagnosis: state.diagnosis.clone(),
         choice: state.choice.clone(),
+        suggestions: state.suggestions.clone(),
         decisions: Vec::new(),
         plan: state.plan.clone(),
         kept: state.kept.clone(),

@@ -144,6 +144,7 @@ const fn code(response: &Response) -> ExitCode {
         | Response::InForce(_)
         | Response::Undo(_)
         | Response::Reading(_)
+        | Response::Incidents(_)
         | Response::Inquired(_) => ExitCode::SUCCESS,
     }
 }

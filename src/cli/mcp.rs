@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{build, open, own};
+use crate::app::{build, incidents_server, open, own};
 use crate::config;
 use crate::http;
 use crate::servers::{actions, kit, reads};
@@ -87,6 +87,12 @@ enum Server {
     Alerts,
     /// All read-only servers that the configuration has sources for, on one listener
     All,
+    /// Tell of belay's own incidents, and take proposals for them; through the daemon whose `stateDir` this is
+    Incidents,
+    /// Tell which services call which, and how each is; read-only
+    Map,
+    /// Look at traces of requests; read-only
+    Traces,
     /// Plan actions, and carry out those that belay signed
     Actions,
     /// What belay's core reads of a cluster, for a daemon in another one
@@ -103,7 +109,9 @@ impl Server {
             Self::Alerts => Some(own::Kind::Alerts),
             Self::Deploys => Some(own::Kind::Deploys),
             Self::Runbooks => Some(own::Kind::Runbooks),
-            Self::All | Self::Actions | Self::Reads => None,
+            Self::Traces => Some(own::Kind::Traces),
+            Self::Map => Some(own::Kind::Map),
+            Self::All | Self::Incidents | Self::Actions | Self::Reads => None,
         }
     }
 }
@@ -161,6 +169,7 @@ fn serve(server: Server, config: &Path, cluster: Option<&str>) -> anyhow::Result
     super::runtime()?.block_on(async {
         match (server, server.kind()) {
             (_, Some(kind)) => build::serve_own(kind, &config, site).await?,
+            (Server::Incidents, None) => incidents_server::serve(&config, site).await?,
             (Server::Actions, None) => build::serve_actions(&config, site).await?,
             (_, None) => anyhow::bail!(
                 "several servers need `--listen ADDRESS`: standard input and output are for one"

@@ -45,8 +45,12 @@ pub(super) fn print(response: &Response, show: Show) -> io::Result<()> {
         Response::Explanation(explanation) => {
             write!(out, "{}", policy::explained::render(explanation, show, look().width))
         }
-        // `belay revert` and `belay ask` read these themselves
-        Response::InForce(_) | Response::Undo(_) | Response::Reading(_) | Response::Inquired(_) => Ok(()),
+        // `belay revert`, `belay ask` and the incidents server read these themselves
+        Response::InForce(_)
+        | Response::Undo(_)
+        | Response::Reading(_)
+        | Response::Inquired(_)
+        | Response::Incidents(_) => Ok(()),
         Response::Tracks(tracks) => {
             let text = tracks.to_string();
             text.lines().try_for_each(|line| write!(out, "{}", paragraph("", line, look().width)))

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::models;
 use super::{
-    AlertmanagerConfig, ClusterConfig, Config, DeploysConfig, LimitsConfig, LogsConfig, PrometheusConfig, ServerConfig, Site, SiteConfig,
+    AlertmanagerConfig, ClusterConfig, Config, DeploysConfig, LimitsConfig, LogsConfig, PrometheusConfig, ServerConfig, ServiceMapConfig, Site, SiteConfig, TracesConfig,
 };
 
 /// A setting cannot be used.
@@ -111,6 +111,7 @@ fn check_site(site: Site<'_>) -> Result<(), ConfigError> {
         super::logs::check(name, logs)?;
     }
     site.deploys.map_or(Ok(()), DeploysConfig::check)?;
+    super::traces::check(site)?;
     check_cluster(site.cluster)
 }
 
@@ -203,9 +204,12 @@ fn rebase(config: &mut Config, base: &Path) {
     files.extend(files_within(limits));
     files.extend(logs.iter_mut().flat_map(LogsConfig::files));
     files.extend(deploys.iter_mut().flat_map(DeploysConfig::files));
-    for SiteConfig { cluster, alertmanager, prometheus, logs, deploys, actions, reads, limits } in other_clusters {
+    let Config { traces, service_map, .. } = config;
+    files.extend(files_of_ways(traces, service_map));
+    for SiteConfig { cluster, alertmanager, prometheus, logs, deploys, actions, reads, limits, traces, service_map } in other_clusters {
         files.extend(logs.iter_mut().flat_map(LogsConfig::files));
         files.extend(deploys.iter_mut().flat_map(DeploysConfig::files));
+        files.extend(files_of_ways(traces, service_map));
         files.extend(files_of(cluster, tokens(alertmanager, prometheus), [actions, reads]));
         files.extend(files_within(limits));
     }
@@ -217,6 +221,15 @@ fn rebase(config: &mut Config, base: &Path) {
 /// The files that the limits of one cluster name.
 fn files_within(limits: &mut LimitsConfig) -> impl Iterator<Item = &mut PathBuf> {
     limits.jobs.iter_mut().chain(limits.repositories.iter_mut().map(|repository| &mut repository.token_file))
+}
+
+/// The files that traces and the service map of one cluster name.
+fn files_of_ways<'a>(
+    traces: &'a mut Option<TracesConfig>,
+    service_map: &'a mut Option<ServiceMapConfig>,
+) -> impl Iterator<Item = &'a mut PathBuf> {
+    let token = traces.as_mut().and_then(|traces| traces.token_file.as_mut());
+    token.into_iter().chain(service_map.as_mut().and_then(|map| map.file.as_mut()))
 }
 
 /// The tokens for the monitoring of one cluster.

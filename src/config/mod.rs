@@ -11,6 +11,7 @@ mod mcp_access;
 mod models;
 mod on_call;
 mod runbooks;
+mod traces;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -41,6 +42,10 @@ pub use on_call::{
 };
 pub use runbooks::{
     CheckFront, Expected, Front, Placed, RunbookFile, State, StepFront, runbook_schema, runbooks,
+};
+pub use traces::{
+    MeshName, ServiceEntry, ServiceMapConfig, ServiceMapFile, TracesConfig, TracesKind, service_map,
+    service_map_schema,
 };
 
 /// `belay.yaml`.
@@ -84,6 +89,12 @@ pub struct Config {
     /// Who delivers which service: for the history of deploys.
     #[serde(default)]
     pub deploys: Option<DeploysConfig>,
+    /// Where traces are had.
+    #[serde(default)]
+    pub traces: Option<TracesConfig>,
+    /// What is known of who calls whom, besides what traces show.
+    #[serde(default)]
+    pub service_map: Option<ServiceMapConfig>,
     /// Slack; without it people answer on the command line.
     #[serde(default)]
     pub slack: Option<SlackConfig>,
@@ -156,6 +167,12 @@ pub struct SiteConfig {
     /// Who delivers which of its services.
     #[serde(default)]
     pub deploys: Option<DeploysConfig>,
+    /// Where its traces are had.
+    #[serde(default)]
+    pub traces: Option<TracesConfig>,
+    /// What is known of who calls whom in it.
+    #[serde(default)]
+    pub service_map: Option<ServiceMapConfig>,
     /// What its action server refuses, whatever policy says.
     #[serde(default)]
     pub limits: LimitsConfig,
@@ -176,6 +193,8 @@ pub struct Site<'a> {
     pub prometheus: Option<&'a PrometheusConfig>,
     pub logs: Option<&'a LogsConfig>,
     pub deploys: Option<&'a DeploysConfig>,
+    pub traces: Option<&'a TracesConfig>,
+    pub service_map: Option<&'a ServiceMapConfig>,
     pub limits: &'a LimitsConfig,
     pub actions: Option<&'a ServerConfig>,
     pub reads: Option<&'a ServerConfig>,
@@ -186,12 +205,15 @@ impl Config {
     pub fn sites(&self) -> impl Iterator<Item = Site<'_>> {
         let Self { cluster, alertmanager, prometheus, limits, actions, reads, other_clusters, .. } = self;
         let Self { logs, deploys, .. } = self;
+        let Self { traces, service_map, .. } = self;
         let first = Site {
             cluster,
             alertmanager: alertmanager.as_ref(),
             prometheus: prometheus.as_ref(),
             logs: logs.as_ref(),
             deploys: deploys.as_ref(),
+            traces: traces.as_ref(),
+            service_map: service_map.as_ref(),
             limits,
             actions: actions.as_ref(),
             reads: reads.as_ref(),
@@ -202,6 +224,8 @@ impl Config {
             prometheus: other.prometheus.as_ref(),
             logs: other.logs.as_ref(),
             deploys: other.deploys.as_ref(),
+            traces: other.traces.as_ref(),
+            service_map: other.service_map.as_ref(),
             limits: &other.limits,
             actions: other.actions.as_ref(),
             reads: other.reads.as_ref(),

@@ -8,6 +8,7 @@ use crate::domain::cluster::{ActiveAlert, Part, Revision, Snapshot};
 use crate::domain::ids::Fingerprint;
 use crate::domain::recorded::Concern;
 use crate::domain::redact;
+use crate::domain::service_map::{Beside, Health, Neighbour, Way};
 
 /// Lines of one point: what is read at a glance.
 const LINES: usize = 5;
@@ -19,6 +20,8 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const QUOTED: usize = 3;
 /// One such line: two of a terminal.
 const LINE: usize = 300;
+/// The share of calls that fails where something is wrong with what is called: one in a hundred.
+const FAILING: f64 = 0.01;
 
 /// Other alerts that fire about the owner's namespace; `None` where no Alertmanager is configured.
 pub fn alerts(snapshot: &Snapshot, active: Option<&Part<Vec<ActiveAlert>>>, own: &[Fingerprint]) -> Point {
@@ -118,8 +121,9 @@ fn is_error(line: &str) -> bool {
     WORDS.iter().any(|word| line.contains(word))
 }
 
-/// What the service is known to stand on: what its pods read and what sends it traffic.
-pub fn dependencies(snapshot: &Snapshot) -> Point {
+/// What the service is known to stand on: what its pods read, what sends it traffic, and where there is a service map, what
+/// it calls and what calls it. What the map says of other namespaces, or does not place, is for people.
+pub fn dependencies(snapshot: &Snapshot, beside: Option<&Beside>) -> Point {
     let mut says: Vec<String> = Vec::new();
     for config in snapshot.recorded.configs.iter().take(LINES) {
         let named = &config.object.named;
@@ -130,8 +134,61 @@ pub fn dependencies(snapshot: &Snapshot) -> Point {
             Concern::Traffic { selects: false } => format!("{kind} `{name}` sends it no traffic any more"),
         });
     }
-    says.push("what it calls is not known: no service map is connected".to_owned());
-    Point::found(About::Dependencies, says)
+    let Some(Beside { neighbours, gaps }) = beside else {
+        says.push("what it calls is not known: no service map is connected".to_owned());
+        return Point::found(About::Dependencies, says);
+    };
+    let namespace = snapshot.owner.0.named.namespace.as_str();
+    let (here, there): (Vec<_>, Vec<_>) = worst_first(neighbours)
+        .into_iter()
+        .partition(|(n, _)| n.place.namespace.as_deref() == Some(namespace));
+    if neighbours.is_empty() {
+        says.push("the service map knows nothing that it calls and nothing that calls it".to_owned());
+    }
+    says.extend(lines(&here));
+    let missing = gaps.first().map(|why| redact::line(why, LINE));
+    Point { elsewhere: lines(&there), missing, ..Point::found(About::Dependencies, says) }
+}
+
+type Beneath<'a> = &'a (Neighbour, Option<Health>);
+
+/// What is down, and what fails, before what is well; what is called before what calls.
+fn worst_first(neighbours: &[(Neighbour, Option<Health>)]) -> Vec<Beneath<'_>> {
+    let rank = |(neighbour, health): Beneath<'_>| {
+        let lacking = health.is_some_and(|h| h.ready < h.desired);
+        let failing = neighbour.flow.failing.is_some_and(|share| share >= FAILING);
+        (!lacking, !failing, neighbour.way, neighbour.place.clone())
+    };
+    let mut sorted: Vec<_> = neighbours.iter().collect();
+    sorted.sort_by_key(|one| rank(one));
+    sorted
+}
+
+fn lines(neighbours: &[Beneath<'_>]) -> Vec<String> {
+    let mut lines: Vec<String> = neighbours.iter().take(LINES).map(|one| line_of(one)).collect();
+    if neighbours.len() > LINES {
+        lines.push(format!("and {} more in the service map", neighbours.len() - LINES));
+    }
+    lines
+}
+
+fn line_of((neighbour, health): Beneath<'_>) -> String {
+    let Neighbour { way, place, tellers, flow } = neighbour;
+    let does = match way {
+        Way::Downstream => "it calls",
+        Way::Upstream => "it is called by",
+    };
+    let namespace =
+        place.namespace.as_ref().map_or_else(String::new, |n| format!("{}/", redact::line(n, 80)));
+    let mut line = format!("{does} `{namespace}{}`", redact::line(&place.service, 80));
+    if let Some(health) = health {
+        line = format!("{line}: {}", health.words());
+    }
+    if let Some(failing) = flow.failing {
+        line = format!("{line}; {:.1}% of the calls fail", failing * 100.0);
+    }
+    let tellers: Vec<&str> = tellers.iter().map(|teller| teller.words()).collect();
+    format!("{line} (by {})", tellers.join(", "))
 }
 
 fn ago(now: Timestamp, then: Timestamp) -> String {

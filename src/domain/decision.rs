@@ -90,6 +90,9 @@ pub struct Question {
     pub plan: Option<Plan>,
     /// Whether a model chose it; a grant that is not a playbook needs one.
     pub chosen_by_model: bool,
+    /// Somebody outside of belay proposed it: a person decides, whatever the grant allows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outside: bool,
     /// The facts.
     pub alert: AlertFacts,
     /// The incident as a whole.

@@ -5,7 +5,7 @@ use crate::domain::decision::{Decided, Decision, Person};
 use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, Fingerprint, IncidentId, IntentId, QuestionId};
 use crate::domain::plan::{Plan, Refusal};
-use crate::domain::record::{Answer, Choice, Diagnosis, MessageRef};
+use crate::domain::record::{Answer, Choice, Diagnosis, MessageRef, Suggestion};
 use crate::domain::target::RootOwner;
 use crate::domain::warrant::Applied;
 
@@ -37,6 +37,8 @@ pub enum Input {
     },
     /// The investigation ended.
     Chosen(Choice),
+    /// Somebody outside of belay proposed something; which candidate it is, if any, is looked up here.
+    Suggested(Suggestion),
     /// Policy decided.
     Decided {
         /// The question and the answer.

@@ -11,7 +11,8 @@ use crate::domain::evidence::Preserved;
 use crate::domain::ids::{CandidateId, Cluster, Fingerprint, IncidentId, IntentId, QuestionId};
 use crate::domain::plan::{Direction, Plan};
 use crate::domain::record::{
-    Answer, Ask, Choice, Conclusion, Diagnosis, Entry, Intent, MessageRef, Opening, Outcome, Question, Record,
+    Answer, Ask, Choice, Conclusion, Diagnosis, Entry, Intent, MessageRef, Opening, Outcome, Question,
+    Record, Suggestion,
 };
 use crate::domain::target::{RootOwner, Targeted};
 use crate::domain::warrant::Applied;
@@ -64,6 +65,8 @@ pub struct State {
     pub diagnosis: Option<Diagnosis>,
     /// Who chose what.
     pub choice: Option<Choice>,
+    /// What others proposed.
+    pub suggestions: Vec<Suggestion>,
     /// The candidate that is proposed where its state is kept, and why it is not carried out.
     pub proposing: Option<(CandidateId, String)>,
     /// What policy decided last.
@@ -123,6 +126,7 @@ impl State {
             phase: Phase::Looking,
             diagnosis: None,
             choice: None,
+            suggestions: Vec::new(),
             proposing: None,
             decided: None,
             plan: None,
@@ -226,6 +230,7 @@ impl State {
                     self.phase = Phase::Deciding(candidate.clone());
                 }
             }
+            Record::Suggested(suggestion) => self.suggestions.push((**suggestion).clone()),
             Record::Decided(decided) => self.was_decided(decided),
             Record::Planned { plan, kept, .. } => {
                 self.plan = Some((**plan).clone());

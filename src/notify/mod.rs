@@ -12,7 +12,7 @@ use crate::domain::evidence::Preserved;
 use crate::domain::ids::{Cluster, IncidentId};
 use crate::domain::message::{Button, Buttons, Standing, View};
 use crate::domain::plan::{Plan, Refusal};
-use crate::domain::record::{Answer, Ask, Choice, Diagnosis, Intent, Outcome, Question, Verdict};
+use crate::domain::record::{Answer, Ask, Choice, Diagnosis, Intent, Outcome, Question, Suggestion, Verdict};
 use crate::domain::target::{RootOwner, Targeted};
 use crate::domain::warrant::Applied;
 
@@ -35,6 +35,8 @@ pub struct Story {
     pub diagnosis: Option<Diagnosis>,
     /// What the investigation chose.
     pub choice: Option<Choice>,
+    /// What others proposed.
+    pub suggestions: Vec<Suggestion>,
     /// What policy said, in order; the last is in force.
     pub decisions: Vec<Decision>,
     /// The last plan.

@@ -7,7 +7,7 @@ use crate::domain::evidence::{Evidence, Source};
 use crate::domain::ids::EvidenceId;
 use crate::domain::message::{Line, Section};
 use crate::domain::plan::Plan;
-use crate::domain::record::{Answer, Choice, Conclusion, Diagnosis, Investigator, Verdict};
+use crate::domain::record::{Answer, Choice, Conclusion, Diagnosis, Investigator, Suggestion, Verdict};
 use crate::domain::redact;
 use crate::domain::target::Targeted;
 use crate::domain::warrant::{Applied, Proposed};
@@ -40,6 +40,7 @@ pub fn sections(story: &Story) -> Vec<Section> {
         ("Why", story.decisions.last().map_or_else(Vec::new, decided)),
         ("What was done", done(story)),
         ("Who investigated", story.choice.as_ref().map_or_else(Vec::new, investigated)),
+        ("What others proposed", suggested(&story.suggestions)),
         ("What people said", said(story)),
         ("If nobody answers", story.asked().map_or_else(Vec::new, |open| silence(story, open))),
         ("Paused", story.holds.iter().map(|hold| belay(hold)).collect()),
@@ -311,6 +312,9 @@ fn investigated(choice: &Choice) -> Vec<Line> {
         Investigator::Playbook { why } => {
             vec![belay(&format!("No model was used ({}): the playbook {end}.", clause(why)))]
         }
+        Investigator::Outside { caller } => {
+            vec![belay(&format!("{} proposed it from outside: it {end}.", clause(caller)))]
+        }
         Investigator::Model { model, .. } => {
             let mut lines =
                 vec![belay(&format!("The model `{model}` {end}, using {} tokens.", choice.tokens))];
@@ -329,6 +333,29 @@ fn investigated(choice: &Choice) -> Vec<Line> {
             lines
         }
     }
+}
+
+/// What outside agents proposed, each with what belay makes of it. Their reasons are text of others.
+fn suggested(suggestions: &[Suggestion]) -> Vec<Line> {
+    let line = |s: &Suggestion| {
+        let Suggestion { by, action, target, why, candidate, queued } = s;
+        let makes = match candidate {
+            Some(candidate) if *queued => format!("that is candidate `{candidate}`, which was put to policy"),
+            Some(candidate) => format!("that is candidate `{candidate}`, and belay was not done itself"),
+            None => "belay found no such candidate, so that nobody can approve it here".to_owned(),
+        };
+        let what = format!(
+            "{} proposes `{}` of {} `{}/{}`: {makes}.",
+            clause(by),
+            action.entry().name,
+            target.kind,
+            redact::line(&target.namespace, 63),
+            redact::line(&target.name, 253)
+        );
+        let why = (!why.trim().is_empty()).then(|| quoted(why));
+        std::iter::once(belay(&what)).chain(why)
+    };
+    suggestions.iter().flat_map(line).collect()
 }
 
 fn said(story: &Story) -> Vec<Line> {

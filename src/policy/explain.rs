@@ -345,6 +345,7 @@ fn change(code: &str) -> String {
         Some(_) | None => match code {
             "earned" => "the grant had earned its level here".to_owned(),
             "hold" => "belay were not paused".to_owned(),
+            "proposed/outside" => "belay's own investigation had chosen it".to_owned(),
             "lock" => "the other act on this owner were over".to_owned(),
             "not-grounded" => "the target had been reached from the alert's labels".to_owned(),
             other => format!("`{other}` did not stand against it"),

@@ -309,6 +309,10 @@ fn own_caps(question: &Question) -> Vec<Cap> {
             "objects carry intents that the journal does not know: it was lost, or somebody else runs here";
         caps.push(cap(Level::InTheLoop, "strange-intents".to_owned(), text.to_owned()));
     }
+    if question.outside && question.undoes.is_none() {
+        let text = "somebody outside of belay proposed it: a person decides".to_owned();
+        caps.push(cap(Level::InTheLoop, "proposed/outside".to_owned(), text));
+    }
     if let Fact::Unknown(why) = &question.target.kept
         && !question.target.kept.is_not_recorded()
         && question.undoes.is_none()

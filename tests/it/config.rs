@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use belay::app::build::hard_limits;
 use belay::config::{
-    AlertmanagerConfig, Amount, BudgetConfig, ClusterConfig, Config, ConfigError, DeliveredConfig, DelivererConfig, DeploysConfig, FileConfig, ForgeName, LimitsConfig, Log, LogStore, ModelBudgetConfig, ModelConfig, PagedConfig, PagerConfig, PagerDutyConfig, PriceConfig, PrometheusConfig, RepositoryConfig, ServerConfig, SiteConfig, SlackConfig, WebhookConfig, load, parse, policies, prompts, secret,
+    AlertmanagerConfig, Amount, BudgetConfig, ClusterConfig, Config, ConfigError, DeliveredConfig, DelivererConfig, DeploysConfig, FileConfig, ForgeName, LimitsConfig, Log, LogStore, MeshName, ModelBudgetConfig, ModelConfig, PagedConfig, PagerConfig, PagerDutyConfig, PriceConfig, PrometheusConfig, RepositoryConfig, ServerConfig, ServiceMapConfig, SiteConfig, SlackConfig, TracesConfig, TracesKind, WebhookConfig, load, parse, policies, prompts, secret,
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
@@ -33,6 +33,8 @@ alertmanager: { url: 'http://am:9093', bearerTokenFile: am }
 prometheus: { url: 'http://prom:9090', bearerTokenFile: prom, measures: { p99: x_$pods } }
 logs: { kind: loki, url: 'http://loki:3100', bearerTokenFile: loki, tenant: t, fields: { service: app }, services: { a: b } }
 deploys: { argocd: { url: 'https://argo', tokenFile: argo }, github: { url: 'https://gh', tokenFile: gh }, gitlab: { url: 'https://gl', tokenFile: gl }, services: { shop/web: { application: a, github: o/n, gitlab: g/p, environment: prod } } }
+traces: { kind: tempo, url: 'http://tempo:3200', tokenFile: tempo, namespaceAttributes: [ns] }
+serviceMap: { file: map, mesh: istio, annotation: belay.dev/calls }
 slack: { channel: C1, policyChannel: C2, app: A1, team: T1, tokenFile: bot, signingSecretFile: sign, url: 'http://127.0.0.1:1' }
 pager: { webhook: 'https://pager.example', bearerTokenFile: page }
 pagerduty: { url: 'https://api.eu.pagerduty.com', tokenFile: pd, namespaces: { shop: { services: [PIJ90N7], schedules: [PI7DH85] } } }
@@ -110,7 +112,7 @@ fn each_key_is_read_into_its_place() {
         webhook,
         alertmanager,
         prometheus,
-    deploys, logs,
+    deploys, logs, service_map, traces,
         slack,
         pager,
         pagerduty,
@@ -162,6 +164,16 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(prometheus, Some(expected));
     // each of its keys is tried below
     assert_eq!(logs.map(|logs| (logs.kind, logs.bearer_token_file)), Some((LogStore::Loki, path("loki"))));
+    let expected = TracesConfig {
+        kind: TracesKind::Tempo,
+        url: "http://tempo:3200".into(),
+        token_file: path("tempo"),
+        namespace_attributes: vec!["ns".into()],
+    };
+    assert_eq!(traces, Some(expected));
+    let annotation = Some("belay.dev/calls".to_owned());
+    let expected = ServiceMapConfig { file: path("map"), mesh: Some(MeshName::Istio), annotation };
+    assert_eq!(service_map, Some(expected));
     let expected = SlackConfig {
         policy_channel: Some("C2".into()),
         channel: "C1".into(),
@@ -210,8 +222,21 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(limits, expected);
     assert_eq!((actions, reads), (None, None), "it excludes `writeTokenFile`");
     assert_eq!((warrant_key_file, one_process_holds_everything), (path("key.pem"), true));
-    let [SiteConfig { cluster, alertmanager, prometheus, logs, limits, actions: None, reads: None }, apart] =
-        <[SiteConfig; 2]>::try_from(other_clusters).unwrap()
+    let [
+        SiteConfig {
+            cluster,
+            alertmanager,
+            prometheus,
+            logs,
+            deploys,
+            limits,
+            actions: None,
+            reads: None,
+            traces: None,
+            service_map: None,
+        },
+        apart,
+    ] = <[SiteConfig; 2]>::try_from(other_clusters).unwrap()
     else {
         panic!("the second is reached from here");
     };

@@ -81,7 +81,7 @@ fn the_example_configuration_is_read() {
 
 #[test]
 fn every_key_is_documented_and_every_documented_key_is_read() {
-    const KEYS: [&str; 98] = [
+    const KEYS: [&str; 105] = [
         "listen",
         "stateDir",
         "policies",
@@ -124,6 +124,13 @@ fn every_key_is_documented_and_every_documented_key_is_read() {
         "deploys.github",
         "deploys.gitlab",
         "deploys.services",
+        "traces.kind",
+        "traces.url",
+        "traces.tokenFile",
+        "traces.namespaceAttributes",
+        "serviceMap.file",
+        "serviceMap.mesh",
+        "serviceMap.annotation",
         "slack.channel",
         "slack.policyChannel",
         "slack.app",

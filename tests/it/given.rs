@@ -274,6 +274,7 @@ pub fn question(asked: Asked, action: Action, plan: Option<Plan>, now: Timestamp
         action,
         plan,
         chosen_by_model: false,
+        outside: false,
         alert: AlertFacts {
             labels: alert.labels.clone(),
             severity: alert.severity(),

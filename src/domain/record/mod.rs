@@ -21,7 +21,7 @@ use crate::domain::warrant::Applied;
 
 pub use parts::{
     Answer, Ask, Choice, Conclusion, Diagnosis, Inquiry, Intent, Investigator, MessageRef, Minutes, Opening,
-    Outcome, Question, Said, Verdict,
+    Outcome, Question, Said, Suggestion, Verdict,
 };
 
 /// The version that this program writes.
@@ -203,6 +203,8 @@ pub enum Record {
     Diagnosed(Box<Diagnosis>),
     /// Somebody chose among the candidates.
     Chosen(Choice),
+    /// Somebody outside of belay proposed something.
+    Suggested(Box<Suggestion>),
     /// Policy decided about a candidate, a plan or a write.
     Decided(Box<Decided>),
     /// A plan was made.

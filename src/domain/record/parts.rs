@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::action::Candidate;
+use crate::domain::action::{ActionKind, Candidate};
 use crate::domain::alert::Alert;
 use crate::domain::brief::Brief;
 use crate::domain::canonical::Hash;
@@ -17,7 +17,7 @@ use crate::domain::ids::{CandidateId, Cluster, EvidenceId, GrantId, IncidentId, 
 use crate::domain::plan::Plan;
 use crate::domain::spend::{Money, Usage};
 use crate::domain::suspicion::Flag;
-use crate::domain::target::{RootOwner, Targeted};
+use crate::domain::target::{Named, RootOwner, Targeted};
 
 /// How an incident begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +118,31 @@ pub enum Investigator {
         /// The hash of the prompts in force.
         prompts: Hash,
     },
+    /// Nobody of belay: an outside agent proposed it once a person had the incident. A person is asked, at any level.
+    Outside {
+        /// Who.
+        caller: String,
+    },
+}
+
+/// What somebody outside of belay proposed for an incident: a name of the closed catalogue and an object. It is looked up
+/// among the candidates, and adds none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suggestion {
+    /// Who, as the door that they came through knows them.
+    pub by: String,
+    /// What kind of action.
+    pub action: ActionKind,
+    /// On what.
+    pub target: Named,
+    /// Their reason: shown to people as theirs, never read by belay.
+    pub why: String,
+    /// The candidate that this is, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<CandidateId>,
+    /// It was put before policy, and then before a person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub queued: bool,
 }
 
 /// The three ways in which an investigation ends.

@@ -23,7 +23,11 @@ impl Writer<'_> {
             (Ask::Approve, Answer::Reject { reason }) => {
                 let summary = format!("{} said no: {reason}", by.name());
                 self.record(Record::Answered { question: id.clone(), answer, by });
-                self.close(Outcome::Rejected, summary);
+                // of what was proposed from outside, not of the incident that a person has
+                match self.state.outside() {
+                    Some(caller) => self.escalate(format!("{summary} (to what {caller} proposed)")),
+                    None => self.close(Outcome::Rejected, summary),
+                }
                 Ok(())
             }
             (Ask::ConfirmOrRevert | Ask::ConfirmOrHandOver, Answer::Confirm) => self.confirm(&open, by),

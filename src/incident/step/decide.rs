@@ -151,6 +151,10 @@ impl Writer<'_> {
 
     /// Nothing was changed because the world is not as it was read, or because somebody said no.
     pub(super) fn refused(&mut self, refusal: &Refusal) {
+        // looking anew would set belay going again on what a person has
+        if let Some(caller) = self.state.outside() {
+            return self.escalate(format!("what {caller} proposed was not done: {refusal}"));
+        }
         match refusal {
             Refusal::Gone { .. } | Refusal::Changed { .. } | Refusal::Expired(_)
                 if self.state.looks < MAX_LOOKS =>
@@ -197,6 +201,10 @@ impl Writer<'_> {
 
     /// Policy does not let it happen: people are told, or called.
     pub(super) fn declined(&mut self, decision: &Decision) {
+        if let Some(caller) = self.state.outside() {
+            let why = decision.because();
+            return self.escalate(format!("what {caller} proposed is not for belay to do: {why}"));
+        }
         if let Some((_, managed)) = &self.state.proposing {
             return self
                 .escalate(format!("{managed}; policy does not let belay do that: {}", decision.because()));

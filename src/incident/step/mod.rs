@@ -7,6 +7,7 @@ mod answer;
 mod decide;
 mod note;
 mod share;
+mod suggest;
 mod timer;
 
 use jiff::{SignedDuration, Timestamp};
@@ -94,6 +95,7 @@ pub fn step(state: &State, input: Input, moment: Moment) -> Result<Step, Ignored
         Input::Merge { into } => w.merge(&into)?,
         Input::Advised(decision) => w.advised(&decision)?,
         Input::Chosen(choice) => w.chosen(choice)?,
+        Input::Suggested(suggestion) => w.suggested(suggestion)?,
         Input::Decided { decided, cleared } => w.decided(*decided, cleared)?,
         Input::Planned { candidate, result, kept } => w.planned(candidate, result, kept)?,
         Input::RevertPlanned { intent, by, result } => w.revert_planned(&intent, by.as_ref(), result)?,
@@ -154,7 +156,10 @@ impl Writer<'_> {
         self.withdraw("a person was called");
         self.record(Record::Escalated { why: why.clone(), hands_off: false });
         self.stand_down();
-        self.effect(Effect::Page { why });
+        // a person has it already: what an outside agent proposes calls nobody
+        if !self.state.deciding_for_outside() {
+            self.effect(Effect::Page { why });
+        }
     }
 
     /// Nothing is watched any more, and nothing counts as in flight whose outcome is known.

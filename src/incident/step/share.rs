@@ -61,8 +61,9 @@ impl Writer<'_> {
 
     /// Another act on the owner is under way: this one is decided again once it is over.
     pub(super) fn wait(&mut self, why: &str) {
-        if self.state.waits >= MOST_WAITS {
-            return self.escalate(format!("{why}, and it does not end"));
+        if self.state.waits >= MOST_WAITS || self.state.outside().is_some() {
+            let ends = if self.state.outside().is_some() { "" } else { ", and it does not end" };
+            return self.escalate(format!("{why}{ends}"));
         }
         let Some(candidate) = self.state.chosen() else {
             return self.escalate(why);

@@ -75,6 +75,7 @@ pub(in super::super) fn question(reader: &mut Reader<'_>, set: &PolicySet, node:
         action,
         plan,
         chosen_by_model,
+        outside: false,
         alert,
         incident_facts,
         finding,

@@ -169,7 +169,9 @@ fn by_model(state: &State) -> bool {
 fn playbook_says(state: &State) -> String {
     match &state.choice.as_ref().unwrap().by {
         Investigator::Playbook { why } => why.clone(),
-        Investigator::Model { model, .. } => panic!("chosen by {model}"),
+        Investigator::Model { model: by, .. } | Investigator::Outside { caller: by } => {
+            panic!("chosen by {by}")
+        }
     }
 }
 

@@ -124,6 +124,7 @@ async fn planted_secrets_do_not_reach_the_model_the_transcript_or_people() {
         owner: opening.owner,
         diagnosis: Some(diagnosis),
         choice: Some(choice),
+        suggestions: Vec::new(),
         decisions: vec![],
         plan: None,
         kept: None,

@@ -9,18 +9,24 @@ mod built;
 mod deliveries;
 mod deploys;
 mod given;
+mod incidents;
 mod kubernetes;
 mod logs;
 mod logs_faults;
 mod logs_pods;
 mod logs_stores;
+mod map;
 mod metrics;
 mod monitoring_faults;
 mod pagerduty;
 mod prompts;
 mod runbooks;
+mod says;
 mod stand_in;
 mod tools;
+mod traces;
+mod traces_adapters;
+mod traces_tree;
 
 use std::time::Duration;
 

@@ -198,6 +198,7 @@ fn story(alert: &[(&str, &str)], summary: &str, target: Object, owner: &str) -> 
         owner: Some(RootOwner(object(Kind::Deployment, owner))),
         diagnosis: None,
         choice: None,
+        suggestions: Vec::new(),
         decisions: vec![],
         plan: None,
         kept: None,

@@ -49,6 +49,7 @@ fn kind(record: &Record) -> &'static str {
         Record::Waits { .. } => "waits",
         Record::Diagnosed(_) => "diagnosed",
         Record::Chosen(_) => "chosen",
+        Record::Suggested(_) => "suggested",
         Record::Decided(_) => "decided",
         Record::Planned { .. } => "planned",
         Record::NotPlanned { .. } => "not_planned",
@@ -67,7 +68,7 @@ fn kind(record: &Record) -> &'static str {
     }
 }
 
-const KINDS: [&str; 41] = [
+const KINDS: [&str; 42] = [
     "received",
     "oversize",
     "started",
@@ -94,6 +95,7 @@ const KINDS: [&str; 41] = [
     "waits",
     "diagnosed",
     "chosen",
+    "suggested",
     "decided",
     "planned",
     "not_planned",
