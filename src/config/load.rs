@@ -7,8 +7,8 @@ use secrecy::SecretString;
 
 use super::models;
 use super::{
-    AlertmanagerConfig, ClusterConfig, Config, LimitsConfig, LogsConfig, PrometheusConfig, ServerConfig, Site,
-    SiteConfig,
+    AlertmanagerConfig, ClusterConfig, Config, LimitsConfig, LogsConfig, PrometheusConfig, ServerConfig,
+    Site, SiteConfig,
 };
 
 /// A setting cannot be used.

@@ -151,7 +151,8 @@ pub struct Site<'a> {
 impl Config {
     /// Every cluster, the first one first.
     pub fn sites(&self) -> impl Iterator<Item = Site<'_>> {
-        let Self { cluster, alertmanager, prometheus, limits, actions, reads, other_clusters, logs, .. } = self;
+        let Self { cluster, alertmanager, prometheus, limits, actions, reads, other_clusters, logs, .. } =
+            self;
         let first = Site {
             cluster,
             alertmanager: alertmanager.as_ref(),
