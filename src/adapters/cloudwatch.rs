@@ -79,7 +79,11 @@ impl CloudWatch {
         Ok(Self { api, keys: Keys::new(account), groups, names, clock })
     }
 
-    async fn call<T: DeserializeOwned>(&self, action: &'static str, body: &impl Serialize) -> Result<T, Unheard> {
+    async fn call<T: DeserializeOwned>(
+        &self,
+        action: &'static str,
+        body: &impl Serialize,
+    ) -> Result<T, Unheard> {
         let body = serde_json::to_vec(body).map_err(|e| Unheard::Read(failed(&e.to_string())))?;
         let cannot = |why: &str| Unheard::Read(failed(&format!("the request cannot be signed: {why}")));
         let url = self.api.url(&[], &[]).ok_or_else(|| cannot("it has no address"))?;
@@ -100,7 +104,9 @@ impl CloudWatch {
             let results: Results = self.call("GetQueryResults", id).await?;
             match results.status.as_str() {
                 "Complete" => return Ok((results, None)),
-                "Scheduled" | "Running" | "Unknown" if Instant::now() < deadline => self.clock.sleep(PAUSE).await,
+                "Scheduled" | "Running" | "Unknown" if Instant::now() < deadline => {
+                    self.clock.sleep(PAUSE).await
+                }
                 "Scheduled" | "Running" | "Unknown" => {
                     // what it has by now is what there is; that it goes on costs money and helps nobody
                     let _stopped: Result<Stopped, Unheard> = self.call("StopQuery", id).await;
@@ -197,10 +203,12 @@ fn refused(status: StatusCode, body: &[u8]) -> ReadError {
     let kind = kind.rsplit('#').next().unwrap_or_default();
     let why = redact::line(&format!("{kind}: {message}"), 300);
     match kind {
-        "AccessDeniedException" | "UnrecognizedClientException" | "InvalidSignatureException"
-        | "ExpiredTokenException" | "MissingAuthenticationTokenException" | "InvalidClientTokenId" => {
-            ReadError::Refused { what: WHAT.into(), why }
-        }
+        "AccessDeniedException"
+        | "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "ExpiredTokenException"
+        | "MissingAuthenticationTokenException"
+        | "InvalidClientTokenId" => ReadError::Refused { what: WHAT.into(), why },
         "ThrottlingException" | "LimitExceededException" => {
             failed(&format!("it is asked too often, or by too many queries at once: {why}; ask again later"))
         }
@@ -211,7 +219,8 @@ fn refused(status: StatusCode, body: &[u8]) -> ReadError {
 #[async_trait]
 impl Store for CloudWatch {
     async fn page(&self, ask: &Ask<'_>) -> Result<Page, Unheard> {
-        let query_string = insights::query(&self.names, ask).map_err(|e| Unheard::Read(failed(&e.to_string())))?;
+        let query_string =
+            insights::query(&self.names, ask).map_err(|e| Unheard::Read(failed(&e.to_string())))?;
         let limit = if ask.narrowed { LINES } else { ask.limit };
         let start = StartQuery {
             log_group_names: &self.groups,
@@ -225,7 +234,9 @@ impl Store for CloudWatch {
         let mut entries: Vec<Entry> = results.results.iter().map(|row| self.entry(row)).collect();
         let mut notes: Vec<String> = note.into_iter().collect();
         if entries.len() >= limit && ask.narrowed {
-            notes.push(format!("only {limit} lines were looked through; ask for a shorter stretch to see others"));
+            notes.push(format!(
+                "only {limit} lines were looked through; ask for a shorter stretch to see others"
+            ));
         }
         if ask.newest {
             entries.reverse();

@@ -41,7 +41,8 @@ impl Elasticsearch {
     }
 
     fn entry(&self, hit: &Hit) -> Entry {
-        let field = |name: &str| hit.fields.get(name).and_then(|values| text(values.first()?)).unwrap_or_default();
+        let field =
+            |name: &str| hit.fields.get(name).and_then(|values| text(values.first()?)).unwrap_or_default();
         let Names { service, pod, container, host, severity, trace, text, time, .. } = &self.names;
         let instance =
             Instance { pod: field(pod), container: field(container), host: field(host), previous: false };

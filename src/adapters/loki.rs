@@ -109,7 +109,8 @@ impl Loki {
             let at = at.ok_or_else(|| failed("a line of its answer has no time"))?;
             // it keeps no two lines of one stream with the same time and text
             let id = canonical::Hash::of(text.as_bytes()).to_string();
-            let raw = Raw { at: Some(at), id, service: label(service), severity, trace: traced.clone(), text };
+            let raw =
+                Raw { at: Some(at), id, service: label(service), severity, trace: traced.clone(), text };
             Ok(Entry { instance: instance.clone(), raw })
         };
         values.into_iter().map(entry).collect()
@@ -164,7 +165,8 @@ impl Store for Loki {
         let (start, end) = (nanoseconds(ask.since, 0), nanoseconds(ask.until, 1));
         let direction = if ask.newest { "backward" } else { "forward" };
         let mut answer = self.range([&logql, &start, &end, direction], limit).await?;
-        if let Some(allowed) = (answer.status == StatusCode::BAD_REQUEST).then(|| allowed(&answer.said())).flatten()
+        if let Some(allowed) =
+            (answer.status == StatusCode::BAD_REQUEST).then(|| allowed(&answer.said())).flatten()
             && allowed < limit
         {
             self.most.store(allowed, Ordering::Relaxed);
@@ -180,12 +182,21 @@ impl Store for Loki {
 }
 
 impl Loki {
-    async fn range(&self, [query, start, end, direction]: [&str; 4], limit: usize) -> Result<Incoming, Unheard> {
+    async fn range(
+        &self,
+        [query, start, end, direction]: [&str; 4],
+        limit: usize,
+    ) -> Result<Incoming, Unheard> {
         let limit = limit.to_string();
         let mut headers = HeaderMap::new();
         headers.extend(self.tenant.clone().map(|tenant| (TENANT, tenant)));
-        let query =
-            [("query", query), ("start", start), ("end", end), ("direction", direction), ("limit", limit.as_str())];
+        let query = [
+            ("query", query),
+            ("start", start),
+            ("end", end),
+            ("direction", direction),
+            ("limit", limit.as_str()),
+        ];
         let path = ["loki", "api", "v1", "query_range"];
         self.api.exchange(Outgoing { what: WHAT, path: &path, query: &query, headers, body: None }).await
     }

@@ -82,7 +82,11 @@ impl PodLogs {
                         previous,
                     };
                     if query.instance.as_ref().is_none_or(|wanted| *wanted == instance) {
-                        places.push(Place { service: service.clone(), query: stretch(query, &instance), instance });
+                        places.push(Place {
+                            service: service.clone(),
+                            query: stretch(query, &instance),
+                            instance,
+                        });
                     }
                 }
             }
@@ -90,7 +94,11 @@ impl PodLogs {
         places
     }
 
-    async fn read(&self, place: Place, query: &Query) -> Result<(Vec<Line>, Option<String>), (String, ReadError)> {
+    async fn read(
+        &self,
+        place: Place,
+        query: &Query,
+    ) -> Result<(Vec<Line>, Option<String>), (String, ReadError)> {
         let Place { service, query: of, instance } = place;
         let name = format!("`{}/{}`", redact::line(&instance.pod, 80), redact::line(&instance.container, 80));
         match self.listing.stretch(&of).await {
@@ -139,7 +147,10 @@ fn instances(container: &Container, query: &Query) -> Vec<bool> {
         ContainerState::Running { since } => since.is_none_or(|since| since <= query.until),
         ContainerState::Ended(end) => end.at.is_none_or(|at| at >= query.since),
     };
-    [(before, true), (runs, false)].into_iter().filter_map(|(there, previous)| there.then_some(previous)).collect()
+    [(before, true), (runs, false)]
+        .into_iter()
+        .filter_map(|(there, previous)| there.then_some(previous))
+        .collect()
 }
 
 /// Whether a pod, or what controls it, has this name.
@@ -174,14 +185,19 @@ impl Logs for PodLogs {
         let wanted = |pod: &Pod| query.service.as_ref().is_none_or(|service| self.is_of(pod, service));
         let pods: Vec<Pod> = listed.items.into_iter().filter(wanted).collect();
         if pods.is_empty() {
-            let whose = query.service.as_ref().map_or_else(String::new, |name| format!(" of service `{name}`"));
+            let whose =
+                query.service.as_ref().map_or_else(String::new, |name| format!(" of service `{name}`"));
             let what = format!("a pod{whose} in namespace `{}`", query.namespace);
             return Err(ReadError::NotFound { what });
         }
         let places = self.places(pods, query);
         let more = places.len().saturating_sub(LOGS);
         if more > 0 {
-            let left = places.iter().skip(LOGS).take(NAMED).map(|p| format!("`{}`", redact::line(&p.instance.pod, 80)));
+            let left = places
+                .iter()
+                .skip(LOGS)
+                .take(NAMED)
+                .map(|p| format!("`{}`", redact::line(&p.instance.pod, 80)));
             let named = left.collect::<Vec<_>>().join(", ");
             found.left_out.push(format!("{more} logs were not read, among them those of {named}"));
             found.more = true;
@@ -231,7 +247,8 @@ impl PodLogs {
                 Err(_) => {
                     waiting.sort();
                     waiting.dedup();
-                    let named: Vec<String> = waiting.iter().take(NAMED).map(|p| format!("`{}`", redact::line(p, 80))).collect();
+                    let named: Vec<String> =
+                        waiting.iter().take(NAMED).map(|p| format!("`{}`", redact::line(p, 80))).collect();
                     if read.is_empty() && failed.is_empty() {
                         return Err(late(&query.namespace));
                     }

@@ -189,8 +189,20 @@ impl LogsConfig {
 
     /// The keys that are set.
     fn set(&self) -> Vec<&'static str> {
-        let Self { kind: _, url, bearer_token_file, username, password_file, api_key_file, tenant, index, .. } = self;
-        let Self { log_groups, region, access_key_id_file, secret_access_key_file, session_token_file, .. } = self;
+        let Self {
+            kind: _,
+            url,
+            bearer_token_file,
+            username,
+            password_file,
+            api_key_file,
+            tenant,
+            index,
+            ..
+        } = self;
+        let Self {
+            log_groups, region, access_key_id_file, secret_access_key_file, session_token_file, ..
+        } = self;
         let all = [
             ("url", url.is_some()),
             ("bearerTokenFile", bearer_token_file.is_some()),
@@ -228,7 +240,9 @@ pub(super) fn check(cluster: &str, logs: &LogsConfig) -> Result<(), ConfigError>
         return wrong("`logs.username` and `logs.passwordFile` belong together".to_owned());
     }
     if logs.log_groups.len() > MOST_GROUPS {
-        return wrong(format!("`logs.logGroups` names more than {MOST_GROUPS}, which is all that one query takes"));
+        return wrong(format!(
+            "`logs.logGroups` names more than {MOST_GROUPS}, which is all that one query takes"
+        ));
     }
     for (key, name) in logs.fields.each() {
         if let Some(name) = name.as_deref().filter(|name| !is_name(kind, name)) {
@@ -243,7 +257,10 @@ pub(super) fn check(cluster: &str, logs: &LogsConfig) -> Result<(), ConfigError>
         return wrong(format!("`logs.index` is `{}`, which cannot name indices", index.escape_debug()));
     }
     if let Some(region) = logs.region.as_deref().filter(|region| !is_region(region)) {
-        return wrong(format!("`logs.region` is `{}`, which is none, as in `eu-central-1`", region.escape_debug()));
+        return wrong(format!(
+            "`logs.region` is `{}`, which is none, as in `eu-central-1`",
+            region.escape_debug()
+        ));
     }
     Ok(())
 }
@@ -254,7 +271,9 @@ fn is_name(kind: LogStore, name: &str) -> bool {
         LogStore::Kubernetes | LogStore::Elasticsearch | LogStore::CloudWatch => "_.@/-",
     };
     let fit = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
-    (1..=253).contains(&name.len()) && name.chars().all(fit) && !name.starts_with(|c: char| c.is_ascii_digit())
+    (1..=253).contains(&name.len())
+        && name.chars().all(fit)
+        && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// As Elasticsearch's own rule for names, with patterns and lists.

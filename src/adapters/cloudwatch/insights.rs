@@ -32,7 +32,8 @@ pub(super) struct Unfit(String);
 /// The query for one page.
 pub(super) fn query(names: &Names, ask: &Ask<'_>) -> Result<String, Unfit> {
     let Names { namespace, service, pod, container, host, trace, text, .. } = names;
-    let given = [(text, TEXT), (service, SERVICE), (pod, POD), (container, CONTAINER), (host, HOST), (trace, TRACE)];
+    let given =
+        [(text, TEXT), (service, SERVICE), (pod, POD), (container, CONTAINER), (host, HOST), (trace, TRACE)];
     let mut out = String::from("fields @timestamp, @message");
     for (name, alias) in given {
         let _ = write!(out, ", {} as {alias}", field(name)?);
@@ -86,13 +87,19 @@ fn grave(least: Severity) -> Option<String> {
     let graver = Severity::ALL.into_iter().filter(|severity| *severity >= least);
     let words: Vec<&str> = graver.flat_map(|severity| severity.words().iter().copied()).collect();
     // with klog's letters, and the numbers of pino and bunyan; within JSON their quotes are escaped
-    Some(format!("@message like /(?i)({}|{TROUBLE}|level[^a-z0-9]+[4-6][0-9]|[wef][0-9]{{4}} )/", words.join("|")))
+    Some(format!(
+        "@message like /(?i)({}|{TROUBLE}|level[^a-z0-9]+[4-6][0-9]|[wef][0-9]{{4}} )/",
+        words.join("|")
+    ))
 }
 
 /// Records that hold the pieces of a text that need no escapes. An expression is not narrowed by.
 fn pieces(pattern: &Pattern) -> Vec<String> {
     let Pattern::Text(text) = pattern else { return Vec::new() };
-    let bare = |c: char| u8::try_from(c).is_ok_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b' ' | b'.' | b':' | b'-'));
+    let bare = |c: char| {
+        u8::try_from(c)
+            .is_ok_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b' ' | b'.' | b':' | b'-'))
+    };
     let mut found: Vec<&str> =
         text.split(|c| !bare(c)).filter(|piece| (SHORTEST..=LONGEST).contains(&piece.len())).collect();
     found.sort_by_key(|piece| std::cmp::Reverse(piece.len()));
@@ -144,7 +151,10 @@ mod tests {
     #[test]
     fn what_would_need_an_escape_is_refused() {
         for wrong in ["", "a\"b", "a\\", "a b", "a`b", "a\n| limit 1", "é", "a|b", &"a".repeat(254)] {
-            assert!(built(wrong, None, None).is_err() && built("shop", Some(wrong), None).is_err(), "{wrong}");
+            assert!(
+                built(wrong, None, None).is_err() && built("shop", Some(wrong), None).is_err(),
+                "{wrong}"
+            );
         }
     }
 

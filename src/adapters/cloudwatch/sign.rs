@@ -35,10 +35,17 @@ impl Keys {
     }
 
     /// All headers of a request for this action, signed at this moment.
-    pub(super) fn sign(&self, url: &Url, action: &str, body: &[u8], at: Timestamp) -> Result<HeaderMap, String> {
+    pub(super) fn sign(
+        &self,
+        url: &Url,
+        action: &str,
+        body: &[u8],
+        at: Timestamp,
+    ) -> Result<HeaderMap, String> {
         let Account { region, key, secret, session } = &self.0;
         let session = session.as_ref().map(|token| token.expose_secret().to_owned());
-        let identity = Credentials::new(key.expose_secret(), secret.expose_secret(), session, None, "belay").into();
+        let identity =
+            Credentials::new(key.expose_secret(), secret.expose_secret(), session, None, "belay").into();
         let params = SigningParams::builder()
             .identity(&identity)
             .region(region)
@@ -50,7 +57,8 @@ impl Keys {
             .into();
         let target = format!("{VERSION}.{action}");
         let named = [("content-type", JSON), ("x-amz-target", target.as_str())];
-        let request = SignableRequest::new("POST", url.as_str(), named.into_iter(), SignableBody::Bytes(body));
+        let request =
+            SignableRequest::new("POST", url.as_str(), named.into_iter(), SignableBody::Bytes(body));
         let signed = sign(request.map_err(|e| e.to_string())?, &params).map_err(|e| e.to_string())?;
         let (instructions, _) = signed.into_parts();
         let mut headers = HeaderMap::new();

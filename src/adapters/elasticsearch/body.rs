@@ -31,7 +31,8 @@ pub(super) fn search(names: &Names, ask: &Ask<'_>) -> Value {
         filter.extend(known.into_iter().filter(|(_, v)| !v.is_empty()).map(|(field, v)| is(field, v)));
     }
     if ask.narrowed {
-        filter.extend(ask.query.least.zip(severity.as_deref()).and_then(|(least, field)| grave(least, field)));
+        filter
+            .extend(ask.query.least.zip(severity.as_deref()).and_then(|(least, field)| grave(least, field)));
         filter.extend(ask.query.pattern.iter().flat_map(|pattern| words(pattern, text)));
     }
     let order = if ask.newest { "desc" } else { "asc" };
@@ -56,7 +57,8 @@ fn grave(least: Severity, field: &str) -> Option<Value> {
         return None;
     }
     let graver = Severity::ALL.into_iter().filter(|severity| *severity >= least);
-    let words: Vec<String> = graver.flat_map(|severity| severity.words()).flat_map(|word| spelled(word)).collect();
+    let words: Vec<String> =
+        graver.flat_map(|severity| severity.words()).flat_map(|word| spelled(word)).collect();
     Some(json!({ "bool": { "minimum_should_match": 1, "should": [
         { "terms": { field: words } },
         { "bool": { "must_not": { "exists": { "field": field } } } },

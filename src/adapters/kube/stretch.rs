@@ -107,8 +107,8 @@ mod tests {
         let text = "2026-11-21T02:00:00.1Z early\n2026-11-21T02:00:01.000000001Z one two\nno time\n2026-11-21T02:00:02Z \n2026-11-21T02:00:03Z late\n";
         let read = lines(text, &query);
         let one = at("2026-11-21T02:00:01.000000001Z");
-        let expected =
-            [(one, "one two"), (one, "no time"), (at("2026-11-21T02:00:02Z"), "")].map(|(at, text)| (at, text.to_owned()));
+        let expected = [(one, "one two"), (one, "no time"), (at("2026-11-21T02:00:02Z"), "")]
+            .map(|(at, text)| (at, text.to_owned()));
         assert_eq!(read, expected);
     }
 }

@@ -124,8 +124,15 @@ async fn pages<S: Store>(
     let (mut since, mut until) = (query.since, query.until);
     let mut limit = PAGE.min(query.limit.saturating_mul(4).max(100));
     while read.entries.len() < LOOKED_THROUGH {
-        let ask =
-            Ask { query, instance: query.instance.as_ref(), since, until, narrowed: true, newest: query.newest, limit };
+        let ask = Ask {
+            query,
+            instance: query.instance.as_ref(),
+            since,
+            until,
+            narrowed: true,
+            newest: query.newest,
+            limit,
+        };
         let page = match timeout_at(deadline, store.page(&ask)).await {
             Ok(Ok(page)) => page,
             Ok(Err(Unheard::TooLarge(_))) if limit > SMALLEST => {
@@ -148,7 +155,9 @@ async fn pages<S: Store>(
             return Ok(());
         }
         if new == 0 {
-            let note = format!("there are more lines of {end} than one page holds: the others of that moment are missing");
+            let note = format!(
+                "there are more lines of {end} than one page holds: the others of that moment are missing"
+            );
             read.left_out.insert(note);
             read.more = true;
             return Ok(());
@@ -162,7 +171,10 @@ async fn pages<S: Store>(
 fn late(read: &mut Read) -> Result<(), ReadError> {
     let why = format!("no answer within {} seconds", WITHIN.as_secs());
     if read.entries.is_empty() {
-        return Err(ReadError::Failed { what: "logs".to_owned(), why: format!("{why}: ask for a shorter stretch") });
+        return Err(ReadError::Failed {
+            what: "logs".to_owned(),
+            why: format!("{why}: ask for a shorter stretch"),
+        });
     }
     read.more = true;
     read.left_out.insert(format!("{why} after {} lines", read.entries.len()));
@@ -209,10 +221,14 @@ async fn with_context<S: Store>(store: &S, query: &Query, deadline: Instant, fou
     let alone = lines.len().saturating_sub(store.around());
     let (without, with) = lines.split_at(alone);
     if alone > 0 {
-        let note = format!("the lines around the newest {} are shown, not those around the {alone} before", with.len());
+        let note = format!(
+            "the lines around the newest {} are shown, not those around the {alone} before",
+            with.len()
+        );
         found.left_out.push(note);
     }
-    let read = futures::stream::iter(with.to_vec()).map(|line| async move { window(store, query, &line).await });
+    let read =
+        futures::stream::iter(with.to_vec()).map(|line| async move { window(store, query, &line).await });
     let mut read = std::pin::pin!(read.buffered(AT_ONCE));
     let mut windows: Vec<Vec<Line>> = without.iter().map(|line| vec![line.clone()]).collect();
     let mut missing = BTreeSet::new();
@@ -225,7 +241,10 @@ async fn with_context<S: Store>(store: &S, query: &Query, deadline: Instant, fou
             }
             Ok(None) => vec![line.clone()],
             Err(_) => {
-                missing.insert(format!("some of the lines around: no answer within {} seconds", WITHIN.as_secs()));
+                missing.insert(format!(
+                    "some of the lines around: no answer within {} seconds",
+                    WITHIN.as_secs()
+                ));
                 vec![line.clone()]
             }
         });

@@ -64,11 +64,13 @@ impl Monitoring {
     /// The answer, where its status is one that the caller can make something of, and it is JSON where it is fine.
     pub(in crate::adapters) async fn exchange(&self, out: Outgoing<'_>) -> Result<Incoming, Unheard> {
         let Outgoing { what, path, query, headers, body } = out;
-        let failed =
-            |why: &str| Unheard::Read(ReadError::Failed { what: what.to_owned(), why: redact::line(why, 300) });
+        let failed = |why: &str| {
+            Unheard::Read(ReadError::Failed { what: what.to_owned(), why: redact::line(why, 300) })
+        };
         let url = self.url(path, query).ok_or_else(|| failed("its address takes no path"))?;
         let method = if body.is_some() { Method::POST } else { Method::GET };
-        let request = self.signed(self.http.request(method, url)).headers(headers).body(body.unwrap_or_default());
+        let request =
+            self.signed(self.http.request(method, url)).headers(headers).body(body.unwrap_or_default());
         // without its URL: it may hold credentials
         let response = request.send().await.map_err(|e| failed(&chain(&e.without_url())))?;
         let status = response.status();
@@ -85,7 +87,10 @@ impl Monitoring {
             }
             StatusCode::OK if !is_json(&response) => {
                 let found = response.headers().get(CONTENT_TYPE).and_then(|found| found.to_str().ok());
-                return Err(failed(&format!("it answered with `{}`, which is no JSON", found.unwrap_or("no type"))));
+                return Err(failed(&format!(
+                    "it answered with `{}`, which is no JSON",
+                    found.unwrap_or("no type")
+                )));
             }
             _ => {}
         }

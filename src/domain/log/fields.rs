@@ -85,12 +85,24 @@ impl<'a> Fields<'a> {
             "error" | "err" | "exception" | "error.message" | "err.message" | "err.msg" | "exc_info" => {
                 keep(&mut self.error, value.text());
             }
-            "stack" | "stack_trace" | "stacktrace" | "error.stack" | "err.stack" | "error.stack_trace"
+            "stack"
+            | "stack_trace"
+            | "stacktrace"
+            | "error.stack"
+            | "err.stack"
+            | "error.stack_trace"
             | "exception.stacktrace" => keep(&mut self.stack, value.text()),
             "level" | "severity" | "lvl" | "loglevel" | "levelname" | "log.level" | "@level" | "LEVEL"
             | "level_name" | "severity_text" => self.severity = self.severity.or_else(|| value.severity()),
-            "trace_id" | "traceId" | "traceID" | "TraceId" | "trace.id" | "dd.trace_id" | "otelTraceID"
-            | "traceparent" | "logging.googleapis.com/trace" => {
+            "trace_id"
+            | "traceId"
+            | "traceID"
+            | "TraceId"
+            | "trace.id"
+            | "dd.trace_id"
+            | "otelTraceID"
+            | "traceparent"
+            | "logging.googleapis.com/trace" => {
                 let found = value.text().and_then(|text| trace::id(&text));
                 self.trace = self.trace.take().or(found);
             }
@@ -209,10 +221,16 @@ mod tests {
         for (line, severity, traced) in [
             (format!(r#"{{"level":"error","msg":"x","trace_id":"{id}"}}"#), Severity::Error, true),
             (format!(r#"{{"level":50,"msg":"x","traceId":"{id}"}}"#), Severity::Error, true),
-            (format!(r#"{{"log":{{"level":"WARN"}},"message":"x","trace":{{"id":"{id}"}}}}"#), Severity::Warn, true),
+            (
+                format!(r#"{{"log":{{"level":"WARN"}},"message":"x","trace":{{"id":"{id}"}}}}"#),
+                Severity::Warn,
+                true,
+            ),
             (format!(r#"{{"log.level":"Warning","trace.id":"{id}"}}"#), Severity::Warn, true),
             (
-                format!(r#"{{"severity":"CRITICAL","logging.googleapis.com/trace":"projects/p/traces/{id}"}}"#),
+                format!(
+                    r#"{{"severity":"CRITICAL","logging.googleapis.com/trace":"projects/p/traces/{id}"}}"#
+                ),
                 Severity::Fatal,
                 true,
             ),
@@ -227,7 +245,8 @@ mod tests {
 
     #[test]
     fn a_stack_within_an_object_is_its_error_where_there_is_no_other() {
-        let fields = json(r#"{"message":"no","error":{"stack_trace":"java.lang.X: boom\n\tat a.b(C.java:1)"}}"#);
+        let fields =
+            json(r#"{"message":"no","error":{"stack_trace":"java.lang.X: boom\n\tat a.b(C.java:1)"}}"#);
         let fields = fields.unwrap();
         assert_eq!(fields.error.as_deref(), Some("java.lang.X: boom"));
         assert!(fields.stack.unwrap().contains("at a.b"));

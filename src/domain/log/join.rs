@@ -27,7 +27,9 @@ static FRAME: LazyLock<Regex> = LazyLock::new(|| {
 
 /// An exception's class at the beginning of a line, as Java and Python print it.
 static CLASS: LazyLock<Regex> = LazyLock::new(|| {
-    compiled(r"^(?:[A-Za-z_$][\w$]*\.)*[A-Z][\w$]*(?:Exception|Error|Throwable|Interrupt|Exit|Warning)(?::|\s*$)")
+    compiled(
+        r"^(?:[A-Za-z_$][\w$]*\.)*[A-Z][\w$]*(?:Exception|Error|Throwable|Interrupt|Exit|Warning)(?::|\s*$)",
+    )
 });
 
 /// A function of Go's within a trace: `main.(*Server).handle(0xc000…)`.
@@ -37,7 +39,8 @@ static GO_CALL: LazyLock<Regex> = LazyLock::new(|| compiled(r"^[\w./*()\[\]·~-]
 static NODE_PLACE: LazyLock<Regex> = LazyLock::new(|| compiled(r"^(?:/|file:|node:|[A-Z]:\\)\S*:\d+$"));
 
 /// A time or a level at the beginning: a line of its own.
-static STAMPED: LazyLock<Regex> = LazyLock::new(|| compiled(r"^\s*(?:\[?\d{4}[-/]\d{2}[-/]\d{2}|\d{2}:\d{2}:\d{2}|[IWEF]\d{4} \d{2}:)"));
+static STAMPED: LazyLock<Regex> =
+    LazyLock::new(|| compiled(r"^\s*(?:\[?\d{4}[-/]\d{2}[-/]\d{2}|\d{2}:\d{2}:\d{2}|[IWEF]\d{4} \d{2}:)"));
 
 /// What the line before this one is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -129,7 +132,10 @@ fn begun(line: &str, severity: Option<Severity>) -> Inside {
     let said = super::text::message(line);
     if said.starts_with("Traceback (most recent call last)") {
         Inside::Python
-    } else if said.starts_with("panic: ") || said.starts_with("fatal error: ") || line.starts_with("goroutine ") {
+    } else if said.starts_with("panic: ")
+        || said.starts_with("fatal error: ")
+        || line.starts_with("goroutine ")
+    {
         Inside::Go
     } else if said.contains("panicked at ") && said.trim_end().ends_with(':') {
         Inside::RustMessage
@@ -237,7 +243,8 @@ mod tests {
 
     /// The records that the lines make, as how many lines each has and what tells it.
     fn check(text: &str, expected: &[(usize, &str)]) {
-        let raw = |(n, line): (usize, &str)| Raw { id: n.to_string(), text: line.to_owned(), ..Raw::default() };
+        let raw =
+            |(n, line): (usize, &str)| Raw { id: n.to_string(), text: line.to_owned(), ..Raw::default() };
         let lines = read::lines(&Instance::default(), text.lines().enumerate().map(raw).collect());
         let found: Vec<(usize, String)> =
             records(lines).iter().map(|r| (r.rest.len() + 1, r.telling())).collect();

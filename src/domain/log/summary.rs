@@ -77,7 +77,8 @@ pub fn summarize(instances: Vec<Vec<Line>>, most: usize) -> Summary {
         }
     }
     let kind = |template: super::templates::Template| {
-        let Seen { raised, severity, first, last, instances, traces, sample } = seen.remove(&template.group)?;
+        let Seen { raised, severity, first, last, instances, traces, sample } =
+            seen.remove(&template.group)?;
         let (template, count) = (template.text, template.count);
         let instances = instances.len();
         Some(Kind { template, raised, count, severity, first, last, instances, traces, sample })
@@ -131,10 +132,7 @@ mod tests {
             text: (*text).to_owned(),
             ..Raw::default()
         };
-        read::lines(
-            &Instance { pod: pod.to_owned(), ..Instance::default() },
-            lines.iter().map(raw).collect(),
-        )
+        read::lines(&Instance { pod: pod.to_owned(), ..Instance::default() }, lines.iter().map(raw).collect())
     }
 
     #[test]
@@ -174,7 +172,15 @@ mod tests {
     #[test]
     fn only_so_many_kinds_are_shown() {
         let lines: Vec<(i64, String)> = (0..40)
-            .map(|n| (n, format!("ERROR {} went wrong", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN".chars().nth(n as usize).unwrap())))
+            .map(|n| {
+                (
+                    n,
+                    format!(
+                        "ERROR {} went wrong",
+                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN".chars().nth(n as usize).unwrap()
+                    ),
+                )
+            })
             .collect();
         let lines: Vec<(i64, &str)> = lines.iter().map(|(n, text)| (*n, text.as_str())).collect();
         let summary = summarize(vec![instance("a", &lines)], 10);

@@ -245,7 +245,9 @@ struct Words<'a> {
 impl<'a> Words<'a> {
     fn iter(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let (text, mut from) = (self.text, 0);
-        self.ends.iter().map(move |end| text.get(std::mem::replace(&mut from, *end)..*end).unwrap_or_default())
+        self.ends
+            .iter()
+            .map(move |end| text.get(std::mem::replace(&mut from, *end)..*end).unwrap_or_default())
     }
 }
 
@@ -308,7 +310,12 @@ mod tests {
         for n in 0..60_000 {
             templates.add(&format!("{} {} {} {}", word(n), word(n ^ 12_345), word(n * 7), "x".repeat(60)));
         }
-        assert!(templates.len() <= GROUPS && templates.bytes() <= BYTES, "{} {}", templates.len(), templates.bytes());
+        assert!(
+            templates.len() <= GROUPS && templates.bytes() <= BYTES,
+            "{} {}",
+            templates.len(),
+            templates.bytes()
+        );
         assert!(templates.nodes.len() <= GROUPS * 40, "{}", templates.nodes.len());
         assert!(templates.others() > 0);
         let all: u64 = templates.groups.iter().map(|g| g.count).sum();

@@ -8,9 +8,8 @@ use regex::Regex;
 const LONGEST: usize = 64;
 
 /// `traceparent` (W3C Trace Context, section 3.2): version, trace, parent and flags, in lower-case hex.
-static PARENT: LazyLock<Regex> = LazyLock::new(|| {
-    super::text::compiled(r"\b[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}\b")
-});
+static PARENT: LazyLock<Regex> =
+    LazyLock::new(|| super::text::compiled(r"\b[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}\b"));
 
 /// `trace_id=…`, `traceID: …`, `"trace.id":"…"`, `dd.trace_id=…` in what is no JSON object.
 static NAMED: LazyLock<Regex> = LazyLock::new(|| {

@@ -21,7 +21,8 @@ pub fn select(instances: Vec<Vec<Line>>, context: usize, limit: usize, newest: b
         places.extend(lines.iter().enumerate().filter(|(_, line)| line.matched).map(|(at, _)| (n, at)));
     }
     let matched = places.len();
-    let time = |(n, at): &(usize, usize)| instances.get(*n).and_then(|lines| lines.get(*at)).and_then(|l| l.at);
+    let time =
+        |(n, at): &(usize, usize)| instances.get(*n).and_then(|lines| lines.get(*at)).and_then(|l| l.at);
     // stable, so that lines of one instance and one moment stay as they are
     places.sort_by_key(time);
     if newest {
@@ -176,7 +177,8 @@ mod tests {
 
     #[test]
     fn windows_that_touch_become_one() {
-        let window = |from: i64, to: i64, hit: i64| (from..=to).map(|at| line("a", at, at == hit)).collect::<Vec<_>>();
+        let window =
+            |from: i64, to: i64, hit: i64| (from..=to).map(|at| line("a", at, at == hit)).collect::<Vec<_>>();
         let blocks = merged(vec![window(4, 6, 5), window(1, 4, 2), window(8, 9, 8), vec![]]);
         assert_eq!(texts(&blocks), [vec!["a1", "a2", "a3", "a4", "a5", "a6"], vec!["a8", "a9"]]);
         assert_eq!(blocks[0].iter().filter(|l| l.matched).count(), 2);

@@ -90,7 +90,8 @@ pub fn service(name: Option<&String>) -> Result<(), Trouble> {
     let fit = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b);
     match name {
         Some(name) if !(1..=NAME).contains(&name.len()) || !name.bytes().all(fit) => {
-            let why = format!("`{}` cannot be the name of a service: letters, digits and `-_.:/`", quoted(name));
+            let why =
+                format!("`{}` cannot be the name of a service: letters, digits and `-_.:/`", quoted(name));
             Err(Trouble::Argument(why))
         }
         Some(_) | None => Ok(()),

@@ -81,7 +81,8 @@ async fn sum_up(
     for line in blocks.into_iter().flatten() {
         instances.entry(line.instance.clone()).or_default().push(line);
     }
-    let Summary { mut kinds, errors, all_kinds, others } = summarize(instances.into_values().collect(), KINDS);
+    let Summary { mut kinds, errors, all_kinds, others } =
+        summarize(instances.into_values().collect(), KINDS);
     if others > 0 {
         left_out.push(format!("{others} errors of too many kinds to be told apart"));
     }
@@ -109,7 +110,8 @@ async fn with_stacks(logs: &dyn Logs, query: &Query, kinds: &mut [Kind], deadlin
         .filter(|(_, kind)| kind.sample.head.instance != Instance::default())
         .map(|(n, kind)| (n, kind.sample.head.clone()))
         .collect();
-    let read = futures::stream::iter(wanted).map(|(n, head)| async move { (n, below(logs, query, &head).await) });
+    let read =
+        futures::stream::iter(wanted).map(|(n, head)| async move { (n, below(logs, query, &head).await) });
     let mut read = std::pin::pin!(read.buffer_unordered(AT_ONCE));
     while let Ok(Some((n, rest))) = timeout_at(deadline, read.next()).await {
         if let (Some(kind), Some(rest)) = (kinds.get_mut(n), rest)

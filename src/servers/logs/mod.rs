@@ -79,6 +79,8 @@ impl ServerHandler for LogServer {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
             .with_server_info(Implementation::new("belay-logs", env!("CARGO_PKG_VERSION")))
-            .with_instructions("Searches the logs of one cluster's services, and sums up what went wrong in them.")
+            .with_instructions(
+                "Searches the logs of one cluster's services, and sums up what went wrong in them.",
+            )
     }
 }

@@ -60,7 +60,11 @@ fn within_bounds(source: &'static str, query: &Query, found: Found) -> Lines {
     let kept = rows.iter().rev().take_while(fits).count();
     rows.drain(..all - kept);
     if kept < all {
-        left_out.push(format!("{} earlier lines: an answer has at most {} KiB of them", all - kept, BYTES >> 10));
+        left_out.push(format!(
+            "{} earlier lines: an answer has at most {} KiB of them",
+            all - kept,
+            BYTES >> 10
+        ));
     }
     Lines {
         namespace: query.namespace.clone(),

@@ -22,7 +22,9 @@ impl Readable for Lines {
         let place = place(namespace, service.as_ref(), (since, until), source);
         let sentence = match (*matched, more) {
             (0, false) => format!("nothing like that is in {place}"),
-            (0, true) => format!("nothing like that was found in {place}, as far as they were looked through"),
+            (0, true) => {
+                format!("nothing like that was found in {place}, as far as they were looked through")
+            }
             (n, true) => format!("the newest {} lines that match in {place}; there may be more", grouped(n)),
             (n, false) => format!("all {} lines that match in {place}", grouped(n)),
         };
@@ -67,7 +69,17 @@ impl Readable for Errors {
 }
 
 fn described(n: u32, kind: &ErrorType) -> String {
-    let ErrorType { template, exception, severity, count, first_seen, last_seen, instances, trace_ids, sample } = kind;
+    let ErrorType {
+        template,
+        exception,
+        severity,
+        count,
+        first_seen,
+        last_seen,
+        instances,
+        trace_ids,
+        sample,
+    } = kind;
     let exception = exception.as_ref().map_or_else(String::new, |class| format!(", {class}"));
     let traces = match trace_ids.as_slice() {
         [] => String::new(),
