@@ -304,8 +304,8 @@ mod tests {
             ("2026-03-30T06:59:59Z", "eve"),
             ("2026-03-30T07:00:00Z", "ada"),
             // and back on the 25th of October
-            ("2026-10-26T07:59:59Z", "ada"),
-            ("2026-10-26T08:00:00Z", "bob"),
+            ("2026-10-26T07:59:59Z", "eve"),
+            ("2026-10-26T08:00:00Z", "ada"),
         ] {
             assert_eq!(who(&team, at), expected, "{at}");
         }
