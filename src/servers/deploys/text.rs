@@ -1,6 +1,6 @@
 //! The same answers as text for people and models.
 
-use super::views::{ChangeRow, Changes, DeployRow, History, PipelineRow, Pipelines, Rollback};
+use super::views::{ChangeRow, Changes, DeployRow, History, PipelineRow, Pipelines, Rollback, TestsRow};
 use crate::servers::kit::{Readable, or_dash, page};
 
 /// What git shows of a commit.
@@ -11,8 +11,7 @@ fn short(commit: Option<&String>) -> String {
 }
 
 fn missing(text: String, missing: &[String]) -> String {
-    let told = missing.iter().map(|why| format!("\n- {why}")).collect::<String>();
-    if told.is_empty() { text } else { format!("{text}\n\nnot read:{told}") }
+    if missing.is_empty() { text } else { format!("{text}\n\nnot read:\n- {}", missing.join("\n- ")) }
 }
 
 fn count(n: usize, one: &str) -> String {
@@ -76,14 +75,14 @@ impl Readable for Pipelines {
     fn text(&self) -> String {
         let Self { namespace, service, pipelines, rollback, missing: gaps } = self;
         let all = count(pipelines.len(), "pipeline");
-        let mut text = format!("{all} of `{service}` in namespace `{namespace}`\nrollback: {rollback}");
-        pipelines.iter().for_each(|pipeline| text.push_str(&format!("\n\n{}", pipeline_text(pipeline))));
-        missing(text, gaps)
+        let head = format!("{all} of `{service}` in namespace `{namespace}`\nrollback: {rollback}");
+        let parts: Vec<String> = std::iter::once(head).chain(pipelines.iter().map(pipeline_text)).collect();
+        missing(parts.join("\n\n"), gaps)
     }
 }
 
 fn pipeline_text(p: &PipelineRow) -> String {
-    let mut text = format!(
+    let head = format!(
         "{} {}: {} (at {}, by {}, {} {})",
         p.source,
         p.name,
@@ -93,40 +92,44 @@ fn pipeline_text(p: &PipelineRow) -> String {
         or_dash(p.reference.as_ref()),
         short(p.commit.as_ref()),
     );
-    if let Some(tests) = &p.tests {
-        let super::views::TestsRow { total, failed, skipped } = tests;
-        text.push_str(&format!("\ntests: {total}, {failed} failed, {skipped} skipped"));
+    let mut lines = vec![head];
+    if let Some(TestsRow { total, failed, skipped }) = &p.tests {
+        lines.push(format!("tests: {total}, {failed} failed, {skipped} skipped"));
     }
-    p.waits_for.iter().for_each(|one| text.push_str(&format!("\nwaits for {one}")));
-    p.stages.iter().for_each(|stage| text.push_str(&format!("\n- {}: {}", stage.outcome, stage.name)));
-    p.note.iter().for_each(|note| text.push_str(&format!("\nsays: {note}")));
-    text
+    lines.extend(p.waits_for.iter().map(|one| format!("waits for {one}")));
+    lines.extend(p.stages.iter().map(|stage| format!("- {}: {}", stage.outcome, stage.name)));
+    lines.extend(p.note.iter().map(|note| format!("says: {note}")));
+    lines.join("\n")
 }
 
 impl Readable for Rollback {
     fn text(&self) -> String {
         let Self { namespace, service, running, to, why, newest_healthy, .. } = self;
         let of = format!("deployment `{service}` in namespace `{namespace}`, which runs revision {running}");
-        let mut text = match to {
+        let head = match to {
             Some(to) => format!("a rollback of {of}, to revision {to}: {why}"),
             None => format!("there is no rollback of {of}: {why}"),
         };
         let healthy = newest_healthy.map_or_else(|| "not known".to_owned(), |n| format!("revision {n}"));
-        text.push_str(&format!("\nnewest earlier one that worked: {healthy}"));
-        text.push_str(&format!("\nmigration of data in between: {}", self.migration));
-        text.push_str(&format!("\nrisk: {}", self.risk.unwrap_or("-")));
+        let mut lines = vec![
+            head,
+            format!("newest earlier one that worked: {healthy}"),
+            format!("migration of data in between: {}", self.migration),
+            format!("risk: {}", self.risk.unwrap_or("-")),
+        ];
         let lists =
             [("would change", &self.changes), ("speaks against it", &self.against), ("note", &self.notes)];
         for (word, list) in lists {
-            list.iter().for_each(|one| text.push_str(&format!("\n- {word}: {one}")));
+            lines.extend(list.iter().map(|one| format!("- {word}: {one}")));
         }
-        match &self.proposal {
-            Some(proposal) => text.push_str(&format!(
-                "\n\nNothing was changed. To propose it: `{}` of {} `{}` with template `{}`; policy and people decide.",
+        lines.push(String::new());
+        lines.push(match &self.proposal {
+            Some(proposal) => format!(
+                "Nothing was changed. To propose it: `{}` of {} `{}` with template `{}`; policy and people decide.",
                 proposal.action, proposal.kind, proposal.name, proposal.template
-            )),
-            None => text.push_str("\n\nNothing was changed, and there is nothing to propose."),
-        }
-        text
+            ),
+            None => "Nothing was changed, and there is nothing to propose.".to_owned(),
+        });
+        lines.join("\n")
     }
 }
