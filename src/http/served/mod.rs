@@ -61,7 +61,8 @@ where
         let service = tower::service_fn(move |request: Request| read_and_ask(service.clone(), request));
         let guarded = Router::new()
             .route(&format!("{PATH}{server}"), any_service(service))
-            .layer(middleware::from_fn_with_state(place, admitted));
+            // of this route alone: other paths are nobody's
+            .route_layer(middleware::from_fn_with_state(place, admitted));
         routes = routes.merge(guarded);
     }
     Some(routes.layer(middleware::from_fn_with_state(Arc::clone(door), browser::checked)))

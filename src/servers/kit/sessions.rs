@@ -1,6 +1,6 @@
 //! A server over streamable HTTP with sessions, for clients of others: whoever mounts it has asked for their token, has
 //! checked `Host` and `Origin`, and has read the body. Clients of protocol 2025-11-25 and before have a session each, and
-//! may come back to an answer that broke off (`Last-Event-ID`) within a minute; later ones need none.
+//! may come back to a call whose connection broke off (`Last-Event-ID`) while it is under way; later ones need none.
 
 use std::convert::Infallible;
 use std::sync::Arc;
