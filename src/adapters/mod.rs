@@ -2,9 +2,9 @@
 
 mod address;
 pub mod alertmanager;
+pub mod argocd;
 pub mod cloudwatch;
 pub mod elasticsearch;
-pub mod argocd;
 mod forge_deploys;
 mod forge_http;
 pub mod github;
@@ -20,8 +20,8 @@ mod monitoring;
 pub mod oauth;
 pub mod openai;
 pub mod pager_webhook;
-pub mod pod_logs;
 pub mod pagerduty;
+pub mod pod_logs;
 pub mod prometheus;
 pub mod slack;
 pub mod tempo;

@@ -60,13 +60,12 @@ impl Daemon {
         let active = async { timeout(WITHIN, active(site)).await.unwrap_or_else(|_| Some(late())) };
         let (mut runbooks, books) = self.runbooks().point(lead, &snapshot.owner, findings);
         let walked = self.walked(site, snapshot, &books);
-        let (active, similar, walked, beside) =
-            tokio::join!(
-                active,
-                self.similar(state, snapshot, lead, findings),
-                walked,
-                beside(site, snapshot)
-            );
+        let (active, similar, walked, beside) = tokio::join!(
+            active,
+            self.similar(state, snapshot, lead, findings),
+            walked,
+            beside(site, snapshot)
+        );
         let (says, quoted) = walked;
         runbooks.says.extend(says);
         runbooks.quoted.extend(quoted);

@@ -7,7 +7,8 @@ use secrecy::SecretString;
 
 use super::models;
 use super::{
-    AlertmanagerConfig, ClusterConfig, Config, DeploysConfig, LimitsConfig, LogsConfig, PrometheusConfig, ServerConfig, ServiceMapConfig, Site, SiteConfig, TracesConfig,
+    AlertmanagerConfig, ClusterConfig, Config, DeploysConfig, LimitsConfig, LogsConfig, PrometheusConfig,
+    ServerConfig, ServiceMapConfig, Site, SiteConfig, TracesConfig,
 };
 
 /// A setting cannot be used.
@@ -206,7 +207,19 @@ fn rebase(config: &mut Config, base: &Path) {
     files.extend(deploys.iter_mut().flat_map(DeploysConfig::files));
     let Config { traces, service_map, .. } = config;
     files.extend(files_of_ways(traces, service_map));
-    for SiteConfig { cluster, alertmanager, prometheus, logs, deploys, actions, reads, limits, traces, service_map } in other_clusters {
+    for SiteConfig {
+        cluster,
+        alertmanager,
+        prometheus,
+        logs,
+        deploys,
+        actions,
+        reads,
+        limits,
+        traces,
+        service_map,
+    } in other_clusters
+    {
         files.extend(logs.iter_mut().flat_map(LogsConfig::files));
         files.extend(deploys.iter_mut().flat_map(DeploysConfig::files));
         files.extend(files_of_ways(traces, service_map));

@@ -25,9 +25,9 @@ use crate::telemetry::LogFormat;
 pub use actions::{
     ActionServerConfig, ReadServerConfig, actions_schema, load_actions, load_reads, parse_actions,
 };
-pub use logs::{LogFieldsConfig, LogStore, LogsConfig};
 pub use checkout::commit_of;
 pub use deploys::{DeliveredConfig, DelivererConfig, DeploysConfig};
+pub use logs::{LogFieldsConfig, LogStore, LogsConfig};
 pub use models::{Amount, BudgetConfig, ModelBudgetConfig, ModelConfig, PriceConfig};
 
 pub use load::{

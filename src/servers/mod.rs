@@ -1,20 +1,15 @@
 //! belay's own MCP servers.
 
 pub mod actions;
+pub mod alerts;
 pub mod deploys;
 pub mod guard;
-pub mod kit;
-pub mod kubernetes;
-pub mod logs;
-pub mod alerts;
-pub mod kit;
-pub mod kubernetes;
-pub mod metrics;
-pub mod reads;
-pub mod runbooks;
 pub mod incidents;
 pub mod kit;
 pub mod kubernetes;
+pub mod logs;
 pub mod map;
+pub mod metrics;
 pub mod reads;
+pub mod runbooks;
 pub mod traces;

@@ -8,7 +8,11 @@ use std::path::{Path, PathBuf};
 
 use belay::app::build::hard_limits;
 use belay::config::{
-    AlertmanagerConfig, Amount, BudgetConfig, ClusterConfig, Config, ConfigError, DeliveredConfig, DelivererConfig, DeploysConfig, FileConfig, ForgeName, LimitsConfig, Log, LogStore, MeshName, ModelBudgetConfig, ModelConfig, PagedConfig, PagerConfig, PagerDutyConfig, PriceConfig, PrometheusConfig, RepositoryConfig, ServerConfig, ServiceMapConfig, SiteConfig, SlackConfig, TracesConfig, TracesKind, WebhookConfig, load, parse, policies, prompts, secret,
+    AlertmanagerConfig, Amount, BudgetConfig, ClusterConfig, Config, ConfigError, DeliveredConfig,
+    DelivererConfig, DeploysConfig, FileConfig, ForgeName, LimitsConfig, Log, LogStore, MeshName,
+    ModelBudgetConfig, ModelConfig, PagedConfig, PagerConfig, PagerDutyConfig, PriceConfig, PrometheusConfig,
+    RepositoryConfig, ServerConfig, ServiceMapConfig, SiteConfig, SlackConfig, TracesConfig, TracesKind,
+    WebhookConfig, load, parse, policies, prompts, secret,
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
@@ -112,7 +116,10 @@ fn each_key_is_read_into_its_place() {
         webhook,
         alertmanager,
         prometheus,
-    deploys, logs, service_map, traces,
+        deploys,
+        logs,
+        service_map,
+        traces,
         slack,
         pager,
         pagerduty,
@@ -458,7 +465,10 @@ fn a_store_of_logs_has_the_keys_of_its_kind() {
         ("kind: elasticsearch, url: x, index: 'A/..'", "cannot name indices"),
         ("kind: elasticsearch, url: x, index: a, fields: { pod: 'a\\b' }", "logs"),
         ("kind: cloudwatch, region: eu-central-1, logGroups: [g]", "needs `logs.accessKeyIdFile`"),
-        ("kind: cloudwatch, region: 'e/u', logGroups: [g], accessKeyIdFile: i, secretAccessKeyFile: s", "is none, as in"),
+        (
+            "kind: cloudwatch, region: 'e/u', logGroups: [g], accessKeyIdFile: i, secretAccessKeyFile: s",
+            "is none, as in",
+        ),
         ("kind: kubernetes, colour: red", "colour"),
     ] {
         let why = why(&format!("{LEAST}logs: {{ {wrong} }}\n"));

@@ -25,7 +25,9 @@ use crate::domain::target::{Named, Object, RootOwner};
 use crate::domain::warrant::{Applied, SignedWarrant};
 use crate::ports::actions::{Actions, NoAnswer};
 use crate::ports::inventory::{Found, Inventory};
-use crate::ports::reads::{Listed, Listing, Located, LogQuery, Query, ReadError, Reads, Stretch, StretchQuery};
+use crate::ports::reads::{
+    Listed, Listing, Located, LogQuery, Query, ReadError, Reads, Stretch, StretchQuery,
+};
 
 /// A TCP and TLS handshake within a region takes milliseconds; five seconds is a lost packet's three
 /// retransmissions (1 + 2 s) and some.

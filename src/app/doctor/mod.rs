@@ -114,7 +114,7 @@ async fn cluster(of: Site<'_>, clock: &SharedClock) -> Result<Vec<Source>, Build
         (Sense::Deploys, "rollouts of Deployments"),
     ];
     if of.reads.is_some() {
-        let (reads, _) = build::eyes(of, clock).await?;
+        let build::Eyes { reads, .. } = build::eyes(of, clock).await?;
         let namespaces = of.limits.namespaces.clone();
         let (answer, _) = asked(clock, reads.fleet(&namespaces), |_| Probed::default()).await;
         return Ok(senses.map(|(sense, name)| source(sense, name, "reads", answer.clone())).into());

@@ -37,7 +37,7 @@ pub(super) async fn look(
     }
     let metrics = build::metrics(of)?.filter(|_| usable(Sense::Metrics));
     let library = config.runbooks.as_deref().and_then(|dir| runbooks::load(dir).ok());
-    let (_, listing) = build::eyes(of, clock).await?;
+    let build::Eyes { listing, .. } = build::eyes(of, clock).await?;
     let (mut dark, mut not_read) = (Vec::new(), Vec::new());
     for namespace in of.limits.namespaces.iter().take(NAMESPACES) {
         let listed = match listing.deployments(namespace).await {
