@@ -399,9 +399,12 @@ fn a_store_of_logs_has_the_keys_of_its_kind() {
         ("kind: kubernetes, url: x", "`logs.url` is nothing"),
         ("kind: elasticsearch, url: x", "needs `logs.index`"),
         ("kind: elasticsearch, url: x, index: 'A/..'", "cannot name indices"),
-        ("kind: elasticsearch, url: x, index: a, fields: { pod: 'a\\"b' }", "logs"),
+        ("kind: elasticsearch, url: x, index: a, fields: { pod: 'a b' }", "cannot be the name of a field"),
         ("kind: cloudwatch, region: eu-central-1, logGroups: [g]", "needs `logs.accessKeyIdFile`"),
-        ("kind: cloudwatch, region: 'e/u', logGroups: [g], accessKeyIdFile: i, secretAccessKeyFile: s", "is none, as in"),
+        (
+            "kind: cloudwatch, region: 'e/u', logGroups: [g], accessKeyIdFile: i, secretAccessKeyFile: s",
+            "is none, as in",
+        ),
         ("kind: kubernetes, colour: red", "colour"),
     ] {
         let why = why(&format!("{LEAST}logs: {{ {wrong} }}\n"));

@@ -66,7 +66,8 @@ impl Logs for Arc<Fake> {
             });
             let mut lines = lines(&instance(pod), raw.collect());
             for line in &mut lines {
-                line.matched = query.wants(line) && !(self.narrows && query.least.is_some() && line.continues);
+                line.matched =
+                    query.wants(line) && !(self.narrows && query.least.is_some() && line.continues);
             }
             lines
         };
@@ -123,7 +124,11 @@ fn shop() -> Fake {
         ("a", "2026-11-21T02:31:00.001Z", "java.net.ConnectException: refused"),
         ("a", "2026-11-21T02:31:00.002Z", "\tat com.example.Pay.call(Pay.java:17)"),
         ("a", "2026-11-21T02:32:00Z", "level=info msg=ok"),
-        ("b", "2026-11-21T02:40:00Z", "2026-11-21 02:40:00 ERROR payment of order 18 failed trace_id=4bf92f3577b34da6a3ce929d0e0e4736"),
+        (
+            "b",
+            "2026-11-21T02:40:00Z",
+            "2026-11-21 02:40:00 ERROR payment of order 18 failed trace_id=4bf92f3577b34da6a3ce929d0e0e4736",
+        ),
         ("b", "2026-11-21T02:41:00Z", "level=warn msg=slow"),
         ("b", "2026-11-21T02:42:00Z", "panic: no cart"),
     ])
@@ -168,7 +173,11 @@ async fn lines_are_found_with_what_surrounds_them() {
     assert_eq!(lines[0], head);
     assert_eq!(lines[1], "  2026-11-21T02:30:00.000Z info checkout a/api | level=info msg=ready");
     assert_eq!(lines[4], "--");
-    assert!(lines[5].starts_with("> 2026-11-21T02:40:00.000Z error checkout b/api trace=4bf92f"), "{}", lines[5]);
+    assert!(
+        lines[5].starts_with("> 2026-11-21T02:40:00.000Z error checkout b/api trace=4bf92f"),
+        "{}",
+        lines[5]
+    );
 }
 
 #[tokio::test]
@@ -179,7 +188,8 @@ async fn severity_time_and_limit_narrow_a_search() {
         arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         arguments
     };
-    let count = async |more: Value| bench.answer("search_logs", ask(more)).await.1["matched"].as_u64().unwrap();
+    let count =
+        async |more: Value| bench.answer("search_logs", ask(more)).await.1["matched"].as_u64().unwrap();
     assert_eq!(count(json!({})).await, 8);
     assert_eq!(count(json!({ "severity": "error" })).await, 5, "with the stack trace");
     assert_eq!(count(json!({ "since": "19m" })).await, 2);
@@ -198,7 +208,10 @@ async fn severity_time_and_limit_narrow_a_search() {
 async fn what_cannot_be_asked_is_said_in_words() {
     let bench = Bench::new(shop(), &["shop"]).await;
     for (arguments, says) in [
-        (json!({ "namespace": "kube-system" }), "namespace `kube-system` is not allowed; the allowed ones are `shop`"),
+        (
+            json!({ "namespace": "kube-system" }),
+            "namespace `kube-system` is not allowed; the allowed ones are `shop`",
+        ),
         (json!({ "namespace": "shop", "service": "a b" }), "cannot be the name of a service"),
         (json!({ "namespace": "shop", "service": "a\"} or {" }), "cannot be the name of a service"),
         (json!({ "namespace": "shop", "since": "yesterday" }), "`since` is `yesterday`"),
@@ -211,7 +224,8 @@ async fn what_cannot_be_asked_is_said_in_words() {
     }
     assert!(bench.trouble("get_error_summary", json!({ "namespace": "till" })).await.contains("not allowed"));
     let why = "it answered 503".to_owned();
-    let down = Fake { error: Some(ReadError::Failed { what: "logs of Loki".into(), why }), ..Fake::default() };
+    let down =
+        Fake { error: Some(ReadError::Failed { what: "logs of Loki".into(), why }), ..Fake::default() };
     let bench = Bench::new(down, &[]).await;
     let told = bench.trouble("get_error_summary", json!({ "namespace": "shop" })).await;
     assert_eq!(told, "reading logs of Loki failed: it answered 503");
@@ -223,7 +237,10 @@ async fn errors_are_summed_up_with_a_sample_and_its_stack() {
         let bench = Bench::new(Fake { narrows, ..shop() }, &[]).await;
         let (text, found) =
             bench.answer("get_error_summary", json!({ "namespace": "shop", "service": "checkout" })).await;
-        assert_eq!((&found["errors"], &found["kinds"]), (&json!(3), &json!(found["types"].as_array().unwrap().len())));
+        assert_eq!(
+            (&found["errors"], &found["kinds"]),
+            (&json!(3), &json!(found["types"].as_array().unwrap().len()))
+        );
         let types = found["types"].as_array().unwrap();
         let with_stack = types.iter().find(|t| t["exception"] == json!("java.net.ConnectException")).unwrap();
         let sample = with_stack["sample"]["text"].as_str().unwrap();
@@ -231,7 +248,9 @@ async fn errors_are_summed_up_with_a_sample_and_its_stack() {
         let counts: u64 = types.iter().map(|t| t["count"].as_u64().unwrap()).sum();
         assert_eq!(counts, 3);
         assert!(types.iter().any(|t| t["trace_ids"] == json!([ID])), "{types:?}");
-        assert!(types.iter().any(|t| t["template"].as_str().unwrap().contains("payment of order <num> failed")));
+        assert!(
+            types.iter().any(|t| t["template"].as_str().unwrap().contains("payment of order <num> failed"))
+        );
         assert!(text.contains("   | \tat com.example.Pay.call(Pay.java:17)"), "{text}");
         let follow = bench.fake.asked.lock().unwrap().iter().filter(|q| q.instance.is_some()).count();
         assert_eq!(follow > 0, narrows, "only what did not see them looks for stacks");
@@ -264,8 +283,14 @@ async fn hostile_text_stays_text() {
     let giant = format!("level=error msg=\"{}\"", "x".repeat(10 << 20));
     let fake = Fake {
         lines: vec![
-            line("level=error msg=\"\u{1b}[31mred\u{1b}]8;;http://x\u{7}\" password=hunter2 \u{202e}gnp".to_owned()),
-            line("ERROR token AKIA0CANARY0CANARY00 and postgres://app:CANARY@db:5432/shop\r\nforged".to_owned()),
+            line(
+                "level=error msg=\"\u{1b}[31mred\u{1b}]8;;http://x\u{7}\" password=hunter2 \u{202e}gnp"
+                    .to_owned(),
+            ),
+            line(
+                "ERROR token AKIA0CANARY0CANARY00 and postgres://app:CANARY@db:5432/shop\r\nforged"
+                    .to_owned(),
+            ),
             line("-----BEGIN RSA PRIVATE KEY-----".to_owned()),
             line("MIICANARY".to_owned()),
             line("-----END RSA PRIVATE KEY-----".to_owned()),

@@ -36,12 +36,8 @@ pub fn pod(name: &str, labels: &[(&str, &str)], controller: Option<(Kind, &str)>
         named: Named { cluster: Cluster::new("eu-1"), kind, namespace: "shop".into(), name: name.into() },
         uid: name.into(),
     };
-    let ended = Ended {
-        reason: "Error".into(),
-        exit_code: 1,
-        at: Some(at("2026-11-21T02:10:00Z")),
-        started: None,
-    };
+    let ended =
+        Ended { reason: "Error".into(), exit_code: 1, at: Some(at("2026-11-21T02:10:00Z")), started: None };
     let container = Container {
         name: "api".into(),
         image: "api:1".into(),
@@ -168,25 +164,24 @@ async fn an_error_is_found_with_its_stack_in_the_previous_instance_too() {
 #[tokio::test(start_paused = true)]
 async fn what_is_missing_is_named_and_the_rest_is_given() {
     let names: Vec<String> = (0..40).map(|n| format!("checkout-{n:02}")).collect();
-    let mut pods: Vec<Pod> =
-        names.iter().map(|name| pod(name, &[("app", "checkout")], None, 0)).collect();
+    let mut pods: Vec<Pod> = names.iter().map(|name| pod(name, &[("app", "checkout")], None, 0)).collect();
     pods.push(pod("denied-1", &[("app", "checkout")], None, 0));
     for pod in &mut pods {
         pod.ready = pod.object.named.name != "denied-1";
     }
     let quick = names.iter().filter(|name| *name != "checkout-03");
-    let fake = Fake {
-        pods,
-        logs: quick.map(|name| ((name.clone(), false), SAID.to_vec())).collect(),
-        cut: true,
-    };
+    let fake =
+        Fake { pods, logs: quick.map(|name| ((name.clone(), false), SAID.to_vec())).collect(), cut: true };
     let found = logs(fake).search(&Query { limit: 1000, ..query() }).await.unwrap();
     assert!(found.more && found.matched() == 28 * 4, "{}", found.matched());
     let all = found.left_out.join("\n");
     assert!(all.contains("no answer within 10 seconds about 1 pods, among them `checkout-03`"), "{all}");
     assert!(all.contains("11 logs were not read, among them those of `checkout-29`"), "{all}");
     assert!(all.contains("`denied-1/api`: reading a log was refused: no"), "{all}");
-    assert!(all.contains("`checkout-00/api`: only what was written from 2026-11-21T02:05:00Z on was read"), "{all}");
+    assert!(
+        all.contains("`checkout-00/api`: only what was written from 2026-11-21T02:05:00Z on was read"),
+        "{all}"
+    );
     let fake = Fake { pods: vec![pod("denied-1", &[("app", "checkout")], None, 0)], ..Fake::default() };
     assert!(matches!(logs(fake).search(&query()).await, Err(ReadError::Refused { .. })));
     let fake = Fake { pods: vec![pod("silent", &[("app", "checkout")], None, 0)], ..Fake::default() };
@@ -213,7 +208,10 @@ async fn the_logs_of_a_cluster_are_read_over_http() {
     let found = logs.search(&errors).await.unwrap();
     assert_eq!(found.matched(), 1, "{found:?}");
     let line = found.lines().find(|line| line.matched).unwrap();
-    assert_eq!((line.instance.pod.as_str(), line.trace.as_deref()), (name.as_str(), Some("4bf92f3577b34da6")));
+    assert_eq!(
+        (line.instance.pod.as_str(), line.trace.as_deref()),
+        (name.as_str(), Some("4bf92f3577b34da6"))
+    );
     assert_eq!(found.lines().count(), 3, "with one before and one after");
     let all = logs.search(&Query { context: 0, limit: 100_000, ..asked }).await.unwrap();
     assert!(all.lines().all(|line| line.at.unwrap() >= since), "nothing is older than asked for");

@@ -101,13 +101,13 @@ async fn loki_gives_lines_with_their_instance_severity_and_trace() {
 
 #[tokio::test]
 async fn loki_is_asked_for_no_more_than_it_gives() {
-    let refusal =
-        "max entries limit per query exceeded, limit > max_entries_limit_per_query (200 > 100)";
-    let server = StandIn::start(move |asked| match asked.parameter("limit").unwrap().parse::<u32>().unwrap() {
-        0..=100 => Says::Json(json(LOKI)),
-        _ => Says::Text(400, "text/plain; charset=utf-8", refusal.to_owned()),
-    })
-    .await;
+    let refusal = "max entries limit per query exceeded, limit > max_entries_limit_per_query (200 > 100)";
+    let server =
+        StandIn::start(move |asked| match asked.parameter("limit").unwrap().parse::<u32>().unwrap() {
+            0..=100 => Says::Json(json(LOKI)),
+            _ => Says::Text(400, "text/plain; charset=utf-8", refusal.to_owned()),
+        })
+        .await;
     let store = loki(&server.url);
     for _ in 0..2 {
         assert_eq!(store.search(&query()).await.unwrap().matched(), 4);
@@ -161,13 +161,21 @@ async fn lines_around_those_found_are_of_their_instance_and_none_is_there_twice(
     let blocks: Vec<Vec<String>> = found
         .blocks
         .iter()
-        .map(|block| block.iter().map(|line| line.text.split('"').nth(1).unwrap().replace("line ", "")).collect())
+        .map(|block| {
+            block.iter().map(|line| line.text.split('"').nth(1).unwrap().replace("line ", "")).collect()
+        })
         .collect();
-    let expected = [vec!["1048", "1049", "1050", "1051", "1052", "1053", "1054"], vec!["2998", "2999", "3000", "3001", "3002"]];
+    let expected = [
+        vec!["1048", "1049", "1050", "1051", "1052", "1053", "1054"],
+        vec!["2998", "2999", "3000", "3001", "3002"],
+    ];
     assert_eq!(blocks, expected);
     assert_eq!(found.matched(), 3);
-    let around = server.asked().into_iter().filter(|asked| asked.parameter("query").unwrap().contains("pod=\"a\""));
-    assert!(around.clone().count() == 6 && around.clone().all(|a| !a.parameter("query").unwrap().contains("|~")));
+    let around =
+        server.asked().into_iter().filter(|asked| asked.parameter("query").unwrap().contains("pod=\"a\""));
+    assert!(
+        around.clone().count() == 6 && around.clone().all(|a| !a.parameter("query").unwrap().contains("|~"))
+    );
 }
 
 #[tokio::test]
@@ -202,7 +210,9 @@ async fn elasticsearch_says_itself_why_it_refuses() {
 async fn cloudwatch_is_asked_until_it_is_done() {
     let looks = AtomicUsize::new(0);
     let server = StandIn::start(move |asked| match asked.header("x-amz-target") {
-        "Logs_20140328.StartQuery" => Says::Json(json!({ "queryId": "12ab3456-12ab-123a-789e-1234567890ab" })),
+        "Logs_20140328.StartQuery" => {
+            Says::Json(json!({ "queryId": "12ab3456-12ab-123a-789e-1234567890ab" }))
+        }
         "Logs_20140328.GetQueryResults" if looks.fetch_add(1, Ordering::Relaxed) == 0 => {
             Says::Json(json!({ "results": [], "statistics": { "bytesScanned": 0.0 }, "status": "Running" }))
         }
@@ -214,14 +224,22 @@ async fn cloudwatch_is_asked_until_it_is_done() {
     assert_eq!(texts(&found), ["level=info msg=ready", "level=error msg=\"payment of order 17 failed\""]);
     let line = found.lines().last().unwrap();
     assert_eq!((line.severity, line.at), (Some(Severity::Error), Some(at("2026-11-21T02:30:01.5Z"))));
-    assert_eq!((line.instance.pod.as_str(), line.service.as_str()), ("checkout-api-7f4b9-abcde", "checkout-api"));
+    assert_eq!(
+        (line.instance.pod.as_str(), line.service.as_str()),
+        ("checkout-api-7f4b9-abcde", "checkout-api")
+    );
     let asked = server.asked();
     assert_eq!(asked.len(), 3);
     let start = asked[0].json();
     assert_eq!(start["logGroupNames"], json!(["/aws/containerinsights/eu-1/application"]));
-    assert_eq!((start["startTime"].as_i64(), start["endTime"].as_i64()), (Some(1_795_226_400), Some(1_795_230_000)));
+    assert_eq!(
+        (start["startTime"].as_i64(), start["endTime"].as_i64()),
+        (Some(1_795_226_400), Some(1_795_230_000))
+    );
     let text = start["queryString"].as_str().unwrap();
-    assert!(text.contains("| filter kubernetes.namespace_name = \"shop\" and kubernetes.labels.app = \"checkout-api\"\n"));
+    assert!(text.contains(
+        "| filter kubernetes.namespace_name = \"shop\" and kubernetes.labels.app = \"checkout-api\"\n"
+    ));
     for one in &asked {
         assert!(one.header("authorization").starts_with("AWS4-HMAC-SHA256 Credential=AKID/"));
         assert!(!one.header("authorization").contains("s3cr3t") && one.header("x-amz-date").ends_with('Z'));
@@ -236,7 +254,8 @@ async fn cloudwatch_refuses_and_fails_in_words() {
         [(denied, true, "not authorized"), (throttled, false, "asked too often")]
     {
         let body = answer.to_string();
-        let server = StandIn::start(move |_| Says::Text(400, "application/x-amz-json-1.1", body.clone())).await;
+        let server =
+            StandIn::start(move |_| Says::Text(400, "application/x-amz-json-1.1", body.clone())).await;
         let error = cloudwatch(&server.url).search(&query()).await.unwrap_err();
         let is_refused = matches!(error, belay::ports::reads::ReadError::Refused { .. });
         assert!(is_refused == refused && error.to_string().contains(expected), "{error}");

@@ -102,9 +102,13 @@ async fn answer(State(shared): State<Shared>, request: Request) -> Response<Body
         }
         Says::Endless => {
             let chunk = Ok::<_, std::io::Error>(vec![b' '; 256 << 10]);
-            built(200, "application/json", Body::from_stream(futures::stream::repeat_with(move || {
-                chunk.as_ref().map(Clone::clone).map_err(|e| std::io::Error::other(e.to_string()))
-            })))
+            built(
+                200,
+                "application/json",
+                Body::from_stream(futures::stream::repeat_with(move || {
+                    chunk.as_ref().map(Clone::clone).map_err(|e| std::io::Error::other(e.to_string()))
+                })),
+            )
         }
         Says::Nothing => std::future::pending().await,
     }
