@@ -129,7 +129,7 @@ fn series(answer: Answer) -> Result<Vec<Series>, ReadError> {
         let at = SignedDuration::try_from_secs_f64(at).map_err(|_| wrong())?;
         let at = Timestamp::UNIX_EPOCH.checked_add(at).map_err(|_| wrong())?;
         let value = number(&text)?;
-        Ok((!value.is_nan()).then_some(Point { at, value }))
+        Ok::<_, ReadError>((!value.is_nan()).then_some(Point { at, value }))
     };
     let one = |Long { metric: labels, values }| {
         let values = values.ok_or_else(|| failed("a series of its answer has no plain values"))?;

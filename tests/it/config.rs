@@ -463,7 +463,7 @@ fn a_store_of_logs_has_the_keys_of_its_kind() {
         ("kind: kubernetes, url: x", "`logs.url` is nothing"),
         ("kind: elasticsearch, url: x", "needs `logs.index`"),
         ("kind: elasticsearch, url: x, index: 'A/..'", "cannot name indices"),
-        ("kind: elasticsearch, url: x, index: a, fields: { pod: 'a\\b' }", "logs"),
+        ("kind: elasticsearch, url: x, index: a, fields: { pod: 'a b' }", "cannot be the name of a field"),
         ("kind: cloudwatch, region: eu-central-1, logGroups: [g]", "needs `logs.accessKeyIdFile`"),
         (
             "kind: cloudwatch, region: 'e/u', logGroups: [g], accessKeyIdFile: i, secretAccessKeyFile: s",
