@@ -48,7 +48,7 @@ struct Running {
     _child: Child,
 }
 
-async fn prometheus(alertmanager: u16) -> Running {
+fn prometheus(alertmanager: u16) -> Running {
     rustls::crypto::ring::default_provider().install_default().ok();
     let (dir, port) = (tempfile::tempdir().unwrap(), super::port());
     let path = |name: &str| dir.path().join(name).display().to_string();
@@ -84,7 +84,7 @@ async fn answer(server: &InProcess, tool: &str, arguments: Value) -> Option<(Val
 async fn a_real_alert_has_its_threshold_value_history_and_silence() {
     let port = super::port();
     let alertmanager = Alertmanager::start(port, super::port()).await;
-    let running = prometheus(port).await;
+    let running = prometheus(port);
     let prometheus = Arc::new(Prometheus::new(&running.url, Credentials::None).unwrap());
     let sources = Sources {
         metrics: Some(Arc::clone(&prometheus) as _),
@@ -160,7 +160,7 @@ async fn a_real_alert_has_its_threshold_value_history_and_silence() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_query_goes_to_a_real_prometheus_for_who_sees_everything() {
-    let running = prometheus(super::port()).await;
+    let running = prometheus(super::port());
     let prometheus = Arc::new(Prometheus::new(&running.url, Credentials::None).unwrap());
     let measures = Arc::new(Measures::shipped_and([].into()).unwrap());
     let server = MetricsServer::new(prometheus, measures, Arc::new(SystemClock), Scope::new(vec![]));

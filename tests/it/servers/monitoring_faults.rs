@@ -36,7 +36,7 @@ async fn served(fault: Fault) -> (String, Arc<AtomicUsize>, AbortOnDropHandle<()
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
     let serve = async move {
-        let mut held = Vec::new();
+        let mut silent = Vec::new();
         while let Ok((mut socket, _)) = listener.accept().await {
             let mut head = [0; 4096];
             let _ = socket.read(&mut head).await;
@@ -50,9 +50,9 @@ async fn served(fault: Fault) -> (String, Arc<AtomicUsize>, AbortOnDropHandle<()
                     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 10000000000\r\n\r\n";
                     let _ = socket.write_all(head.as_bytes()).await;
                     // until the other side has had enough
-                    while socket.write_all(&[b' '; 65_536]).await.is_ok() {}
+                    while socket.write_all(&[b' '; 8_192]).await.is_ok() {}
                 }
-                Fault::Silent => held.push(socket),
+                Fault::Silent => silent.push(socket),
             }
         }
     };
