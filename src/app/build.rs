@@ -302,12 +302,12 @@ async fn site(
     let (actions, server) = hands::actions(config, of, clock, granted).await?;
     let mut servers: Vec<Server> = server.into_iter().collect();
     let recorder = recorder(config, of, clock).await?;
+    let known = recorder.clone().map(|it| it as _);
     let mind = match endpoints {
         None => None,
         Some(endpoints) => {
             let mut hub = Hub::of(&format!("investigations of {}", of.cluster.name));
-            let recorded = recorder.clone().map(|recorder| recorder as _);
-            let sources = own::Sources { config, site: of, listing: &listing, clock, recorded };
+            let sources = own::Sources { config, site: of, listing: &listing, clock, recorded: known };
             servers.extend(own::join(&mut hub, &sources).await?);
             strangers.servers().iter().try_for_each(|server| hub.add(Arc::clone(server)))?;
             Some(mind(config, endpoints, clock, hub)?)
