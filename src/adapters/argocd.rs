@@ -101,7 +101,8 @@ struct Operation {
     phase: String,
     message: String,
     started_at: Option<Timestamp>,
-    operation: Asked,
+    #[serde(rename = "operation")]
+    asked: Asked,
     sync_result: Option<Synced>,
 }
 
@@ -203,7 +204,7 @@ impl Operation {
             source: Source::ArgoCd,
             name: "the last operation".to_owned(),
             at: self.started_at,
-            by: by(self.operation.initiated_by.as_ref()),
+            by: by(self.asked.initiated_by.as_ref()),
             what: Vec::new(),
             commit: self.commit(),
             outcome,
@@ -278,7 +279,7 @@ impl Delivery for Application {
             source: Source::ArgoCd,
             name: deploy::name(&self.name),
             at: operation.started_at,
-            by: by(operation.operation.initiated_by.as_ref()),
+            by: by(operation.asked.initiated_by.as_ref()),
             reference: None,
             commit,
             outcome,

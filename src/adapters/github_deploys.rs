@@ -146,7 +146,8 @@ struct Run {
     name: Option<String>,
     head_branch: Option<String>,
     head_sha: String,
-    run_number: u64,
+    #[serde(rename = "run_number")]
+    number: u64,
     event: String,
     status: Option<String>,
     conclusion: Option<String>,
@@ -220,7 +221,7 @@ impl Run {
         let name = self.name.as_deref().unwrap_or("workflow");
         Pipeline {
             source: Source::Github,
-            name: deploy::name(&format!("{name} #{}", self.run_number)),
+            name: deploy::name(&format!("{name} #{}", self.number)),
             at: Some(self.created_at),
             by: self.actor.as_ref().map(|user| deploy::name(&user.login)),
             reference: self.head_branch.as_deref().map(deploy::name),

@@ -315,13 +315,13 @@ async fn site(
         None => own::map(of, &listing, clock)?,
         Some(_) => None,
     };
+    let known = recorder.clone().map(|it| it as _);
     let mind = match endpoints {
         None => None,
         Some(endpoints) => {
             let mut hub = Hub::of(&format!("investigations of {}", of.cluster.name));
-            let recorded = recorder.clone().map(|recorder| recorder as _);
             let sources =
-                own::Sources { config, site: of, listing: &listing, inventory: &inventory, clock, recorded };
+                own::Sources { config, site: of, listing: &listing, inventory: &inventory, clock, recorded: known };
             servers.extend(own::join(&mut hub, &sources).await?);
             strangers.servers().iter().try_for_each(|server| hub.add(Arc::clone(server)))?;
             Some(mind(config, endpoints, clock, hub)?)

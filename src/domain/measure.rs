@@ -63,10 +63,10 @@ pub enum NotAMeasure {
 }
 
 /// PromQL by the names of measures.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measures(BTreeMap<String, Measure>);
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Measure {
     template: String,
     unit: Option<Unit>,

@@ -132,11 +132,13 @@ impl State {
     /// What this shows.
     pub fn judge(self, Looked { deployment, pods }: Looked<'_>) -> (Outcome, String) {
         match (self, deployment) {
+            (Self::Ready, None) | (Self::Steady, _) if pods.is_empty() => {
+                (Outcome::CouldNotTell, "it has no pods".to_owned())
+            }
             (Self::Ready, Some(d)) => {
                 let well = d.desired > 0 && d.ready >= d.desired;
                 (passed(well), format!("{} of {} replicas are ready", d.ready, d.desired))
             }
-            (Self::Ready, None) if pods.is_empty() => (Outcome::CouldNotTell, "it has no pods".to_owned()),
             (Self::Ready, None) => {
                 let ready = pods.iter().filter(|pod| pod.ready).count();
                 (passed(ready == pods.len()), format!("{ready} of {} pods are ready", pods.len()))
@@ -147,7 +149,6 @@ impl State {
                 (passed(well), format!("{} of {} replicas are of the present template", d.updated, d.desired))
             }
             (Self::RolledOut, None) => (Outcome::CouldNotTell, "it is no Deployment".to_owned()),
-            (Self::Steady, _) if pods.is_empty() => (Outcome::CouldNotTell, "it has no pods".to_owned()),
             (Self::Steady, _) => steady(pods),
         }
     }

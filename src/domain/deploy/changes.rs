@@ -17,7 +17,7 @@ pub fn changes(before: &Pieces, after: &Pieces) -> Vec<String> {
         let container = name(container);
         match side {
             Side::Added(new) => {
-                told.push(format!("container `{container}` was added with image `{}`", name(&new.image)))
+                told.push(format!("container `{container}` was added with image `{}`", name(&new.image)));
             }
             Side::Removed(_) => told.push(format!("container `{container}` was removed")),
             Side::Both(old, new) => of_container(&container, old, new, &mut told),

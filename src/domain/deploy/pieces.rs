@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 const CONTROLLERS_OWN: [&str; 3] =
     ["pod-template-hash", "controller-revision-hash", "pod-template-generation"];
 
+/// What of a container is told by itself.
+const TOLD: [&str; 4] = ["name", "image", "env", "resources"];
+
 /// One template.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -105,7 +108,6 @@ fn of_container<'a>(name: &str, container: &'a Value, values: &mut Values<'a>) -
             resources.insert(format!("{side}.{key}"), amount);
         }
     }
-    const TOLD: [&str; 4] = ["name", "image", "env", "resources"];
     let others = object(container, "").filter(|(key, _)| !TOLD.contains(&key.as_str()));
     ContainerPieces {
         image: text(container, "/image").unwrap_or_default().to_owned(),
@@ -123,12 +125,18 @@ fn named(template: &Value, pieces: &mut Pieces) {
     let containers =
         ["initContainers", "containers"].iter().flat_map(|list| items(template, &format!("/spec/{list}")));
     for container in containers {
-        items(container, "/envFrom").iter().for_each(|from| secret(text(from, "/secretRef/name")));
-        items(container, "/env").iter().for_each(|one| secret(text(one, "/valueFrom/secretKeyRef/name")));
+        for from in items(container, "/envFrom") {
+            secret(text(from, "/secretRef/name"));
+        }
+        for one in items(container, "/env") {
+            secret(text(one, "/valueFrom/secretKeyRef/name"));
+        }
     }
     for volume in items(template, "/spec/volumes") {
         secret(text(volume, "/secret/secretName"));
-        items(volume, "/projected/sources").iter().for_each(|source| secret(text(source, "/secret/name")));
+        for source in items(volume, "/projected/sources") {
+            secret(text(source, "/secret/name"));
+        }
     }
 }
 

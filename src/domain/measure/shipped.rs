@@ -38,7 +38,7 @@ impl Unit {
 }
 
 /// How much of it there may be.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
     /// What another measure says.
     Measure(&'static str),

@@ -12,7 +12,7 @@ use super::cluster::Rollouts;
 use super::rollback;
 use super::views::{ChangeRow, Changes, DeployRow, History, PipelineRow, Pipelines, Rollback};
 use crate::domain::cluster::Workload;
-use crate::domain::deploy::Deploy;
+use crate::domain::deploy::{Compared, Deploy};
 use crate::domain::recorded::back;
 use crate::ports::clock::SharedClock;
 use crate::ports::deploys::{Delivery, Recorded};
@@ -28,7 +28,10 @@ const RUNS: usize = 3;
 
 /// Who delivers which service.
 #[derive(Clone, Default)]
-pub struct Delivered(Arc<BTreeMap<(String, String), Vec<Arc<dyn Delivery>>>>);
+pub struct Delivered(Arc<Ways>);
+
+/// By namespace and name, the ways by which it is delivered.
+type Ways = BTreeMap<(String, String), Vec<Arc<dyn Delivery>>>;
 
 impl Delivered {
     /// By namespace and name.
@@ -97,8 +100,8 @@ impl Eyes {
             self.there(namespace, service, &listed.items)?;
         }
         let wanted = |name: &str| service.as_ref().is_none_or(|service| service == name);
-        let changed = |w: &&Workload| wanted(&w.object.named.name) && lately(w, since);
-        let lately: Vec<&Workload> = listed.items.iter().filter(changed).collect();
+        let written = |w: &&Workload| wanted(&w.object.named.name) && lately(w, since);
+        let lately: Vec<&Workload> = listed.items.iter().filter(written).collect();
         if listed.left_out != Some(0) || lately.len() > CHANGED {
             missing.push(format!(
                 "more than the first {CHANGED} of the Deployments that somebody wrote to since then"
@@ -137,8 +140,8 @@ impl Eyes {
             ),
             Some(recorded) => {
                 missing.extend(recorded.unwatched(namespace));
-                let changes = recorded.changes(namespace, since);
-                found.extend(changes.iter().map(|change| (change.at, ChangeRow::config(change))));
+                let told = recorded.changes(namespace, since);
+                found.extend(told.iter().map(|change| (change.at, ChangeRow::config(change))));
             }
         }
         found.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
@@ -190,6 +193,7 @@ impl Eyes {
         service.map_or(Ok(()), |service| object_name(service, "a deployment"))
     }
 
+    #[expect(clippy::unused_self, reason = "reads better beside the others")]
     fn there<'a>(
         &self,
         namespace: &str,
@@ -253,7 +257,7 @@ async fn histories(ways: &[Arc<dyn Delivery>], most: usize) -> Vec<Result<Vec<De
             }
         }));
         for (deploy, compared) in deploys.iter_mut().zip(compared.await) {
-            deploy.changes.extend(compared.map(|compared| compared.words()));
+            deploy.changes.extend(compared.map(Compared::words));
         }
         Ok(deploys)
     }))

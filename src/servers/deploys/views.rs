@@ -65,6 +65,7 @@ impl From<&Deploy> for DeployRow {
 
 /// Changes of a namespace.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
 pub struct Changes {
     /// The namespace.
     pub namespace: String,
@@ -133,6 +134,7 @@ const FIELDS: usize = 12;
 
 /// Pipelines of a service.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
 pub struct Pipelines {
     /// The namespace.
     pub namespace: String,

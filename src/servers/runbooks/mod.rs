@@ -34,6 +34,9 @@ pub const TOOLS: [&str; 2] = ["find_runbook", "check_runbook"];
 
 /// Resources of one page of a listing.
 const PAGE: usize = 100;
+/// The namespace that it is listed for (`None`: all), and a runbook.
+type Listed = (Option<String>, Arc<Runbook>);
+
 /// Labels of an alert: more are not read.
 const LABELS: usize = 64;
 
@@ -114,21 +117,21 @@ impl RunbooksServer {
         let CheckArgs { namespace, runbook, service } = args;
         self.scope.check(&namespace)?;
         object_name(&service, "a workload")?;
-        let shelf = self.runbooks.all()?;
+        let all = self.runbooks.all()?;
         let address = Address { namespace: Some(namespace.clone()), name: runbook };
-        let Some(book) = address.find(&shelf.books) else {
-            let there = shelf.books.iter().filter(|book| !book.is_elsewhere(&namespace));
+        let Some(book) = address.find(&all.books) else {
+            let there = all.books.iter().filter(|book| !book.is_elsewhere(&namespace));
             let hint = did_you_mean(&address.name, there.map(|book| book.name.as_str()));
             let what = format!("runbook `{}`", quoted(&address.name));
             return Err(Trouble::NotFound { what, namespace, hint });
         };
         let walked = walk(&self.ground, &book.steps, &namespace, &service).await;
         let steps = walked.iter().map(StepRow::from).collect();
-        Ok(Checked { namespace, service, runbook: address.name, version: shelf.version, steps })
+        Ok(Checked { namespace, service, runbook: address.name, version: all.version, steps })
     }
 
     /// The runbooks under every address that may be listed: of each namespace its own, or all of all.
-    fn listed(&self) -> Result<Vec<(Option<String>, Arc<Runbook>)>, ReadError> {
+    fn listed(&self) -> Result<Vec<Listed>, ReadError> {
         let books = self.runbooks.all()?.books;
         if self.scope.is_everywhere() {
             return Ok(books.into_iter().map(|book| (None, book)).collect());

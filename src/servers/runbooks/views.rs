@@ -129,20 +129,24 @@ impl Readable for Found {
         if runbooks.is_empty() {
             return format!("none of the {all} runbooks{at} fits this in namespace `{namespace}`");
         }
-        let mut text =
-            format!("{} of {all} runbooks{at} fit this in namespace `{namespace}`", runbooks.len());
-        for row in runbooks {
-            let FoundRow { name, title, link, why, heading, section, steps, checks } = row;
-            let link = link.as_ref().map_or_else(String::new, |link| format!(" ({link})"));
-            text.push_str(&format!("\n\n`{}` (`{}`){link} {why}", ticks(title), ticks(name)));
-            if !heading.is_empty() {
-                text.push_str(&format!(", section `{}`", ticks(heading)));
-            }
-            text.push_str(&format!("; {steps} steps, {checks} of them can be checked"));
-            section.lines().for_each(|line| text.push_str(&format!("\n> {line}")));
-        }
-        text
+        let head = format!("{} of {all} runbooks{at} fit this in namespace `{namespace}`", runbooks.len());
+        let parts: Vec<String> = std::iter::once(head).chain(runbooks.iter().map(found_text)).collect();
+        parts.join("\n\n")
     }
+}
+
+fn found_text(row: &FoundRow) -> String {
+    let FoundRow { name, title, link, why, heading, section, steps, checks } = row;
+    let link = link.as_ref().map_or_else(String::new, |link| format!(" ({link})"));
+    let at = if heading.is_empty() { String::new() } else { format!(", section `{}`", ticks(heading)) };
+    let head = format!(
+        "`{}` (`{}`){link} {why}{at}; {steps} steps, {checks} of them can be checked",
+        ticks(title),
+        ticks(name)
+    );
+    let lines: Vec<String> =
+        std::iter::once(head).chain(section.lines().map(|line| format!("> {line}"))).collect();
+    lines.join("\n")
 }
 
 impl Readable for Checked {
@@ -165,8 +169,10 @@ impl Readable for Checked {
         let rows: Vec<Vec<String>> = steps.iter().map(row).collect();
         let table = table(&["STEP", "OUTCOME", "TITLE", "SEEN"], &rows);
         let lines = steps.iter().filter_map(|step| Some((step.number, step.quoted.as_ref()?)));
-        let lines: String = lines.map(|(n, line)| format!("\n\nstep {n} saw:\n> {line}")).collect();
-        format!("{head}: {}\n\n{table}{lines}", counts.join(", "))
+        let lines = lines.map(|(n, line)| format!("step {n} saw:\n> {line}"));
+        let head = format!("{head}: {}", counts.join(", "));
+        let parts: Vec<String> = [head, table].into_iter().chain(lines).collect();
+        parts.join("\n\n")
     }
 }
 
