@@ -135,7 +135,7 @@ impl Key {
     /// Whether a token of this algorithm that names this key may be held against it.
     pub fn fits(&self, kid: Option<&str>, algorithm: Algorithm) -> bool {
         let material = &self.material;
-        let kind = match algorithm {
+        let suits = match algorithm {
             Algorithm::Rs256
             | Algorithm::Rs384
             | Algorithm::Rs512
@@ -146,7 +146,8 @@ impl Key {
             Algorithm::Es384 => matches!(material, Material::P384(_)),
             Algorithm::EdDsa => matches!(material, Material::Ed25519(_)),
         };
-        kind && self.only.is_none_or(|only| only == algorithm)
+        suits
+            && self.only.is_none_or(|only| only == algorithm)
             && kid.is_none_or(|kid| self.kid.as_deref() == Some(kid))
     }
 

@@ -199,7 +199,7 @@ impl Guard {
     }
 
     fn line(&self, caller: &str, call: &Call) -> Line<'_> {
-        let called = Called {
+        let begun = Called {
             caller: caller.to_owned(),
             server: self.post.server,
             environment: self.post.environment.clone(),
@@ -210,6 +210,6 @@ impl Guard {
             took: Duration::ZERO,
             unwritten: 0,
         };
-        Line { guard: self, began: Instant::now(), called: Some(called) }
+        Line { guard: self, began: Instant::now(), called: Some(begun) }
     }
 }
