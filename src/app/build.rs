@@ -320,8 +320,14 @@ async fn site(
         None => None,
         Some(endpoints) => {
             let mut hub = Hub::of(&format!("investigations of {}", of.cluster.name));
-            let sources =
-                own::Sources { config, site: of, listing: &listing, inventory: &inventory, clock, recorded: known };
+            let sources = own::Sources {
+                config,
+                site: of,
+                listing: &listing,
+                inventory: &inventory,
+                clock,
+                recorded: known,
+            };
             servers.extend(own::join(&mut hub, &sources).await?);
             strangers.servers().iter().try_for_each(|server| hub.add(Arc::clone(server)))?;
             Some(mind(config, endpoints, clock, hub)?)

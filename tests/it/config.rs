@@ -16,6 +16,7 @@ use belay::config::{
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
+use belay::domain::sight::Grade;
 use belay::telemetry::LogFormat;
 use secrecy::ExposeSecret as _;
 
@@ -45,6 +46,8 @@ pagerduty: { url: 'https://api.eu.pagerduty.com', tokenFile: pd, namespaces: { s
 onCall: rotations.yaml
 model: { url: 'http://llm/v1', name: m, apiKeyFile: key, stream: true, egress: [shop], price: { prompt: 0.15, completion: 1, cached: 0.075 } }
 modelBudget: { perIncident: { tokens: 9, money: 0.5 }, perDay: { turns: 8, seconds: 7 } }
+mcp: { environment: production }
+minimumGrade: B
 mcpServers: { g: { url: 'https://g/mcp', tools: [x] } }
 mcpPins: pins
 mcpReads: { metrics: { tool: g__x } }
@@ -104,6 +107,8 @@ fn each_key_is_read_into_its_place() {
         mcp_servers,
         mcp_pins,
         mcp_reads,
+        mcp,
+        minimum_grade,
         warrant_key_file,
         one_process_holds_everything,
         listen,
@@ -229,6 +234,9 @@ fn each_key_is_read_into_its_place() {
     assert_eq!(limits, expected);
     assert_eq!((actions, reads), (None, None), "it excludes `writeTokenFile`");
     assert_eq!((warrant_key_file, one_process_holds_everything), (path("key.pem"), true));
+    // each of its keys is tried in `servers::authority`
+    assert!(mcp.is_some_and(|mcp| mcp.environment == "production"));
+    assert_eq!(minimum_grade, Grade::B);
     let [
         SiteConfig {
             cluster,

@@ -15,7 +15,7 @@ use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{CallToolResult, Implementation, ServerCapabilities, ServerConfig};
 use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 
-use crate::servers::kit::{Scope, answer};
+use crate::servers::kit::{Prompt, Scope, answer, lean, offers_prompts};
 use args::{ActiveArgs, HistoryArgs, OnCallArgs, PagesArgs, SilenceArgs, SimilarArgs};
 use sources::Eyes;
 pub use sources::{Mapped, Pager, Sources};
@@ -42,7 +42,7 @@ pub struct AlertsServer {
 impl AlertsServer {
     /// Serves what these sources know, within `scope`.
     pub fn new(sources: Sources, scope: Scope) -> Self {
-        Self { eyes: Eyes::new(sources, scope), tool_router: Self::tool_router() }
+        Self { eyes: Eyes::new(sources, scope), tool_router: lean(Self::tool_router()) }
     }
 
     /// Alerts that fire in a namespace, with threshold, value now, trend and runbook; the loudest first.
@@ -144,8 +144,10 @@ impl AlertsServer {
 
 #[tool_handler(router = self.tool_router)]
 impl ServerHandler for AlertsServer {
+    offers_prompts!(Prompt::SHARED, eyes.scope);
+
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_prompts().build())
             .with_server_info(Implementation::new("belay-alerts", env!("CARGO_PKG_VERSION")))
             .with_instructions("Knows the alerts of one cluster and who is on call. Changes nothing.")
     }

@@ -19,7 +19,7 @@ use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 use crate::ports::clock::SharedClock;
 use crate::ports::deploys::Recorded;
 use crate::ports::reads::Listing;
-use crate::servers::kit::{Scope, answer};
+use crate::servers::kit::{Prompt, Scope, answer, lean, offers_prompts};
 use args::{ChangesArgs, HistoryArgs, PipelineArgs, RollbackArgs};
 pub use eyes::Delivered;
 use eyes::Eyes;
@@ -45,7 +45,10 @@ impl DeploysServer {
         clock: SharedClock,
         scope: Scope,
     ) -> Self {
-        Self { eyes: Eyes { listing, delivered, recorded, clock, scope }, tool_router: Self::tool_router() }
+        Self {
+            eyes: Eyes { listing, delivered, recorded, clock, scope },
+            tool_router: lean(Self::tool_router()),
+        }
     }
 
     /// List a service's deploys from all sources: what, when, by whom, which commit, outcome, and what changed.
@@ -115,8 +118,10 @@ impl DeploysServer {
 
 #[tool_handler(router = self.tool_router)]
 impl ServerHandler for DeploysServer {
+    offers_prompts!(Prompt::SHARED, eyes.scope);
+
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_prompts().build())
             .with_server_info(Implementation::new("belay-deploys", env!("CARGO_PKG_VERSION")))
             .with_instructions(
                 "Tells of deploys, configuration changes, pipelines and possible rollbacks. Changes nothing. What others \

@@ -18,7 +18,7 @@ use crate::domain::action::ActionKind;
 use crate::domain::target::Kind;
 use crate::ports::incidents::{IncidentAnswer, IncidentAsk, Incidents, Proposal};
 use crate::ports::reads::ReadError;
-use crate::servers::kit::{Scope, Trouble, answer, list, object_name, quoted};
+use crate::servers::kit::{Prompt, Scope, Trouble, answer, lean, list, object_name, offers_prompts, quoted};
 use views::{IncidentList, Markdown, Outcome, Sentences, StoryView};
 
 /// The tools of the incidents server, by name.
@@ -86,7 +86,7 @@ impl IncidentsServer {
     /// Serves these incidents within `scope` to `caller`, who is named with whatever they propose: whoever builds this has
     /// made sure who they are.
     pub fn new(incidents: Arc<dyn Incidents>, scope: Scope, caller: impl Into<Arc<str>>) -> Self {
-        Self { incidents, scope, caller: caller.into(), tool_router: Self::tool_router() }
+        Self { incidents, scope, caller: caller.into(), tool_router: lean(Self::tool_router()) }
     }
 
     /// The same for another caller, who may see this much.
@@ -242,8 +242,10 @@ fn odd() -> Trouble {
 
 #[tool_handler(router = self.tool_router)]
 impl ServerHandler for IncidentsServer {
+    offers_prompts!(Prompt::SHARED, scope);
+
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_prompts().build())
             .with_server_info(Implementation::new("belay-incidents", env!("CARGO_PKG_VERSION")))
             .with_instructions(
                 "Tells of belay's incidents, and takes proposals for them: policy and a person decide about those.",

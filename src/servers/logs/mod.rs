@@ -17,7 +17,7 @@ use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 
 use crate::ports::clock::SharedClock;
 use crate::ports::logs::Logs;
-use crate::servers::kit::{Scope, answer};
+use crate::servers::kit::{Prompt, Scope, answer, lean, offers_prompts};
 use args::{ErrorArgs, SearchArgs};
 pub use errors::summed_up;
 use views::{Errors, Lines};
@@ -38,7 +38,7 @@ pub struct LogServer {
 impl LogServer {
     /// Serves what `logs` keeps, within `scope`.
     pub fn new(logs: Arc<dyn Logs>, scope: Scope, clock: SharedClock) -> Self {
-        Self { logs, scope, clock, tool_router: Self::tool_router() }
+        Self { logs, scope, clock, tool_router: lean(Self::tool_router()) }
     }
 
     /// Find log lines of a service by severity, time and pattern, with lines around them; the newest are shown.
@@ -76,8 +76,10 @@ impl LogServer {
 
 #[tool_handler(router = self.tool_router)]
 impl ServerHandler for LogServer {
+    offers_prompts!(Prompt::SHARED, scope);
+
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_prompts().build())
             .with_server_info(Implementation::new("belay-logs", env!("CARGO_PKG_VERSION")))
             .with_instructions(
                 "Searches the logs of one cluster's services, and sums up what went wrong in them.",

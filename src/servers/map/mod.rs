@@ -22,7 +22,7 @@ use crate::domain::redact;
 use crate::domain::service_map::Way;
 use crate::domain::target::{is_dns_label, is_dns_name};
 use crate::domain::trace::Place;
-use crate::servers::kit::{Readable as _, Scope, Trouble, answer, object_name};
+use crate::servers::kit::{Prompt, Readable as _, Scope, Trouble, answer, lean, object_name, offers_prompts};
 pub use mesh::Mesh;
 pub use sources::{Sources, Told};
 pub use views::{Dependencies, NeighbourRow};
@@ -86,7 +86,7 @@ pub struct MapServer {
 impl MapServer {
     /// Serves what these sources tell, within `scope`.
     pub fn new(sources: Sources, scope: Scope) -> Self {
-        Self { sources, scope, tool_router: Self::tool_router() }
+        Self { sources, scope, tool_router: lean(Self::tool_router()) }
     }
 
     /// The same for a caller who may see less: edges lead into other namespaces.
@@ -163,10 +163,14 @@ fn parse(uri: &str) -> Option<Addressed<'_>> {
 
 #[tool_handler(router = self.tool_router)]
 impl ServerHandler for MapServer {
+    offers_prompts!(Prompt::SHARED, scope);
+
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_resources().build())
-            .with_server_info(Implementation::new("belay-map", env!("CARGO_PKG_VERSION")))
-            .with_instructions("Tells which services call which, and how each is. Changes nothing.")
+        ServerConfig::new(
+            ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().build(),
+        )
+        .with_server_info(Implementation::new("belay-map", env!("CARGO_PKG_VERSION")))
+        .with_instructions("Tells which services call which, and how each is. Changes nothing.")
     }
 
     /// A map for each allowed namespace. Where all are allowed none are listed: the template says how to address one.

@@ -31,7 +31,7 @@ pub struct Eyes {
     metrics: Arc<dyn Metrics>,
     measures: Arc<Measures>,
     clock: SharedClock,
-    scope: Scope,
+    pub(super) scope: Scope,
 }
 
 impl Eyes {

@@ -17,7 +17,7 @@ use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 use crate::domain::measure::Measures;
 use crate::ports::clock::SharedClock;
 use crate::ports::reads::Metrics;
-use crate::servers::kit::{Scope, answer};
+use crate::servers::kit::{Prompt, Scope, answer, lean, offers_prompts};
 use args::{ChangeArgs, QueryArgs, RangeArgs, ServiceArgs};
 use eyes::Eyes;
 use views::{Changes, Queried, Ranged, ServiceMetric};
@@ -36,7 +36,7 @@ pub struct MetricsServer {
 impl MetricsServer {
     /// Serves what `metrics` answers, by the names of `measures`, within `scope`.
     pub fn new(metrics: Arc<dyn Metrics>, measures: Arc<Measures>, clock: SharedClock, scope: Scope) -> Self {
-        Self { eyes: Eyes::new(metrics, measures, clock, scope), tool_router: Self::tool_router() }
+        Self { eyes: Eyes::new(metrics, measures, clock, scope), tool_router: lean(Self::tool_router()) }
     }
 
     /// A metric of a service over a period: requests, errors, latency, cpu, memory, volumes, replicas.
@@ -106,8 +106,10 @@ impl MetricsServer {
 
 #[tool_handler(router = self.tool_router)]
 impl ServerHandler for MetricsServer {
+    offers_prompts!(Prompt::SHARED, eyes.scope);
+
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_prompts().build())
             .with_server_info(Implementation::new("belay-metrics", env!("CARGO_PKG_VERSION")))
             .with_instructions("Measures the services of one cluster by its Prometheus. Changes nothing.")
     }

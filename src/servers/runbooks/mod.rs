@@ -23,7 +23,9 @@ use crate::domain::redact;
 use crate::domain::runbook::Runbook;
 use crate::ports::reads::ReadError;
 use crate::ports::runbooks::{Runbooks, Sought};
-use crate::servers::kit::{Scope, Trouble, answer, did_you_mean, object_name, quoted};
+use crate::servers::kit::{
+    Prompt, Scope, Trouble, answer, did_you_mean, lean, object_name, offers_prompts, quoted,
+};
 use args::{CheckArgs, FindArgs, MOST};
 use resource::{Address, EVERYWHERE, TEMPLATE};
 use views::{Checked, Found, FoundRow, StepRow};
@@ -53,7 +55,7 @@ pub struct RunbooksServer {
 impl RunbooksServer {
     /// Serves these runbooks, and walks them on this ground, within `scope`.
     pub fn new(runbooks: Arc<dyn Runbooks>, ground: Ground, scope: Scope) -> Self {
-        Self { runbooks, ground, scope, tool_router: Self::tool_router() }
+        Self { runbooks, ground, scope, tool_router: lean(Self::tool_router()) }
     }
 
     /// Find the runbooks meant for an alert, a service or words, each with the section that fits best.
@@ -163,8 +165,11 @@ impl RunbooksServer {
 
 #[tool_handler(router = self.tool_router)]
 impl ServerHandler for RunbooksServer {
+    offers_prompts!(Prompt::SHARED, scope);
+
     fn get_info(&self) -> ServerConfig {
-        let capabilities = ServerCapabilities::builder().enable_tools().enable_resources().build();
+        let capabilities =
+            ServerCapabilities::builder().enable_tools().enable_resources().enable_prompts().build();
         ServerConfig::new(capabilities)
             .with_server_info(Implementation::new("belay-runbooks", env!("CARGO_PKG_VERSION")))
             .with_instructions(

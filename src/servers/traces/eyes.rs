@@ -24,7 +24,7 @@ const SLOWEST: usize = 20;
 pub struct Eyes {
     traces: Arc<dyn Traces>,
     clock: SharedClock,
-    scope: Scope,
+    pub(super) scope: Scope,
     /// Whether spans say in which namespace they are.
     placed: bool,
 }

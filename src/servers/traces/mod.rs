@@ -16,7 +16,7 @@ use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 
 use crate::ports::clock::SharedClock;
 use crate::ports::traces::Traces;
-use crate::servers::kit::{Scope, answer};
+use crate::servers::kit::{Prompt, Scope, answer, lean, offers_prompts};
 use args::{SearchArgs, SlowArgs, TraceArgs};
 use eyes::Eyes;
 use views::{Slowest, TraceView, Traces as TracesView};
@@ -35,7 +35,7 @@ pub struct TracesServer {
 impl TracesServer {
     /// Serves these traces, within `scope`. `placed`: spans say in which namespace they are.
     pub fn new(traces: Arc<dyn Traces>, clock: SharedClock, scope: Scope, placed: bool) -> Self {
-        Self { eyes: Eyes::new(traces, clock, scope, placed), tool_router: Self::tool_router() }
+        Self { eyes: Eyes::new(traces, clock, scope, placed), tool_router: lean(Self::tool_router()) }
     }
 
     /// The same for a caller who may see less: a trace passes through namespaces, so that a check of the argument
@@ -96,8 +96,10 @@ impl TracesServer {
 
 #[tool_handler(router = self.tool_router)]
 impl ServerHandler for TracesServer {
+    offers_prompts!(Prompt::SHARED, eyes.scope);
+
     fn get_info(&self) -> ServerConfig {
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_prompts().build())
             .with_server_info(Implementation::new("belay-traces", env!("CARGO_PKG_VERSION")))
             .with_instructions("Looks at traces of requests through services. Changes nothing.")
     }

@@ -8,46 +8,15 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use belay::app::own::{Kind, Own, Sources};
 use belay::config;
-use belay::domain::cluster::{Event, LogTail, Pod, Revision, Workload};
 use belay::ports::clock::{SharedClock, SystemClock};
-use belay::ports::reads::{Listed, Listing, LogQuery, ReadError};
+use belay::ports::inventory::Inventory;
+use belay::ports::reads::Listing;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 
-/// A cluster that nobody looks at.
-struct Nothing;
-
-impl Nothing {
-    fn none<T>() -> Result<T, ReadError> {
-        Err(ReadError::NotFound { what: "anything".into() })
-    }
-}
-
-#[async_trait]
-impl Listing for Nothing {
-    async fn pods(&self, _: &str) -> Result<Listed<Pod>, ReadError> {
-        Self::none()
-    }
-
-    async fn deployments(&self, _: &str) -> Result<Listed<Workload>, ReadError> {
-        Self::none()
-    }
-
-    async fn events(&self, _: &str) -> Result<Listed<Event>, ReadError> {
-        Self::none()
-    }
-
-    async fn revisions(&self, _: &str, _: &str) -> Result<Listed<Revision>, ReadError> {
-        Self::none()
-    }
-
-    async fn log(&self, _: &LogQuery) -> Result<LogTail, ReadError> {
-        Self::none()
-    }
-}
+use super::Empty;
 
 const ROTATIONS: &str = "
 teams:
@@ -72,8 +41,10 @@ fn with_rotations(text: &str) -> Option<String> {
 }
 
 fn built(config: &config::Config, kind: Kind) -> Result<(), String> {
-    let (listing, clock): (Arc<dyn Listing>, SharedClock) = (Arc::new(Nothing), Arc::new(SystemClock));
-    let sources = Sources { config, site: config.site(None).unwrap(), listing: &listing, clock: &clock };
+    let (listing, clock): (Arc<dyn Listing>, SharedClock) = (Arc::new(Empty), Arc::new(SystemClock));
+    let (inventory, site): (Arc<dyn Inventory>, _) = (Arc::new(Empty), config.site(None).unwrap());
+    let sources =
+        Sources { config, site, listing: &listing, inventory: &inventory, clock: &clock, recorded: None };
     Own::build(kind, &sources).map(drop).map_err(|e| e.to_string())
 }
 

@@ -31,8 +31,26 @@ struct Fake {
     asked: Mutex<Vec<Query>>,
 }
 
+/// One that the test and the server both have.
+struct Shared(Arc<Fake>);
+
 #[async_trait]
-impl Logs for Arc<Fake> {
+impl Logs for Shared {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn sees_heads_only(&self) -> bool {
+        self.0.sees_heads_only()
+    }
+
+    async fn search(&self, query: &Query) -> Result<Found, ReadError> {
+        self.0.search(query).await
+    }
+}
+
+#[async_trait]
+impl Logs for Fake {
     fn name(&self) -> &'static str {
         "Fake"
     }
@@ -93,7 +111,7 @@ impl Bench {
         let fake = Arc::new(fake);
         let allowed = allowed.iter().map(|n| (*n).to_owned()).collect();
         let clock = ManualClock::new(at("2026-11-21T03:00:00Z"));
-        let server = LogServer::new(Arc::new(Arc::clone(&fake)), Scope::new(allowed), clock);
+        let server = LogServer::new(Arc::new(Shared(Arc::clone(&fake))), Scope::new(allowed), clock);
         Self { running: connect_in_process(server).await.unwrap(), fake }
     }
 

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use belay::app::runbooks::{Folder, load};
 use belay::config::{commit_of, runbook_schema};
 use belay::domain::ids::Cluster;
+use belay::domain::series::{Series, Window};
 use belay::domain::target::Kind;
 use belay::ports::clock::ManualClock;
 use belay::ports::reads::{Metrics, ReadError, Sample};
@@ -56,6 +57,10 @@ impl Metrics for Measured {
     async fn query(&self, promql: &str, _: Timestamp) -> Result<Vec<Sample>, ReadError> {
         self.1.lock().unwrap().push(promql.to_owned());
         self.0.clone().map(|value| vec![Sample { labels: BTreeMap::new(), value }])
+    }
+
+    async fn range(&self, _: &str, _: Window) -> Result<Vec<Series>, ReadError> {
+        Err(ReadError::Failed { what: "a range".to_owned(), why: "no step asks for one".to_owned() })
     }
 }
 

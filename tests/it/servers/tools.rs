@@ -22,12 +22,15 @@ policies: policies
 cluster: { name: eu-1 }
 alertmanager: { url: 'http://alertmanager.example:9093' }
 prometheus: { url: 'http://prometheus.example:9090' }
+traces: { kind: tempo, url: 'http://tempo.example:3200' }
 ";
 
 /// Tools that read across namespaces, or take a raw query: for who may see everything. Each is refused within a scope.
 const fn everywhere(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Kubernetes => &["list_nodes"],
+        Kind::Metrics => &["query", "query_range"],
+        Kind::Logs | Kind::Alerts | Kind::Deploys | Kind::Runbooks | Kind::Traces | Kind::Map => &[],
     }
 }
 
@@ -41,11 +44,20 @@ const LINE: usize = 120;
 
 async fn tools(kind: Kind) -> Vec<Tool> {
     rustls::crypto::ring::default_provider().install_default().ok();
-    let config = config::parse("the test's configuration", SOURCES).unwrap();
+    let books = tempfile::tempdir().unwrap();
+    let text = format!("{SOURCES}runbooks: {:?}\n", books.path());
+    let config = config::parse("the test's configuration", &text).unwrap();
     let (listing, inventory): (Arc<dyn Listing>, Arc<dyn Inventory>) = (Arc::new(Empty), Arc::new(Empty));
     let clock: SharedClock = Arc::new(SystemClock);
     let site = config.site(None).unwrap();
-    let sources = Sources { config: &config, site, listing: &listing, inventory: &inventory, clock: &clock };
+    let sources = Sources {
+        config: &config,
+        site,
+        listing: &listing,
+        inventory: &inventory,
+        clock: &clock,
+        recorded: None,
+    };
     let running = Own::build(kind, &sources).unwrap().connect().await.unwrap();
     running.client.tools(WITHIN).await.unwrap()
 }
