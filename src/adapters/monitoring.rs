@@ -124,7 +124,9 @@ impl Monitoring {
         let mut url = self.base.clone();
         let cannot = || failed("its address takes no path");
         url.path_segments_mut().map_err(|()| cannot())?.pop_if_empty().extend(path);
-        url.query_pairs_mut().extend_pairs(query);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
         let request = self.http.get(url);
         let request = self.signed(request);
         // without its URL: it may hold credentials

@@ -42,7 +42,7 @@ pub struct Blind {
 impl Blind {
     fn of(config: &Config) -> Option<Self> {
         let (grade, lacking) = doctor::named(config);
-        let minimum = config.minimum_grade;
+        let minimum = doctor::minimum(config);
         (grade > minimum).then_some(Self { grade, minimum, lacking })
     }
 

@@ -173,7 +173,7 @@ fn acts(state: &State) -> String {
             (_, Some(_)) => "was put back",
             (Some(Verdict::Helped { .. }), None) => "helped",
             (Some(Verdict::DidNotHelp { .. }), None) => "did not help",
-            (Some(Verdict::CannotTell { .. }), None) | (None, None) => "it is not known whether it helped",
+            (Some(Verdict::CannotTell { .. }) | None, None) => "it is not known whether it helped",
         };
         format!("- {}: {became}", cell(&intended(&act.intent)))
     };

@@ -19,7 +19,6 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::domain::sight::Grade;
 use crate::telemetry::LogFormat;
 
 pub use actions::{
@@ -146,7 +145,18 @@ pub struct Config {
     pub one_process_holds_everything: bool,
     /// How well every cluster must be seen for policy to let belay act above level 1.
     #[serde(default = "defaults::minimum_grade")]
-    pub minimum_grade: Grade,
+    pub minimum_grade: MinimumGrade,
+}
+
+/// How well every cluster must be seen, from best to worst.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[expect(missing_docs, reason = "grades as in school")]
+pub enum MinimumGrade {
+    A,
+    B,
+    C,
+    D,
+    F,
 }
 
 /// One of several clusters: the keys that the configuration has for one, once more for another.
@@ -466,7 +476,7 @@ impl Default for LimitsConfig {
 }
 
 mod defaults {
-    use super::{Grade, PathBuf, SocketAddr};
+    use super::{MinimumGrade, PathBuf, SocketAddr};
 
     pub(super) fn listen() -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], 9099))
@@ -477,8 +487,8 @@ mod defaults {
     }
 
     /// With the cluster and its alerts, what was done can be verified.
-    pub(super) const fn minimum_grade() -> Grade {
-        Grade::C
+    pub(super) const fn minimum_grade() -> MinimumGrade {
+        MinimumGrade::C
     }
 
     pub(super) fn branch() -> String {

@@ -6,6 +6,7 @@ pub mod effect;
 pub mod input;
 mod phase;
 mod proposing;
+mod questions;
 mod state;
 mod step;
 

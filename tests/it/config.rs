@@ -16,7 +16,6 @@ use belay::config::{
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;
-use belay::domain::sight::Grade;
 use belay::telemetry::LogFormat;
 use secrecy::ExposeSecret as _;
 
@@ -236,7 +235,7 @@ fn each_key_is_read_into_its_place() {
     assert_eq!((warrant_key_file, one_process_holds_everything), (path("key.pem"), true));
     // each of its keys is tried in `servers::authority`
     assert!(mcp.is_some_and(|mcp| mcp.environment == "production"));
-    assert_eq!(minimum_grade, Grade::B);
+    assert_eq!(minimum_grade, MinimumGrade::B);
     let [
         SiteConfig {
             cluster,
@@ -262,6 +261,7 @@ fn each_key_is_read_into_its_place() {
     );
     assert_eq!(prometheus.unwrap().bearer_token_file, path("prom2"));
     assert_eq!(logs.unwrap().api_key_file, path("es2"));
+    assert_eq!(deploys.unwrap().argocd.unwrap().token_file, Path::new("argo2"));
     assert_eq!(apart.actions.unwrap().url, "https://hands/mcp");
     assert_eq!(apart.reads.unwrap().token_file, Path::new("eyes"));
     let apart = ok(&format!("{LEAST}actions: {{ url: 'https://hands/mcp', tokenFile: t }}\n")).actions;
@@ -461,7 +461,7 @@ fn a_store_of_logs_has_the_keys_of_its_kind() {
     }
     for (wrong, says) in [
         ("url: x", "kind"),
-        ("kind: splunk", "kind"),
+        ("kind: splunk", "expected one of kubernetes, loki, elasticsearch, cloudwatch"),
         ("kind: loki", "needs `logs.url`"),
         ("kind: loki, url: x, index: y", "`logs.index` is nothing that `kind: loki` has"),
         ("kind: loki, url: x, fields: { text: y }", "`logs.fields.text`"),

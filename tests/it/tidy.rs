@@ -90,7 +90,7 @@ const VENDORS: [(&str, &[&str]); 29] = [
     ("http_body_util", &["sim"]),
     ("json_patch", &["adapters/kube", "sim"]),
     ("rustls", &["adapters/slack", "cli/mod.rs", "execute/warrant.rs"]),
-    ("schemars", &["servers"]),
+    ("schemars", &["servers", "config/traces.rs"]),
     ("cel", &["policy/cel"]),
     ("serde_saphyr", &["policy", "config", "servers/actions", "sim"]),
     ("minijinja", &["investigate", "cli/doctor"]),

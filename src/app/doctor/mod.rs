@@ -17,7 +17,7 @@ use crate::adapters::alertmanager::Alertmanager;
 use crate::adapters::kube::{self, KubeProbe};
 use crate::adapters::mcp::Standing;
 use crate::adapters::prometheus::Prometheus;
-use crate::config::{Config, Site};
+use crate::config::{Config, MinimumGrade, Site};
 use crate::domain::action::rights::{self, Verdict, weigh};
 use crate::domain::sight::{Answer, Checkup, Grade, Other, Sense, Sight, Source};
 use crate::ports::clock::SharedClock;
@@ -39,7 +39,7 @@ pub async fn examine(config: &Config, clock: &SharedClock) -> Result<Checkup, Bu
     }
     let grade = clusters.iter().map(|sight| sight.grade).max().unwrap_or(Grade::F);
     let others = others(config, clock).await?;
-    Ok(Checkup { version: VERSION, at: clock.now(), grade, minimum: config.minimum_grade, clusters, others })
+    Ok(Checkup { version: VERSION, at: clock.now(), grade, minimum: minimum(config), clusters, others })
 }
 
 /// What was asked, with what came of it and how long it took.
@@ -194,6 +194,17 @@ async fn others(config: &Config, clock: &SharedClock) -> Result<Vec<Other>, Buil
 
 fn disabled(tools: &[&str]) -> String {
     format!("{} of its tools cannot be called ({}): see `belay mcp pin`", tools.len(), tools.join(", "))
+}
+
+/// The grade below which belay acts at level 1 at most.
+pub(super) const fn minimum(config: &Config) -> Grade {
+    match config.minimum_grade {
+        MinimumGrade::A => Grade::A,
+        MinimumGrade::B => Grade::B,
+        MinimumGrade::C => Grade::C,
+        MinimumGrade::D => Grade::D,
+        MinimumGrade::F => Grade::F,
+    }
 }
 
 /// What may be in force with what the configuration names, before anything was asked.

@@ -315,8 +315,8 @@ mod tests {
     fn a_record_ends() {
         let mut joiner = Joiner::default();
         joiner.continues("panic: x", None);
-        let joined = (0..1000).filter(|_| joiner.continues("\tat a.b(C.java:1)", None)).count();
-        assert!(joined >= 990 && joined < 1000, "{joined}");
+        let lines = (0..1000).filter(|_| joiner.continues("\tat a.b(C.java:1)", None)).count();
+        assert!(lines >= 990 && lines < 1000, "{lines}");
     }
 
     proptest::proptest! {

@@ -15,10 +15,10 @@ pub fn token(token: &str, out: &mut String) {
         if !first.is_ascii_alphanumeric() {
             // a colon may begin an IPv6 address, and nothing else that is masked
             if first == b':'
-                && let Some(taken) = ipv6(rest)
+                && let Some(used) = ipv6(rest)
             {
                 out.push_str("<ip>");
-                rest = rest.get(taken..).unwrap_or_default();
+                rest = rest.get(used..).unwrap_or_default();
                 continue;
             }
             let plain = rest.bytes().take_while(|b| !b.is_ascii_alphanumeric() && *b != b':').count().max(1);
@@ -27,17 +27,17 @@ pub fn token(token: &str, out: &mut String) {
             rest = rest.get(plain..).unwrap_or_default();
             continue;
         }
-        let taken = [uuid(rest), ipv4(rest), ipv6(rest)].into_iter().zip(["<uuid>", "<ip>", "<ip>"]);
-        let found = taken.filter_map(|(taken, mask)| Some((taken?, mask))).next();
-        let taken = if let Some((taken, mask)) = found {
+        let used = [uuid(rest), ipv4(rest), ipv6(rest)].into_iter().zip(["<uuid>", "<ip>", "<ip>"]);
+        let found = used.filter_map(|(used, mask)| Some((used?, mask))).next();
+        let used = if let Some((used, mask)) = found {
             out.push_str(mask);
-            taken
+            used
         } else {
             let run = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
             word(rest.get(..run).unwrap_or_default(), out);
             run
         };
-        rest = rest.get(taken..).unwrap_or_default();
+        rest = rest.get(used..).unwrap_or_default();
     }
 }
 
