@@ -105,7 +105,7 @@ impl CloudWatch {
             match results.status.as_str() {
                 "Complete" => return Ok((results, None)),
                 "Scheduled" | "Running" | "Unknown" if Instant::now() < deadline => {
-                    self.clock.sleep(PAUSE).await
+                    self.clock.sleep(PAUSE).await;
                 }
                 "Scheduled" | "Running" | "Unknown" => {
                     // what it has by now is what there is; that it goes on costs money and helps nobody
@@ -120,7 +120,7 @@ impl CloudWatch {
         }
     }
 
-    fn entry(&self, row: &[Cell]) -> Entry {
+    fn entry(row: &[Cell]) -> Entry {
         let field = |name: &str| {
             let cell = row.iter().find(|cell| cell.field == name);
             cell.map_or_else(String::new, |cell| cell.value.clone())
@@ -231,7 +231,7 @@ impl Store for CloudWatch {
         };
         let id: QueryId = self.call("StartQuery", &start).await?;
         let (results, note) = self.results(&id).await?;
-        let mut entries: Vec<Entry> = results.results.iter().map(|row| self.entry(row)).collect();
+        let mut entries: Vec<Entry> = results.results.iter().map(|row| Self::entry(row)).collect();
         let mut notes: Vec<String> = note.into_iter().collect();
         if entries.len() >= limit && ask.narrowed {
             notes.push(format!(

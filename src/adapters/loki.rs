@@ -101,8 +101,8 @@ impl Loki {
         let Names { service, pod, container, host, severity, trace, .. } = &self.names;
         let instance =
             Instance { pod: label(pod), container: label(container), host: label(host), previous: false };
-        let levels = severity.as_deref().into_iter().chain(LEVELS);
-        let severity = levels.filter_map(|name| Severity::of_word(labels.get(name)?)).next();
+        let mut levels = severity.as_deref().into_iter().chain(LEVELS);
+        let severity = levels.find_map(|name| Severity::of_word(labels.get(name)?));
         let traced = labels.get(trace).and_then(|id| trace::id(id));
         let entry = |Value(nanoseconds, text, _): Value| {
             let at = nanoseconds.parse().ok().and_then(|n| Timestamp::from_nanosecond(n).ok());

@@ -120,7 +120,8 @@ struct Incidents {
 #[derive(Deserialize)]
 struct Incident {
     id: String,
-    incident_number: u64,
+    #[serde(rename = "incident_number")]
+    number: u64,
     #[serde(default)]
     title: String,
     created_at: Timestamp,
@@ -161,7 +162,7 @@ impl Page for Incidents {
     fn items(self) -> Vec<Call> {
         let one = |of: Incident| Call {
             id: of.id,
-            number: of.incident_number,
+            number: of.number,
             title: of.title,
             service: of.service.name(),
             state: match of.status {

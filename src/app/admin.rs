@@ -306,7 +306,7 @@ impl Daemon {
                 self.cited(&conversation, &evidence).await.map(Response::Text)
             }
             Request::Incidents { asked, name } => {
-                let answer = self.tell_incidents(asked, &operator(&name, uid).name().to_owned()).await;
+                let answer = Box::pin(self.tell_incidents(asked, operator(&name, uid).name())).await;
                 answer.map(|answer| Response::Incidents(Box::new(answer)))
             }
             Request::Undo { intent } => self.undo(&intent).await.map(Response::Undo),

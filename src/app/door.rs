@@ -116,7 +116,7 @@ impl Door {
         }
         let mut door = Self::at_home(address);
         if let Some(url) = public_url {
-            door.base = url.trim_end_matches('/').to_owned();
+            url.trim_end_matches('/').clone_into(&mut door.base);
             door.hosts.extend(host_of(&door.base));
         }
         Ok(Self {

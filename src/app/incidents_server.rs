@@ -64,7 +64,7 @@ impl Incidents for BySocket {
 impl Incidents for Daemon {
     async fn ask(&self, ask: IncidentAsk, caller: &str) -> Result<IncidentAnswer, ReadError> {
         let failed = |why| ReadError::Failed { what: "the daemon's incidents".to_owned(), why };
-        self.tell_incidents(ask, caller).await.map_err(failed)
+        Box::pin(self.tell_incidents(ask, caller)).await.map_err(failed)
     }
 }
 

@@ -153,7 +153,7 @@ impl ServiceMap {
                 });
             }
         }
-        joined(found)
+        joined(&found)
     }
 
     /// Every service of this namespace that the map knows.
@@ -165,14 +165,14 @@ impl ServiceMap {
 }
 
 /// What is told of a service with and without its namespace is told of one, where only one namespace is named.
-fn joined(found: Vec<Neighbour>) -> Vec<Neighbour> {
+fn joined(found: &[Neighbour]) -> Vec<Neighbour> {
     let mut kept: Vec<Neighbour> = Vec::new();
     let named = |place: &Place, way| {
         let same = found.iter().filter(|n| n.way == way && n.place.service == place.service);
         let namespaces: BTreeSet<_> = same.filter_map(|n| n.place.namespace.clone()).collect();
         if namespaces.len() == 1 { namespaces.into_iter().next() } else { None }
     };
-    for neighbour in &found {
+    for neighbour in found {
         let mut neighbour = neighbour.clone();
         if neighbour.place.namespace.is_none() {
             neighbour.place.namespace = named(&neighbour.place, neighbour.way);

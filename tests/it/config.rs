@@ -10,9 +10,9 @@ use belay::app::build::hard_limits;
 use belay::config::{
     AlertmanagerConfig, Amount, BudgetConfig, ClusterConfig, Config, ConfigError, DeliveredConfig,
     DelivererConfig, DeploysConfig, FileConfig, ForgeName, LimitsConfig, Log, LogStore, MeshName,
-    ModelBudgetConfig, ModelConfig, PagedConfig, PagerConfig, PagerDutyConfig, PriceConfig, PrometheusConfig,
-    RepositoryConfig, ServerConfig, ServiceMapConfig, SiteConfig, SlackConfig, TracesConfig, TracesKind,
-    WebhookConfig, load, parse, policies, prompts, secret,
+    MinimumGrade, ModelBudgetConfig, ModelConfig, PagedConfig, PagerConfig, PagerDutyConfig, PriceConfig,
+    PrometheusConfig, RepositoryConfig, ServerConfig, ServiceMapConfig, SiteConfig, SlackConfig,
+    TracesConfig, TracesKind, WebhookConfig, load, parse, policies, prompts, secret,
 };
 use belay::domain::action::ActionKind;
 use belay::domain::ids::Cluster;

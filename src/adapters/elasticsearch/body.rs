@@ -58,7 +58,7 @@ fn grave(least: Severity, field: &str) -> Option<Value> {
     }
     let graver = Severity::ALL.into_iter().filter(|severity| *severity >= least);
     let words: Vec<String> =
-        graver.flat_map(|severity| severity.words()).flat_map(|word| spelled(word)).collect();
+        graver.flat_map(crate::domain::log::Severity::words).flat_map(|word| spelled(word)).collect();
     Some(json!({ "bool": { "minimum_should_match": 1, "should": [
         { "terms": { field: words } },
         { "bool": { "must_not": { "exists": { "field": field } } } },

@@ -141,7 +141,7 @@ impl Jwks {
             match self.fetch().await {
                 Ok(keys) => self.keep(|kept| (kept.keys, kept.had) = (keys.into(), Some(now))),
                 Err(why) => {
-                    tracing::warn!(issuer = %self.name, %why, "the keys of an issuer could not be had")
+                    tracing::warn!(issuer = %self.name, %why, "the keys of an issuer could not be had");
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! OTLP traces as JSON, in the shapes in which Tempo gives them.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -120,7 +122,10 @@ fn id(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     match STANDARD.decode(text) {
-        Ok(bytes) if bytes.len() == 8 => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Ok(bytes) if bytes.len() == 8 => bytes.iter().fold(String::new(), |mut id, byte| {
+            let _ = write!(id, "{byte:02x}");
+            id
+        }),
         Ok(_) | Err(_) => bounded(text),
     }
 }

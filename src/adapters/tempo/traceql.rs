@@ -1,5 +1,7 @@
 //! TraceQL, built from values that cannot leave their quotes.
 
+use std::fmt::Write as _;
+
 use crate::ports::traces::TraceQuery;
 
 /// A string of TraceQL: in double quotes, as Go reads them (`strconv.Unquote`), so that a backslash, a quote and whatever
@@ -11,8 +13,12 @@ pub fn quoted(text: &str) -> String {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
             ' '..='~' => out.push(c),
-            c if u32::from(c) <= 0xFFFF => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push_str(&format!("\\U{:08x}", u32::from(c))),
+            c if u32::from(c) <= 0xFFFF => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => {
+                let _ = write!(out, "\\U{:08x}", u32::from(c));
+            }
         }
     }
     out.push('"');

@@ -137,7 +137,7 @@ fn lacks(labels: &Labels, active: &ActiveAlert) -> BTreeSet<&'static str> {
         Targeted::Named { .. } => BTreeSet::new(),
         Targeted::Unclear { .. } => {
             let namespace = labels.get("namespace").is_none_or(String::is_empty);
-            BTreeSet::from_iter(namespace.then_some("namespace").into_iter().chain(["workload"]))
+            namespace.then_some("namespace").into_iter().chain(["workload"]).collect()
         }
     }
 }

@@ -15,8 +15,11 @@ use crate::servers::map::{Mesh, Sources};
 
 use super::super::build::{self, BuildError};
 
+/// A tracing backend, and whether its spans say in which namespace they are.
+type Placed = (Arc<dyn Traces>, bool);
+
 /// The tracing backend, and whether its spans say in which namespace they are.
-pub(super) fn traces(site: config::Site<'_>) -> Result<Option<(Arc<dyn Traces>, bool)>, BuildError> {
+pub(super) fn traces(site: config::Site<'_>) -> Result<Option<Placed>, BuildError> {
     let Some(TracesConfig { kind, url, token_file, namespace_attributes }) = site.traces else {
         return Ok(None);
     };

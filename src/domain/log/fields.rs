@@ -42,16 +42,12 @@ pub fn json(line: &str) -> Option<Fields<'_>> {
 
 /// How grave a line is, and the trace that it belongs to, in whatever form it is written.
 pub fn marks(line: &str) -> (Option<Severity>, Option<String>) {
-    match json(line) {
-        Some(fields) => {
-            let said = || fields.message.as_deref().and_then(text::severity);
-            (fields.severity.or_else(said), fields.trace)
-        }
-        None => {
-            let level = logfmt(line, &["level", "lvl", "severity"]).and_then(Severity::of_word);
-            (level.or_else(|| text::severity(line)), trace::in_text(line))
-        }
+    if let Some(fields) = json(line) {
+        let said = || fields.message.as_deref().and_then(text::severity);
+        return (fields.severity.or_else(said), fields.trace);
     }
+    let level = logfmt(line, &["level", "lvl", "severity"]).and_then(Severity::of_word);
+    (level.or_else(|| text::severity(line)), trace::in_text(line))
 }
 
 /// The value of the first of these keys in a logfmt line. Keys stand at the beginning or after white space.

@@ -108,15 +108,13 @@ fn step(before: Inside, line: &str, severity: Option<Severity>) -> (bool, Inside
     }
     match before {
         Inside::Python => (true, Inside::Chained),
-        Inside::Chained if line.starts_with("Traceback (") => (true, Inside::Python),
         Inside::Go if GO_CALL.is_match(line) => (true, Inside::Go),
         Inside::RustMessage => (true, Inside::Frames),
-        Inside::Code(_) if CLASS.is_match(line) => (true, Inside::Frames),
+        // a logger says what it was about, and the exception comes below
+        Inside::Code(_) | Inside::Told if CLASS.is_match(line) => (true, Inside::Frames),
         Inside::Code(left) if left > 0 => (true, Inside::Code(left - 1)),
         Inside::Frames if line == "}" => (true, Inside::Frames),
-        // a logger says what it was about, and the exception comes below
-        Inside::Told if CLASS.is_match(line) => (true, Inside::Frames),
-        Inside::Told if line.starts_with("Traceback (") => (true, Inside::Python),
+        Inside::Chained | Inside::Told if line.starts_with("Traceback (") => (true, Inside::Python),
         Inside::Nothing
         | Inside::Plain
         | Inside::Told
@@ -316,7 +314,7 @@ mod tests {
         let mut joiner = Joiner::default();
         joiner.continues("panic: x", None);
         let lines = (0..1000).filter(|_| joiner.continues("\tat a.b(C.java:1)", None)).count();
-        assert!(lines >= 990 && lines < 1000, "{lines}");
+        assert!((990..1000).contains(&lines), "{lines}");
     }
 
     proptest::proptest! {

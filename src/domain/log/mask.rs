@@ -27,8 +27,8 @@ pub fn token(token: &str, out: &mut String) {
             rest = rest.get(plain..).unwrap_or_default();
             continue;
         }
-        let used = [uuid(rest), ipv4(rest), ipv6(rest)].into_iter().zip(["<uuid>", "<ip>", "<ip>"]);
-        let found = used.filter_map(|(used, mask)| Some((used?, mask))).next();
+        let mut used = [uuid(rest), ipv4(rest), ipv6(rest)].into_iter().zip(["<uuid>", "<ip>", "<ip>"]);
+        let found = used.find_map(|(used, mask)| Some((used?, mask)));
         let used = if let Some((used, mask)) = found {
             out.push_str(mask);
             used

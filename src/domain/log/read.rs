@@ -64,7 +64,7 @@ const BLANK: &str = "[redacted]";
 fn within_key(within: bool, text: &str) -> bool {
     let marked = |mark: &str| text.contains(mark) && text.contains("PRIVATE KEY");
     let (begins, ends) = (marked("-----BEGIN "), marked("-----END "));
-    begins && !ends || within && !begins && !ends
+    (within || begins) && !ends
 }
 
 fn first_line(text: &str) -> &str {
@@ -73,7 +73,11 @@ fn first_line(text: &str) -> &str {
 
 /// The beginning of the text, of at most so many bytes.
 pub fn head(text: &str, most: usize) -> &str {
-    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
+    let mut at = most.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    text.get(..at).unwrap_or(text)
 }
 
 fn bounded(text: String) -> String {

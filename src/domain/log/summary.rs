@@ -177,7 +177,10 @@ mod tests {
                     n,
                     format!(
                         "ERROR {} went wrong",
-                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN".chars().nth(n as usize).unwrap()
+                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"
+                            .chars()
+                            .nth(usize::try_from(n).unwrap())
+                            .unwrap()
                     ),
                 )
             })

@@ -152,15 +152,14 @@ impl Templates {
     /// The leaf for these words, made where there is none; `None`: there are too many.
     fn leaf(&mut self, words: &Words<'_>) -> Option<usize> {
         let root = *self.roots.get(words.ends.len())?;
-        let mut at = match root {
-            Some(at) => at,
-            None => {
-                let at = self.node();
-                if let Some(root) = self.roots.get_mut(words.ends.len()) {
-                    *root = Some(at);
-                }
-                at
+        let mut at = if let Some(at) = root {
+            at
+        } else {
+            let at = self.node();
+            if let Some(root) = self.roots.get_mut(words.ends.len()) {
+                *root = Some(at);
             }
+            at
         };
         for word in words.iter().take(DEPTH) {
             // what holds a mask differs from line to line
@@ -308,7 +307,7 @@ mod tests {
         let mut templates = Templates::new();
         let word = |n: u32| n.to_string().bytes().map(|b| char::from(b - b'0' + b'a')).collect::<String>();
         for n in 0..60_000 {
-            templates.add(&format!("{} {} {} {}", word(n), word(n ^ 12_345), word(n * 7), "x".repeat(60)));
+            templates.add(&format!("{} {} {} {}", word(n), word(n ^ 0x3039), word(n * 7), "x".repeat(60)));
         }
         assert!(
             templates.len() <= GROUPS && templates.bytes() <= BYTES,

@@ -194,7 +194,8 @@ mod tests {
             let kept: Vec<i64> = hits.iter().rev().take(limit).copied().collect();
             let mut expected: BTreeSet<i64> = BTreeSet::new();
             for hit in &kept {
-                expected.extend((hit - context as i64).max(0)..=(hit + context as i64).min(59));
+                let context = i64::try_from(context).unwrap();
+                expected.extend((hit - context).max(0)..=(hit + context).min(59));
             }
             let found: Vec<i64> =
                 shown.blocks.iter().flatten().map(|l| l.at.unwrap().as_second()).collect();

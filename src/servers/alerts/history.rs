@@ -184,22 +184,27 @@ impl Eyes {
     }
 }
 
+/// Alerts of one likeness, name and service.
+type Like<'a> = (How, String, Option<&'a str>);
+/// How often they were, when last, and whether one is.
+type Seen = (u64, Timestamp, bool);
+
 /// How alike two alerts are; the earlier, the more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum How {
-    SameOfService,
-    SameSignature,
-    SameAlert,
-    SameService,
+    Wholly,
+    Elsewhere,
+    ByName,
+    Beside,
 }
 
 impl How {
     const fn words(self) -> &'static str {
         match self {
-            Self::SameOfService => "the same about the same service",
-            Self::SameSignature => "the same about another service",
-            Self::SameAlert => "the same alert, otherwise labelled",
-            Self::SameService => "another about the same service",
+            Self::Wholly => "the same about the same service",
+            Self::Elsewhere => "the same about another service",
+            Self::ByName => "the same alert, otherwise labelled",
+            Self::Beside => "another about the same service",
         }
     }
 }
@@ -217,16 +222,14 @@ fn alike(all: &[Episode], alert: &str, service: Option<&str>) -> (Vec<SimilarRow
         let theirs = signature::service(&e.labels);
         let of = theirs.is_some() && theirs == service;
         match (same, of) {
-            (true, true) => Some(How::SameOfService),
-            (true, false) if its.as_ref() == Some(&signature::signature(&e.labels)) => {
-                Some(How::SameSignature)
-            }
-            (true, false) => Some(How::SameAlert),
-            (false, true) => Some(How::SameService),
+            (true, true) => Some(How::Wholly),
+            (true, false) if its.as_ref() == Some(&signature::signature(&e.labels)) => Some(How::Elsewhere),
+            (true, false) => Some(How::ByName),
+            (false, true) => Some(How::Beside),
             (false, false) => None,
         }
     };
-    let mut groups: BTreeMap<(How, String, Option<&str>), (u64, Timestamp, bool)> = BTreeMap::new();
+    let mut groups: BTreeMap<Like<'_>, Seen> = BTreeMap::new();
     for episode in all {
         let Some(how) = how(episode) else { continue };
         let name = name(episode.labels.get("alertname").map_or("", String::as_str));

@@ -149,6 +149,7 @@ pub struct EpisodeRow {
 
 /// Silences that speak of a namespace.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
 pub struct Silences {
     /// The namespace.
     pub namespace: String,
@@ -216,6 +217,7 @@ pub struct ShiftRow {
 
 /// Calls about a namespace.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
 pub struct Pages {
     /// The namespace.
     pub namespace: String,
@@ -254,6 +256,7 @@ pub struct PageRow {
 
 /// Alerts like one.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
 pub struct Similar {
     /// The namespace.
     pub namespace: String,

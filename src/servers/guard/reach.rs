@@ -186,13 +186,10 @@ pub(super) fn resource(caller: &Caller, uri: &str) -> Result<(), Denied> {
     if caller.sees_everything() {
         return Ok(());
     }
-    match namespace_of(uri) {
-        Some(name) => one(caller, name),
-        None => {
-            let what = format!("resource `{}`", quoted(uri));
-            Err(Denied::Everything { what, allowed: allowed(caller) })
-        }
+    if let Some(name) = namespace_of(uri) {
+        return one(caller, name);
     }
+    Err(Denied::Everything { what: format!("resource `{}`", quoted(uri)), allowed: allowed(caller) })
 }
 
 /// Whether a template makes addresses that are each about one namespace.

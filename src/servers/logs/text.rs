@@ -13,7 +13,7 @@ fn place(namespace: &str, service: Option<&String>, (since, until): (&str, &str)
 }
 
 fn left_out(why: &[String]) -> String {
-    why.iter().map(|why| format!("left out: {why}\n")).collect()
+    why.iter().flat_map(|why| ["left out: ", why, "\n"]).collect()
 }
 
 impl Readable for Lines {

@@ -65,6 +65,7 @@ pub struct LineRow {
 
 /// Errors by kind.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
 pub struct Errors {
     /// The namespace.
     pub namespace: String,

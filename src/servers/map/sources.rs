@@ -121,7 +121,7 @@ impl Sources {
         }
         let until = self.clock.now();
         let since = until.saturating_sub(BACK).unwrap_or(until);
-        let asked = services.to_vec().into_iter().map(|service| {
+        let asked = services.iter().cloned().map(|service| {
             let query = TraceQuery {
                 service,
                 namespace: placed.then(|| namespace.to_owned()),

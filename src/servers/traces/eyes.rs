@@ -195,7 +195,7 @@ fn named(argument: &str, name: &str) -> Result<(), Trouble> {
 
 /// A duration as people write it: `250ms`, `1.5s`, `2m`.
 fn duration(text: &str) -> Result<SignedDuration, Trouble> {
-    let read = text.trim().parse::<SignedDuration>().ok().filter(|d| d.is_positive());
+    let read = text.trim().parse::<SignedDuration>().ok().filter(SignedDuration::is_positive);
     // longer than a day is no request
     let read = read.filter(|d| *d <= SignedDuration::from_hours(24));
     read.ok_or_else(|| {

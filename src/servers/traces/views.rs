@@ -106,6 +106,7 @@ pub struct SpanView {
 
 /// Traces that were found.
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the wire's names")]
 pub struct Traces {
     /// The service's namespace.
     pub namespace: String,

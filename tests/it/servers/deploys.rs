@@ -309,12 +309,12 @@ async fn trouble_says_what_to_do_instead() {
 
 #[tokio::test]
 async fn the_simulated_cluster_shows_what_a_release_changed() {
-    let served = Served::shop().await;
+    let world = Served::shop().await;
     let client =
-        connect(&Access::Url { url: served.url.clone(), ca_file: None, token_file: None }).await.unwrap();
+        connect(&Access::Url { url: world.url.clone(), ca_file: None, token_file: None }).await.unwrap();
     let listing = Arc::new(KubeReads::new(client, Cluster::new("eu-1"), Arc::new(SystemClock)));
     let server =
-        DeploysServer::new(listing, Delivered::default(), None, served.clock.clone(), Scope::new(vec![]));
+        DeploysServer::new(listing, Delivered::default(), None, world.clock.clone(), Scope::new(vec![]));
     let bench = Bench::of(server).await;
     let view = bench.call("deploy_history", web()).await.structured_content.unwrap();
     let newest = &view["deploys"][0];
@@ -323,8 +323,8 @@ async fn the_simulated_cluster_shows_what_a_release_changed() {
     bench.text("recent_changes", json!({ "namespace": "shop", "since": "1d" })).await;
     bench.text("pipeline_status", web()).await;
     bench.text("plan_rollback", web()).await;
-    assert!(served.world.writes().is_empty());
-    served.stop().await;
+    assert!(world.world.writes().is_empty());
+    world.stop().await;
 }
 
 #[tokio::test]

@@ -142,7 +142,7 @@ fn everything(clock: Arc<belay::ports::clock::ManualClock>) -> World {
 
 #[tokio::test]
 async fn every_kind_is_listed_in_its_columns_and_no_secret_is_told() {
-    let served = Served::new(|clock| everything(clock)).await;
+    let served = Served::new(everything).await;
     let bench = Bench::on(&served).await;
     let mut told = String::new();
     for kind in Kind::ALL {
@@ -178,7 +178,7 @@ async fn every_kind_is_listed_in_its_columns_and_no_secret_is_told() {
                 "{kind:?}: {column} is never known"
             );
         }
-        told.push_str(&format!("{answer}\n{text}\n"));
+        told.extend([answer.to_string().as_str(), "\n", &text, "\n"]);
     }
     let (_, nodes) = bench.ask("list_nodes", json!({})).await;
     let (_, usage) = bench.ask("get_usage", json!({ "namespace": "shop" })).await;
@@ -191,14 +191,14 @@ async fn every_kind_is_listed_in_its_columns_and_no_secret_is_told() {
 
 #[tokio::test]
 async fn what_is_wrong_with_an_object_stands_beside_it() {
-    let served = Served::new(|clock| everything(clock)).await;
+    let served = Served::new(everything).await;
     let bench = Bench::on(&served).await;
     // as many pods as there are, and not one more
     let quota = served.world.object(sim::Kind::ResourceQuota, "shop", "team").unwrap();
     let pods = quota["status"]["used"]["pods"].as_str().unwrap();
     served.world.edit(|all| {
         all.modify(sim::Kind::ResourceQuota, "shop", "team", |quota| {
-            quota["spec"]["hard"]["pods"] = pods.into()
+            quota["spec"]["hard"]["pods"] = pods.into();
         })
     });
     for (kind, name, trouble, columns) in [
@@ -397,7 +397,7 @@ async fn what_cannot_be_asked_is_said_with_what_can() {
 
 #[tokio::test]
 async fn use_is_told_beside_its_limit_the_most_first() {
-    let served = Served::new(|clock| everything(clock)).await;
+    let served = Served::new(everything).await;
     let bench = Bench::on(&served).await;
     let (usage, text) = bench.ask("get_usage", json!({ "namespace": "shop", "name_contains": "web" })).await;
     let containers = usage["containers"].as_array().unwrap();
@@ -423,7 +423,7 @@ async fn use_is_told_beside_its_limit_the_most_first() {
 
 #[tokio::test]
 async fn stateful_and_daemon_sets_have_a_history_too() {
-    let served = Served::new(|clock| everything(clock)).await;
+    let served = Served::new(everything).await;
     let bench = Bench::on(&served).await;
     let image = |kind: sim::Kind, name: &str, image: &str| {
         served.world.edit(|all| {
@@ -461,8 +461,8 @@ async fn stateful_and_daemon_sets_have_a_history_too() {
 
 #[tokio::test]
 async fn a_cluster_behind_a_read_server_looks_the_same() {
-    let served = Served::new(|clock| everything(clock)).await;
-    let reads = direct(&served).await;
+    let world = Served::new(everything).await;
+    let reads = direct(&world).await;
     let stop = CancellationToken::new();
     let server = ReadServer::new(Arc::clone(&reads) as _, Arc::clone(&reads) as _, Arc::clone(&reads) as _);
     let routes = http::mcp_routes(reads::service(server, &stop), "s3cret".into());
@@ -483,7 +483,7 @@ async fn a_cluster_behind_a_read_server_looks_the_same() {
     }
     stop.cancel();
     serving.await.unwrap().unwrap();
-    served.stop().await;
+    world.stop().await;
 }
 
 /// What a token may not read is said, and the rest is told all the same.

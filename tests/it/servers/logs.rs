@@ -282,7 +282,8 @@ async fn only_the_ten_most_frequent_kinds_are_shown() {
     let mut lines = Vec::new();
     for (n, name) in names.iter().enumerate() {
         for _ in 0..=n {
-            let time = start.checked_add(SignedDuration::from_millis(lines.len() as i64)).unwrap();
+            let time =
+                start.checked_add(SignedDuration::from_millis(i64::try_from(lines.len()).unwrap())).unwrap();
             lines.push(("a", time, format!("level=error msg=\"{name} {name} {name}\"")));
         }
     }

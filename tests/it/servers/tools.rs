@@ -168,11 +168,9 @@ async fn every_tool_of_every_server_keeps_to_the_rules() {
         assert_eq!(names, listed, "{}: the tools are those that are listed", kind.name());
         for tool in &tools {
             check_tool(kind, tool);
-            println!("{:5} {}__{}", bytes(tool) / 4, kind.name(), tool.name);
         }
         sum += tools.iter().map(bytes).sum::<usize>();
     }
-    println!("{:5} tokens in all, of {MOST_TOKENS}", sum / 4);
     assert!(sum / 4 < MOST_TOKENS, "the tools cost {} tokens", sum / 4);
 }
 
