@@ -4,6 +4,7 @@
 mod actions;
 mod checkout;
 mod deploys;
+mod grade;
 mod load;
 mod logs;
 mod mcp;
@@ -26,6 +27,7 @@ pub use actions::{
 };
 pub use checkout::commit_of;
 pub use deploys::{DeliveredConfig, DelivererConfig, DeploysConfig};
+pub use grade::MinimumGrade;
 pub use logs::{LogFieldsConfig, LogStore, LogsConfig};
 pub use models::{Amount, BudgetConfig, ModelBudgetConfig, ModelConfig, PriceConfig};
 
@@ -146,17 +148,6 @@ pub struct Config {
     /// How well every cluster must be seen for policy to let belay act above level 1.
     #[serde(default = "defaults::minimum_grade")]
     pub minimum_grade: MinimumGrade,
-}
-
-/// How well every cluster must be seen, from best to worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[expect(missing_docs, reason = "grades as in school")]
-pub enum MinimumGrade {
-    A,
-    B,
-    C,
-    D,
-    F,
 }
 
 /// One of several clusters: the keys that the configuration has for one, once more for another.
