@@ -42,9 +42,9 @@ impl Prometheus {
 /// The envelope of its HTTP API, version 1.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct Answer<T> {
     status: String,
-    data: Option<Data>,
+    data: Option<T>,
     #[serde(default)]
     error: String,
     /// That the result is in part only, or of a query that makes little sense.
@@ -73,30 +73,33 @@ struct Long {
     values: Option<Vec<(f64, String)>>,
 }
 
+impl<T> Answer<T> {
+    /// What an answer holds that is whole; `what` was asked for.
+    fn whole(self, what: &str) -> Result<T, ReadError> {
+        let failed = |why: &str| ReadError::Failed { what: what.into(), why: redact::line(why, 300) };
+        let Self { status, data, error, warnings } = self;
+        if status != "success" {
+            return Err(failed(&format!("it refused the query: {error}")));
+        }
+        if let Some(warning) = warnings.first() {
+            return Err(failed(&format!("its answer is not to be relied on: {warning}")));
+        }
+        data.ok_or_else(|| failed("its answer has no data"))
+    }
+}
+
 fn failed(why: &str) -> ReadError {
     ReadError::Failed { what: WHAT.into(), why: redact::line(why, 300) }
 }
 
-/// The data of an answer that is whole.
-fn data(answer: Answer) -> Result<Option<Data>, ReadError> {
-    let Answer { status, data, error, warnings } = answer;
-    if status != "success" {
-        return Err(failed(&format!("it refused the query: {error}")));
-    }
-    if let Some(warning) = warnings.first() {
-        return Err(failed(&format!("its answer is not to be relied on: {warning}")));
-    }
-    Ok(data)
-}
-
-fn samples(answer: Answer) -> Result<Vec<Sample>, ReadError> {
-    let series = match data(answer)? {
-        Some(Data::Vector(series)) if series.len() > SERIES => {
+fn samples(answer: Answer<Data>) -> Result<Vec<Sample>, ReadError> {
+    let series = match answer.whole(WHAT)? {
+        Data::Vector(series) if series.len() > SERIES => {
             return Err(failed(&format!("the query gives {} series: more than {SERIES}", series.len())));
         }
-        Some(Data::Vector(series)) => series,
-        Some(Data::Scalar(value)) => vec![Instant { metric: Labels::new(), value: Some(value) }],
-        Some(Data::Matrix(_) | Data::String(_)) | None => {
+        Data::Vector(series) => series,
+        Data::Scalar(value) => vec![Instant { metric: Labels::new(), value: Some(value) }],
+        Data::Matrix(_) | Data::String(_) => {
             return Err(failed("its answer is no vector: ask for one moment"));
         }
     };
@@ -112,15 +115,15 @@ fn number(text: &str) -> Result<f64, ReadError> {
     text.parse().map_err(|_| failed("a value of its answer is no number"))
 }
 
-fn series(answer: Answer) -> Result<Vec<Series>, ReadError> {
-    let all = match data(answer)? {
-        Some(Data::Matrix(all)) if all.len() > LONG_SERIES => {
+fn series(answer: Answer<Data>) -> Result<Vec<Series>, ReadError> {
+    let all = match answer.whole(WHAT)? {
+        Data::Matrix(all) if all.len() > LONG_SERIES => {
             let why =
                 format!("the query gives {} series: more than {LONG_SERIES}, aggregate them", all.len());
             return Err(failed(&why));
         }
-        Some(Data::Matrix(all)) => all,
-        Some(Data::Vector(_) | Data::Scalar(_) | Data::String(_)) | None => {
+        Data::Matrix(all) => all,
+        Data::Vector(_) | Data::Scalar(_) | Data::String(_) => {
             return Err(failed("its answer is no matrix"));
         }
     };
@@ -173,12 +176,6 @@ impl Metrics for Prometheus {
     }
 }
 
-/// The envelope around what a server says of itself.
-#[derive(Deserialize)]
-struct Told<T> {
-    data: T,
-}
-
 #[derive(Deserialize)]
 struct Build {
     version: String,
@@ -198,12 +195,15 @@ impl Probe for Prometheus {
         let status = |what: &'static str| ["api", "v1", "status", what];
         // that it answers queries is what counts; what it says of itself is not the same everywhere
         self.query("vector(1)", Timestamp::UNIX_EPOCH).await?;
-        let build: Result<Told<Build>, _> = self.0.get(WHAT, &status("buildinfo"), &[], &[]).await;
-        let runtime: Result<Told<Runtime>, _> = self.0.get(WHAT, &status("runtimeinfo"), &[], &[]).await;
+        let build: Result<Answer<Build>, _> = self.0.get(WHAT, &status("buildinfo"), &[], &[]).await;
+        let runtime: Result<Answer<Runtime>, _> = self.0.get(WHAT, &status("runtimeinfo"), &[], &[]).await;
         let short = |text: String| (!text.is_empty()).then(|| redact::line(&text, 40));
         Ok(Probed {
-            version: build.ok().and_then(|told| short(told.data.version)),
-            retention: runtime.ok().and_then(|told| short(told.data.storage_retention)),
+            version: build.and_then(|told| told.whole(WHAT)).ok().and_then(|build| short(build.version)),
+            retention: runtime
+                .and_then(|told| told.whole(WHAT))
+                .ok()
+                .and_then(|runtime| short(runtime.storage_retention)),
         })
     }
 }

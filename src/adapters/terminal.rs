@@ -255,9 +255,9 @@ impl Pen {
     /// One line of text, broken at blanks (or within a word that is longer than a line).
     fn wrapped(&mut self, indent: &str, text: &str, ink: Option<Ink>) {
         let room = self.look.width.max(20).saturating_sub(indent.chars().count()).max(1);
-        // only the first line carries a mark; the others are indented by as much
-        let blank: String =
-            if indent.trim().len() == 1 { indent.to_owned() } else { " ".repeat(indent.len()) };
+        // only the first line carries a mark, unless it quotes; the others are indented by as much
+        let quotes = matches!(indent.trim(), "|" | ">");
+        let blank = if quotes { indent.to_owned() } else { " ".repeat(indent.chars().count()) };
         for (i, line) in wrap(text, room).iter().enumerate() {
             self.text.push_str(if i == 0 { indent } else { &blank });
             self.inked(line, ink);

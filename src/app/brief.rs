@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::time::timeout;
 
 use crate::diagnose::brief;
@@ -97,10 +98,13 @@ impl Daemon {
             clock: Arc::clone(&self.ports().clock),
         };
         let named = &snapshot.owner.0.named;
-        for book in books.iter().filter(|book| !book.steps.is_empty()) {
+        let with_steps: Vec<&Arc<Runbook>> = books.iter().filter(|book| !book.steps.is_empty()).collect();
+        let walking = with_steps
+            .iter()
+            .map(|book| timeout(WITHIN, walk(&ground, &book.steps, &named.namespace, &named.name)));
+        for (book, walked) in with_steps.iter().zip(join_all(walking).await) {
             let name = redact::line(&book.name, NAME);
-            let walking = walk(&ground, &book.steps, &named.namespace, &named.name);
-            match timeout(WITHIN, walking).await {
+            match walked {
                 Ok(walked) => {
                     told.extend(walked.iter().take(STEPS).map(|step| format!("`{name}` {step}")));
                     quoted.extend(walked.into_iter().take(STEPS).filter_map(|step| step.quoted));

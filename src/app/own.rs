@@ -32,7 +32,9 @@ use crate::servers::traces::TracesServer;
 
 use super::build::{BuildError, Server};
 
-pub(super) use ways::map;
+pub(super) use deploys::delivered;
+pub(super) use monitoring::{pager, roster};
+pub(super) use ways::{map, traces};
 
 /// The key of the traces server, and that of the map.
 const TRACES: &str = "traces";
@@ -201,7 +203,7 @@ impl Own {
                 Self::Runbooks(runbooks::server(dir, sources)?)
             }
             Kind::Traces => {
-                let (traces, placed) = ways::traces(sources.site)?.ok_or_else(|| none(TRACES))?;
+                let (traces, placed) = traces(sources.site)?.ok_or_else(|| none(TRACES))?;
                 Self::Traces(TracesServer::new(traces, Arc::clone(sources.clock), sources.scope(), placed))
             }
             Kind::Map => {

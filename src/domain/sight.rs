@@ -259,7 +259,7 @@ pub struct Checkup {
     pub at: Timestamp,
     /// The worst grade of any cluster.
     pub grade: Grade,
-    /// The grade below which belay acts at level 1 at most.
+    /// The grade that acting above level 1 asks for.
     pub minimum: Grade,
     /// Each cluster.
     pub clusters: Vec<Sight>,

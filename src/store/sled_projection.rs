@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,13 @@ pub(super) struct SledProjection {
     lines: u64,
 }
 
+/// What sled says of a lock that somebody holds.
+const LOCKED: &str = "could not acquire lock";
+/// How often it is tried, and how long is waited between: a child starts within a millisecond, on a busy machine within
+/// some tens.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(10);
+
 /// What is in sled.
 struct Tree(sled::Db);
 
@@ -86,8 +94,24 @@ impl SledProjection {
             .mode(sled::Mode::LowSpace)
             .flush_every_ms(None);
         // sled panics on some kinds of damage; nothing of it is used after that
-        catch_unwind(AssertUnwindSafe(|| Self::checked(config.open().map_err(|e| e.to_string())?)))
+        catch_unwind(AssertUnwindSafe(|| Self::checked(Self::unlocked(&config)?)))
             .unwrap_or_else(|_| Err("sled panicked while opening it".to_owned()))
+    }
+
+    /// Opens it, and tries again where its lock is held: a child of this process has it too between its fork and its
+    /// start, whoever closed the database. Another daemon holds the journal's own lock, and was refused before this.
+    #[expect(clippy::disallowed_methods, reason = "nothing announces that a child has let the lock go")]
+    fn unlocked(config: &sled::Config) -> Result<sled::Db, String> {
+        let mut tried = 1;
+        loop {
+            match config.open() {
+                Err(sled::Error::Io(e)) if tried < TRIES && e.to_string().contains(LOCKED) => {
+                    tried += 1;
+                    std::thread::sleep(PAUSE);
+                }
+                opened => return opened.map_err(|e| e.to_string()),
+            }
+        }
     }
 
     /// Makes sure that the projection is whole.

@@ -172,7 +172,10 @@ async fn too_few_rights_too_many_and_a_source_that_is_down_are_told_apart() {
     assert_eq!(cluster["lacking"], json!(["alerts"]));
     let (_, text, _) = scene.run(&[]).await;
     let told = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(told.contains("grade D, below the minimum of C: belay acts at level 1 at most"), "{text}");
+    assert!(
+        told.contains("grade D, below the minimum of C: what belay does above level 1 it would do blindly"),
+        "{text}"
+    );
     scene.served.stop().await;
 }
 

@@ -4,9 +4,8 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-use super::{ALSO, Prometheus};
+use super::{ALSO, Answer, Prometheus};
 use crate::domain::alert::Labels;
-use crate::domain::redact;
 use crate::ports::alerting::{Firing, Rule, Rules};
 use crate::ports::reads::ReadError;
 
@@ -14,16 +13,6 @@ use crate::ports::reads::ReadError;
 const BODY: usize = 16 << 20;
 /// What is asked for, in messages.
 const WHAT: &str = "the alerting rules of Prometheus";
-
-#[derive(Deserialize)]
-struct Answer {
-    status: String,
-    data: Option<Data>,
-    #[serde(default)]
-    error: String,
-    #[serde(default)]
-    warnings: Vec<String>,
-}
 
 #[derive(Deserialize)]
 struct Data {
@@ -95,17 +84,10 @@ fn firing(alert: Alert) -> Option<Firing> {
 #[async_trait]
 impl Rules for Prometheus {
     async fn rules(&self) -> Result<Vec<Rule>, ReadError> {
-        let failed = |why: &str| ReadError::Failed { what: WHAT.into(), why: redact::line(why, 300) };
         let api = self.0.with_body(BODY);
-        let answer: Answer = api.get(WHAT, &["api", "v1", "rules"], &[("type", "alert")], &ALSO).await?;
-        if answer.status != "success" {
-            return Err(failed(&format!("it refused: {}", answer.error)));
-        }
-        if let Some(warning) = answer.warnings.first() {
-            return Err(failed(&format!("its answer is not to be relied on: {warning}")));
-        }
-        let data = answer.data.ok_or_else(|| failed("its answer has no data"))?;
-        let rules = data.groups.into_iter().flat_map(|group| group.rules);
+        let answer: Answer<Data> =
+            api.get(WHAT, &["api", "v1", "rules"], &[("type", "alert")], &ALSO).await?;
+        let rules = answer.whole(WHAT)?.groups.into_iter().flat_map(|group| group.rules);
         let alerting = rules.filter_map(|rule| match rule {
             Either::Alerting(rule) => Some(Rule::from(rule)),
             Either::Recording(_) => None,

@@ -3,6 +3,7 @@
 
 mod discover;
 mod services;
+mod ways;
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -84,6 +85,7 @@ async fn site(config: &Config, of: Site<'_>, clock: &SharedClock) -> Result<Sigh
         let probe = Prometheus::new(&prometheus.url, credentials)?;
         sources.push(source(Sense::Metrics, "Prometheus", "prometheus", probed(clock, &probe).await));
     }
+    ways::add(config, of, clock, &mut sources).await?;
     if let Some(dir) = &config.runbooks {
         sources.push(source(Sense::Runbooks, "runbooks", "runbooks", library(dir)));
     }
@@ -196,7 +198,7 @@ fn disabled(tools: &[&str]) -> String {
     format!("{} of its tools cannot be called ({}): see `belay mcp pin`", tools.len(), tools.join(", "))
 }
 
-/// The grade below which belay acts at level 1 at most.
+/// The grade that acting above level 1 asks for.
 pub(super) const fn minimum(config: &Config) -> Grade {
     match config.minimum_grade {
         MinimumGrade::A => Grade::A,

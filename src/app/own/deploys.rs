@@ -27,7 +27,10 @@ pub fn server(sources: &Sources<'_>) -> Result<DeploysServer, BuildError> {
 }
 
 /// Who delivers each service.
-fn delivered(config: &DeploysConfig, clock: &SharedClock) -> Result<Delivered, BuildError> {
+pub(in crate::app) fn delivered(
+    config: &DeploysConfig,
+    clock: &SharedClock,
+) -> Result<Delivered, BuildError> {
     let DeploysConfig { argocd, github, gitlab, services } = config;
     let argocd = match argocd {
         Some(DelivererConfig { url, token_file }) => Some(ArgoCd::new(url, config::secret(token_file)?)?),

@@ -51,7 +51,7 @@ fn prometheus(sources: &Sources<'_>) -> Result<Option<Arc<Prometheus>>, BuildErr
     Ok(Some(Arc::new(Prometheus::new(&of.url, credentials)?)))
 }
 
-fn pager(config: &PagerDutyConfig) -> Result<Pager, BuildError> {
+pub(in crate::app) fn pager(config: &PagerDutyConfig) -> Result<Pager, BuildError> {
     let PagerDutyConfig { url, token_file, namespaces } = config;
     let mapped = |(namespace, of): (&String, &config::PagedConfig)| {
         let config::PagedConfig { services, schedules } = of.clone();
@@ -62,7 +62,7 @@ fn pager(config: &PagerDutyConfig) -> Result<Pager, BuildError> {
 }
 
 /// The rotations of a file.
-fn roster(path: &std::path::Path) -> Result<Roster, BuildError> {
+pub(in crate::app) fn roster(path: &std::path::Path) -> Result<Roster, BuildError> {
     let OnCallFile { teams } = config::on_call(path)?;
     let wrong = |why: String| BuildError::OnCall { path: path.to_owned(), why };
     let teams: Result<Vec<Team>, String> = teams.into_iter().map(team).collect();

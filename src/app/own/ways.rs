@@ -16,10 +16,10 @@ use crate::servers::map::{Mesh, Sources};
 use super::super::build::{self, BuildError};
 
 /// A tracing backend, and whether its spans say in which namespace they are.
-type Placed = (Arc<dyn Traces>, bool);
+pub(in crate::app) type Placed = (Arc<dyn Traces>, bool);
 
 /// The tracing backend, and whether its spans say in which namespace they are.
-pub(super) fn traces(site: config::Site<'_>) -> Result<Option<Placed>, BuildError> {
+pub(in crate::app) fn traces(site: config::Site<'_>) -> Result<Option<Placed>, BuildError> {
     let Some(TracesConfig { kind, url, token_file, namespace_attributes }) = site.traces else {
         return Ok(None);
     };

@@ -111,7 +111,9 @@ fn text(checkup: &Checkup, width: usize) -> String {
 fn verdict(checkup: &Checkup) -> String {
     let Checkup { grade, minimum, .. } = checkup;
     if grade > minimum {
-        return format!("grade {grade}, below the minimum of {minimum}: belay acts at level 1 at most");
+        return format!(
+            "grade {grade}, below the minimum of {minimum}: what belay does above level 1 it would do blindly"
+        );
     }
     let bad = if checkup.is_bad() { "; what is marked `!` is to be put right" } else { "" };
     format!("grade {grade}{bad}")

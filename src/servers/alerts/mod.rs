@@ -15,7 +15,7 @@ use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{CallToolResult, Implementation, ServerCapabilities, ServerConfig};
 use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 
-use crate::servers::kit::{Prompt, Scope, answer, lean, offers_prompts};
+use crate::servers::kit::{Prompt, Scope, answer, lean, narrows, offers_prompts};
 use args::{ActiveArgs, HistoryArgs, OnCallArgs, PagesArgs, SilenceArgs, SimilarArgs};
 use sources::Eyes;
 pub use sources::{Mapped, Pager, Sources};
@@ -37,6 +37,8 @@ pub struct AlertsServer {
     eyes: Eyes,
     tool_router: ToolRouter<Self>,
 }
+
+narrows!(AlertsServer, eyes.scope);
 
 #[tool_router]
 impl AlertsServer {

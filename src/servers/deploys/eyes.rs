@@ -43,6 +43,13 @@ impl Delivered {
         self.0.get(&(namespace.to_owned(), service.to_owned())).map_or(&[], Vec::as_slice)
     }
 
+    /// Each way of each service: `namespace/name`, and who tells.
+    pub fn each(&self) -> impl Iterator<Item = (String, &Arc<dyn Delivery>)> {
+        self.0.iter().flat_map(|((namespace, name), ways)| {
+            ways.iter().map(move |way| (format!("{namespace}/{name}"), way))
+        })
+    }
+
     fn within<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = (&'a str, &'a [Arc<dyn Delivery>])> {
         let here = self.0.iter().filter(move |((theirs, _), _)| theirs == namespace);
         here.map(|((_, service), ways)| (service.as_str(), ways.as_slice()))

@@ -19,7 +19,7 @@ use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 use crate::ports::clock::SharedClock;
 use crate::ports::deploys::Recorded;
 use crate::ports::reads::Listing;
-use crate::servers::kit::{Prompt, Scope, answer, lean, offers_prompts};
+use crate::servers::kit::{Prompt, Scope, answer, lean, narrows, offers_prompts};
 use args::{ChangesArgs, HistoryArgs, PipelineArgs, RollbackArgs};
 pub use eyes::Delivered;
 use eyes::Eyes;
@@ -34,6 +34,8 @@ pub struct DeploysServer {
     eyes: Eyes,
     tool_router: ToolRouter<Self>,
 }
+
+narrows!(DeploysServer, eyes.scope);
 
 #[tool_router]
 impl DeploysServer {

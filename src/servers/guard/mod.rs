@@ -19,7 +19,7 @@ use rmcp::service::RequestContext;
 use rmcp::{RoleServer, ServerHandler};
 
 use crate::domain::authority::Caller;
-use crate::servers::kit::quoted;
+use crate::servers::kit::{Narrowed, quoted};
 use pass::{Answer, Call, Refused};
 pub use pass::{Guard, Post, WITHIN};
 pub use reach::Denied;
@@ -36,7 +36,7 @@ pub struct Guarded<S> {
     home: Option<Arc<Caller>>,
 }
 
-impl<S: ServerHandler + Clone> Guarded<S> {
+impl<S: ServerHandler + Narrowed> Guarded<S> {
     /// For requests over HTTP: each must carry its `Caller` in the extensions of its head.
     pub fn over_http(server: S, guard: Arc<Guard>) -> Self {
         Self { server, guard, home: None }
@@ -53,6 +53,15 @@ impl<S: ServerHandler + Clone> Guarded<S> {
             Some(home) => Some(Arc::clone(home)),
             None => extensions.get::<http::request::Parts>()?.extensions.get::<Arc<Caller>>().cloned(),
         }
+    }
+
+    /// The server as far as this caller may see it. The check of what a call is about is not enough: a trace or an edge
+    /// of the map that begins in a namespace leads into others.
+    fn server_for(&self, caller: &Caller) -> S {
+        if caller.sees_everything() {
+            return self.server.clone();
+        }
+        self.server.within(self.server.scope().among(caller.namespaces()))
     }
 
     async fn pass<T, F>(
@@ -130,7 +139,7 @@ fn withheld(caller: &Caller, error: ErrorData) -> ErrorData {
     ErrorData::new(error.code, "the list could not be read", None)
 }
 
-impl<S: ServerHandler + Clone> ServerHandler for Guarded<S> {
+impl<S: ServerHandler + Narrowed> ServerHandler for Guarded<S> {
     fn get_info(&self) -> ServerConfig {
         self.server.get_info()
     }
@@ -182,7 +191,7 @@ impl<S: ServerHandler + Clone> ServerHandler for Guarded<S> {
         let run = |caller: Arc<Caller>| async move {
             let tool = self.server.get_tool(&request.name);
             reach::tool(&caller, &request.name, tool.as_ref(), request.arguments.as_ref())?;
-            Ok(self.server.call_tool(request, inner).await)
+            Ok(self.server_for(&caller).call_tool(request, inner).await)
         };
         self.pass(&context, call, run).await.unwrap_or_else(|refused| {
             Ok(CallToolResult::error(vec![ContentBlock::text(refused.to_string())]).into())
@@ -222,7 +231,7 @@ impl<S: ServerHandler + Clone> ServerHandler for Guarded<S> {
                 };
                 reach::prompt(&caller, &request.name, prompt.as_ref(), request.arguments.as_ref())?;
             }
-            Ok(self.server.get_prompt(request, inner).await)
+            Ok(self.server_for(&caller).get_prompt(request, inner).await)
         };
         flat(self.pass(&context, call, run).await)
     }
@@ -234,7 +243,7 @@ impl<S: ServerHandler + Clone> ServerHandler for Guarded<S> {
     ) -> Result<ListResourcesResult, ErrorData> {
         let inner = context.clone();
         let run = |caller: Arc<Caller>| async move {
-            let listed = self.server.list_resources(request, inner).await;
+            let listed = self.server_for(&caller).list_resources(request, inner).await;
             Ok::<_, Denied>(listed.map_err(|e| withheld(&caller, e)).map(|mut listed| {
                 listed.resources.retain(|resource| reach::resource(&caller, &resource.uri).is_ok());
                 listed
@@ -270,7 +279,7 @@ impl<S: ServerHandler + Clone> ServerHandler for Guarded<S> {
         let call = Call { method: "resources/read", what: quoted(&request.uri), namespace };
         let run = |caller: Arc<Caller>| async move {
             reach::resource(&caller, &request.uri)?;
-            Ok(self.server.read_resource(request, inner).await)
+            Ok(self.server_for(&caller).read_resource(request, inner).await)
         };
         flat(self.pass(&context, call, run).await)
     }

@@ -47,24 +47,60 @@ pub enum Trouble {
 /// The namespaces that a server may look into.
 #[derive(Debug, Clone)]
 pub struct Scope {
-    /// Empty: all.
+    everywhere: bool,
     allowed: Arc<[String]>,
 }
+
+/// A server that can be had for somebody who may see less than it may: what it shows may be of more namespaces than the
+/// one that it is asked about.
+pub trait Narrowed: Clone {
+    /// What it may look at.
+    fn scope(&self) -> &Scope;
+
+    /// The same server within this scope.
+    #[must_use]
+    fn within(&self, scope: Scope) -> Self;
+}
+
+/// That a server keeps its scope in this field: `narrows!(LogServer, scope)`.
+macro_rules! narrows {
+    ($server:ty, $($scope:ident).+) => {
+        impl $crate::servers::kit::Narrowed for $server {
+            fn scope(&self) -> &$crate::servers::kit::Scope {
+                &self.$($scope).+
+            }
+
+            fn within(&self, scope: $crate::servers::kit::Scope) -> Self {
+                let mut narrow = self.clone();
+                narrow.$($scope).+ = scope;
+                narrow
+            }
+        }
+    };
+}
+pub(crate) use narrows;
 
 impl Scope {
     /// These namespaces only; an empty list allows all.
     pub fn new(allowed: Vec<String>) -> Self {
-        Self { allowed: allowed.into() }
+        Self { everywhere: allowed.is_empty(), allowed: allowed.into() }
     }
 
-    /// The namespaces that may be read; empty: all.
+    /// What of it is among these names. That may be nothing; it is never everything.
+    #[must_use]
+    pub fn among<'a>(&self, names: impl Iterator<Item = &'a str>) -> Self {
+        let both = names.filter(|name| self.everywhere || self.allowed.iter().any(|a| a == name));
+        Self { everywhere: false, allowed: both.map(str::to_owned).collect() }
+    }
+
+    /// The namespaces that may be read, where those are not all.
     pub fn allowed(&self) -> &[String] {
         &self.allowed
     }
 
     /// Whether every namespace may be read: what is not of one namespace may be read only then.
     pub fn is_everywhere(&self) -> bool {
-        self.allowed.is_empty()
+        self.everywhere
     }
 
     /// Whether this namespace may be read.
@@ -75,7 +111,11 @@ impl Scope {
         if self.is_everywhere() || self.allowed.iter().any(|a| a == namespace) {
             return Ok(());
         }
-        let allowed = list(self.allowed.iter().map(String::as_str));
+        let allowed = if self.allowed.is_empty() {
+            "none".to_owned()
+        } else {
+            list(self.allowed.iter().map(String::as_str))
+        };
         Err(Trouble::NotAllowed { namespace: quoted(namespace), allowed })
     }
 }
@@ -109,5 +149,25 @@ pub fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
     match more {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(names: &[&str]) -> Scope {
+        Scope::new(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    #[test]
+    fn what_is_narrowed_to_nothing_is_not_everything() {
+        let nothing = scope(&["shop"]).among(["till"].into_iter());
+        assert!(!nothing.is_everywhere());
+        assert!(nothing.check("shop").is_err() && nothing.check("till").is_err());
+        let of_all = scope(&[]).among(["till"].into_iter());
+        assert!(of_all.check("till").is_ok() && of_all.check("shop").is_err());
+        let none = scope(&[]).among(std::iter::empty());
+        assert!(none.check("till").unwrap_err().to_string().ends_with("the allowed ones are none"));
     }
 }

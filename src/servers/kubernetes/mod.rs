@@ -26,7 +26,7 @@ use rmcp::{RoleServer, ServerHandler, tool, tool_handler, tool_router};
 use crate::domain::redact;
 use crate::ports::inventory::Inventory;
 use crate::ports::reads::Listing;
-use crate::servers::kit::{Prompt, Scope, Trouble, answer, lean, offers_prompts};
+use crate::servers::kit::{Prompt, Scope, Trouble, answer, lean, narrows, offers_prompts};
 use args::{EventArgs, HistoryArgs, ListArgs, LogArgs, NodesArgs, ObjectsArgs, UsageArgs};
 use eyes::Eyes;
 use objects::Objects;
@@ -52,6 +52,8 @@ pub struct KubernetesServer {
     eyes: Eyes,
     tool_router: ToolRouter<Self>,
 }
+
+narrows!(KubernetesServer, eyes.scope);
 
 #[tool_router]
 impl KubernetesServer {

@@ -17,7 +17,7 @@ use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 
 use crate::ports::clock::SharedClock;
 use crate::ports::logs::Logs;
-use crate::servers::kit::{Prompt, Scope, answer, lean, offers_prompts};
+use crate::servers::kit::{Prompt, Scope, answer, lean, narrows, offers_prompts};
 use args::{ErrorArgs, SearchArgs};
 pub use errors::summed_up;
 use views::{Errors, Lines};
@@ -33,6 +33,8 @@ pub struct LogServer {
     clock: SharedClock,
     tool_router: ToolRouter<Self>,
 }
+
+narrows!(LogServer, scope);
 
 #[tool_router]
 impl LogServer {

@@ -22,7 +22,9 @@ use crate::domain::redact;
 use crate::domain::service_map::Way;
 use crate::domain::target::{is_dns_label, is_dns_name};
 use crate::domain::trace::Place;
-use crate::servers::kit::{Prompt, Readable as _, Scope, Trouble, answer, lean, object_name, offers_prompts};
+use crate::servers::kit::{
+    Prompt, Readable as _, Scope, Trouble, answer, lean, narrows, object_name, offers_prompts,
+};
 pub use mesh::Mesh;
 pub use sources::{Sources, Told};
 pub use views::{Dependencies, NeighbourRow};
@@ -82,17 +84,13 @@ pub struct MapServer {
     tool_router: ToolRouter<Self>,
 }
 
+narrows!(MapServer, scope);
+
 #[tool_router]
 impl MapServer {
     /// Serves what these sources tell, within `scope`.
     pub fn new(sources: Sources, scope: Scope) -> Self {
         Self { sources, scope, tool_router: lean(Self::tool_router()) }
-    }
-
-    /// The same for a caller who may see less: edges lead into other namespaces.
-    #[must_use]
-    pub fn within(&self, scope: Scope) -> Self {
-        Self { scope, ..self.clone() }
     }
 
     /// What a service calls and what calls it, how each is, how the calls go, and who says so.

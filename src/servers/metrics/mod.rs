@@ -17,7 +17,7 @@ use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 use crate::domain::measure::Measures;
 use crate::ports::clock::SharedClock;
 use crate::ports::reads::Metrics;
-use crate::servers::kit::{Prompt, Scope, answer, lean, offers_prompts};
+use crate::servers::kit::{Prompt, Scope, answer, lean, narrows, offers_prompts};
 use args::{ChangeArgs, QueryArgs, RangeArgs, ServiceArgs};
 use eyes::Eyes;
 use views::{Changes, Queried, Ranged, ServiceMetric};
@@ -31,6 +31,8 @@ pub struct MetricsServer {
     eyes: Eyes,
     tool_router: ToolRouter<Self>,
 }
+
+narrows!(MetricsServer, eyes.scope);
 
 #[tool_router]
 impl MetricsServer {

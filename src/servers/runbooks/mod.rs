@@ -24,7 +24,7 @@ use crate::domain::runbook::Runbook;
 use crate::ports::reads::ReadError;
 use crate::ports::runbooks::{Runbooks, Sought};
 use crate::servers::kit::{
-    Prompt, Scope, Trouble, answer, did_you_mean, lean, object_name, offers_prompts, quoted,
+    Prompt, Scope, Trouble, answer, did_you_mean, lean, narrows, object_name, offers_prompts, quoted,
 };
 use args::{CheckArgs, FindArgs, MOST};
 use resource::{Address, EVERYWHERE, TEMPLATE};
@@ -50,6 +50,8 @@ pub struct RunbooksServer {
     scope: Scope,
     tool_router: ToolRouter<Self>,
 }
+
+narrows!(RunbooksServer, scope);
 
 #[tool_router]
 impl RunbooksServer {

@@ -35,12 +35,6 @@ impl Eyes {
         Self { traces, clock, scope, placed }
     }
 
-    /// The same, within another scope.
-    #[must_use]
-    pub fn within(&self, scope: Scope) -> Self {
-        Self { scope, ..self.clone() }
-    }
-
     fn check(&self, namespace: &str) -> Result<(), Trouble> {
         self.scope.check(namespace)?;
         if self.placed || self.scope.is_everywhere() {

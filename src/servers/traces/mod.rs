@@ -16,7 +16,7 @@ use rmcp::{ServerHandler, tool, tool_handler, tool_router};
 
 use crate::ports::clock::SharedClock;
 use crate::ports::traces::Traces;
-use crate::servers::kit::{Prompt, Scope, answer, lean, offers_prompts};
+use crate::servers::kit::{Prompt, Scope, answer, lean, narrows, offers_prompts};
 use args::{SearchArgs, SlowArgs, TraceArgs};
 use eyes::Eyes;
 use views::{Slowest, TraceView, Traces as TracesView};
@@ -31,18 +31,13 @@ pub struct TracesServer {
     tool_router: ToolRouter<Self>,
 }
 
+narrows!(TracesServer, eyes.scope);
+
 #[tool_router]
 impl TracesServer {
     /// Serves these traces, within `scope`. `placed`: spans say in which namespace they are.
     pub fn new(traces: Arc<dyn Traces>, clock: SharedClock, scope: Scope, placed: bool) -> Self {
         Self { eyes: Eyes::new(traces, clock, scope, placed), tool_router: lean(Self::tool_router()) }
-    }
-
-    /// The same for a caller who may see less: a trace passes through namespaces, so that a check of the argument
-    /// `namespace` alone would show what the others did.
-    #[must_use]
-    pub fn within(&self, scope: Scope) -> Self {
-        Self { eyes: self.eyes.within(scope), ..self.clone() }
     }
 
     /// Read one trace: what failed, where its time went (critical path, own times), and its hops between services.

@@ -4,6 +4,7 @@ use belay::domain::authority::{Namespaces, Right};
 use proptest::prelude::*;
 use serde_json::Map;
 
+use super::super::traces::{Fake, failed};
 use super::*;
 
 #[tokio::test]
@@ -304,4 +305,32 @@ impl Raw {
         tokio::time::timeout(SOON, self.reader.read_line(&mut line)).await.unwrap().unwrap();
         serde_json::from_str(&line).unwrap()
     }
+}
+
+/// A trace leads out of the namespace that it was asked for in: what is shown of it is what the caller may see.
+#[tokio::test]
+async fn a_limited_caller_sees_only_its_own_part_of_what_crosses_namespaces() {
+    use belay::servers::traces::TracesServer;
+    let (clock, ledger) = (ManualClock::new(start()), Ledger::default());
+    let trace = failed();
+    let arguments = json!({ "namespace": "shop", "trace_id": trace.id.to_string() });
+    let told = async |namespaces: &[&str]| {
+        let fake = Fake { traces: vec![failed()], ..Fake::default() };
+        let server = TracesServer::new(Arc::new(fake), clock.clone(), Scope::new(vec![]), true);
+        let caller = Caller::new(
+            "bob",
+            vec![Right::to_read("logs", "production")],
+            Namespaces::of(namespaces.iter().copied()),
+        );
+        let guarded = Guarded::of_process(server, Arc::new(Guard::new(post(&clock, &ledger))), caller);
+        let inside = belay::adapters::mcp::connect_in_process(guarded).await.unwrap();
+        let Value::Object(arguments) = arguments.clone() else { panic!() };
+        let result = inside.client.call("get_trace", arguments, SOON).await.unwrap();
+        assert_ne!(result.is_error, Some(true), "{result:?}");
+        format!("{result:?}")
+    };
+    let (all, own) = (told(&["*"]).await, told(&["shop"]).await);
+    assert!(all.contains("payments") && all.contains("declined"), "{all}");
+    assert!(own.contains("checkout"), "{own}");
+    assert!(!own.contains("payments") && !own.contains("declined") && !own.contains("\"pay\""), "{own}");
 }

@@ -19,7 +19,7 @@ use belay::http;
 use belay::ports::access::{Audit, Called};
 use belay::ports::clock::{ManualClock, SharedClock};
 use belay::servers::guard::{Guard, Guarded, Post};
-use belay::servers::kit;
+use belay::servers::kit::{self, Narrowed, Scope};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
@@ -44,11 +44,28 @@ fn start() -> jiff::Timestamp {
 }
 
 /// A server that notes what reaches it.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Spy {
     reached: Arc<Mutex<Vec<Value>>>,
     /// What `wait` waits for.
     go: Arc<Notify>,
+    scope: Scope,
+}
+
+impl Default for Spy {
+    fn default() -> Self {
+        Self { reached: Arc::default(), go: Arc::default(), scope: Scope::new(vec![]) }
+    }
+}
+
+impl Narrowed for Spy {
+    fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    fn within(&self, scope: Scope) -> Self {
+        Self { scope, ..self.clone() }
+    }
 }
 
 impl Spy {
