@@ -118,7 +118,7 @@ async fn what_is_no_measurement_is_an_error_that_says_why() {
         (500, "{}", "500"),
         (302, "", "302"),
         (200, "<html>", "cannot be read"),
-        (200, r#"{"status":"success"}"#, "no vector"),
+        (200, r#"{"status":"success"}"#, "has no data"),
         (200, partial, "not to be relied on: store eu-2 is gone"),
         (200, matrix, "no vector"),
         (200, histogram, "no plain value"),
